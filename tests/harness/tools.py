@@ -1,0 +1,171 @@
+"""Every program that is not Python, looked up or built: pinned in ci/tools/<family>/go.mod, nowhere else.
+
+The order: the program's environment variable, KUBEBUILDER_ASSETS, PATH if the version fits, the cache, a build with Go.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from harness import go
+from harness.cache import cache_dir, demand_free_disk, digest, locked
+from harness.errors import HarnessError
+from harness.run import run
+
+FAMILIES = Path(__file__).resolve().parents[2] / "ci" / "tools"
+BUILD_MIB = {"kubernetes": 4000}
+KUBERNETES_PACKAGES = "k8s.io/kubernetes/cmd/"
+VERSION_PACKAGE = {
+    "helm": "helm.sh/helm/v3/internal/version",
+    "helm4": "helm.sh/helm/v4/internal/version",
+    "kubernetes": "k8s.io/component-base/version",
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program: the family that pins it, its Go package, and how to ask a copy found on PATH for its version."""
+
+    family: str
+    package: str
+    version_arguments: tuple[str, ...] = ("--version",)
+
+
+PROGRAMS = {
+    "kind": Program("kind", "sigs.k8s.io/kind"),
+    "helm": Program("helm", "helm.sh/helm/v3/cmd/helm", ("version", "--short")),
+    "helm4": Program("helm4", "helm.sh/helm/v4/cmd/helm", ("version", "--short")),
+    "etcd": Program("etcd", "go.etcd.io/etcd/server/v3"),
+    "coredns": Program("coredns", "github.com/coredns/coredns", ("-version",)),
+    "kube-apiserver": Program("kubernetes", KUBERNETES_PACKAGES + "kube-apiserver"),
+    "kube-controller-manager": Program("kubernetes", KUBERNETES_PACKAGES + "kube-controller-manager"),
+    "kube-scheduler": Program("kubernetes", KUBERNETES_PACKAGES + "kube-scheduler"),
+    "kube-proxy": Program("kubernetes", KUBERNETES_PACKAGES + "kube-proxy"),
+    "kubeadm": Program("kubernetes", KUBERNETES_PACKAGES + "kubeadm", ("version", "-o", "short")),
+    "kubectl": Program("kubernetes", KUBERNETES_PACKAGES + "kubectl", ("version", "--client")),
+    "kubelet": Program("kubernetes", KUBERNETES_PACKAGES + "kubelet"),
+    "cert-manager": Program("cert-manager", "."),
+    "controller-gen": Program("cert-manager", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
+}
+
+
+def variable(name: str) -> str:
+    """Return the environment variable that names the program: HEADER_ECHO_KUBE_APISERVER for kube-apiserver."""
+    return "HEADER_ECHO_" + name.upper().replace("-", "_")
+
+
+def pinned_version(name: str) -> str:
+    """Return the version that go.mod pins for the program's module, as "v1.37.2"."""
+    program = PROGRAMS[name]
+    text = (FAMILIES / program.family / "go.mod").read_text()
+    module = "github.com/cert-manager/cert-manager" if program.package == "." else program.package
+    while module:
+        match = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", text, re.MULTILINE)
+        if match:
+            return match[1]
+        module = module.rpartition("/")[0]
+    raise HarnessError(f"ci/tools/{program.family}/go.mod requires no module for {name}: add it with 'go get -tool'")
+
+
+def kubernetes_version() -> str:
+    """Return the Kubernetes version that everything is built and tested with, as "v1.37.2"."""
+    return pinned_version("kube-apiserver")
+
+
+def tool(name: str) -> Path:
+    """Return the path of the program ``name``; build it if it is nowhere.
+
+    Raises:
+        HarnessError: a variable names something that cannot be run, Go is missing, the disk is full, the build failed.
+    """
+    prepare([name])
+    return _found(name) or _cached(name)
+
+
+def prepare(names: Iterable[str]) -> None:
+    """Build those of the programs ``names`` that are neither named, on PATH nor in the cache, with visible progress."""
+    missing = [name for name in names if _found(name) is None and not _cached(name).exists()]
+    for position, name in enumerate(missing):
+        rest = missing[position + 1 :]
+        with locked(f"build-{name}"):
+            if not _cached(name).exists():  # another run may have built it meanwhile
+                _build(name, f"{len(rest)} more after it: {', '.join(rest)}" if rest else "the last one")
+
+
+@cache
+def _found(name: str) -> Path | None:
+    named = os.environ.get(variable(name))
+    if named:
+        if not os.access(named, os.X_OK):
+            raise HarnessError(f"{variable(name)} names {named}, which cannot be run: correct or unset it")
+        return Path(named)
+    asset = Path(os.environ.get("KUBEBUILDER_ASSETS", "/nonexistent")) / name
+    if os.access(asset, os.X_OK):
+        return asset
+    on_path = shutil.which(name)
+    if on_path and _minor(_version_of(Path(on_path), name)) == _minor(pinned_version(name)):
+        return Path(on_path)
+    return None
+
+
+def _version_of(path: Path, name: str) -> str:
+    try:
+        answer = run([path, *PROGRAMS[name].version_arguments], timeout_seconds=20, check=False)
+    except HarnessError:
+        return ""
+    match = re.search(r"v?(\d+\.\d+\.\d+[-\w.]*)", answer.stdout + answer.stderr)
+    return f"v{match[1]}" if match else ""
+
+
+def _minor(version: str) -> tuple[str, ...]:
+    """Return major and minor: what must agree for a program on PATH to do; pre-releases never agree."""
+    return (version,) if "-" in version else tuple(version.split(".")[:2])
+
+
+@cache
+def _cached(name: str) -> Path:
+    family = FAMILIES / PROGRAMS[name].family
+    inputs = [family / "go.mod", family / "go.sum", *family.glob("*.go")]
+    return cache_dir() / "tools" / f"{name}-{pinned_version(name)}-{digest(inputs, go.platform())}" / name
+
+
+def _build(name: str, queue: str) -> None:
+    """Build into a folder beside the final one and rename it: the cache never holds half a program."""
+    program, target = PROGRAMS[name], _cached(name)
+    target.parent.parent.mkdir(parents=True, exist_ok=True)
+    for stale in target.parent.parent.glob(f".building-{name}-*"):  # we hold the lock: its builder is dead
+        shutil.rmtree(stale)
+    demand_free_disk(target.parent.parent, BUILD_MIB.get(program.family, 1500), f"building {name}")
+    building = Path(tempfile.mkdtemp(prefix=f".building-{name}-", dir=target.parent.parent))
+    try:
+        go.build(
+            program.package,
+            building / name,
+            directory=FAMILIES / program.family,
+            link_flags=_version_flags(name),
+            title=f"building {name} {pinned_version(name)} ({queue})",
+        )
+        building.chmod(0o755)
+        building.rename(target.parent)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _version_flags(name: str) -> str:
+    """Return linker flags that tell a program its version: kubeadm refuses to run without, helm reports it."""
+    package = VERSION_PACKAGE.get(PROGRAMS[name].family)
+    version = pinned_version(name)
+    if package is None:
+        return ""
+    if "helm" in package:
+        return f"-X {package}.version={version}"
+    major, minor = version.removeprefix("v").split(".")[:2]
+    values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    return " ".join(f"-X {package}.{key}={value}" for key, value in values.items())
