@@ -84,7 +84,7 @@ func inject(ctx context.Context, from *controller.Context) error {
 	utilruntime.Must(clientscheme.AddToScheme(api.Scheme))
 	utilruntime.Must(apiregistration.AddToScheme(api.Scheme))
 	manager, err := ctrl.NewManager(from.RESTConfig, ctrl.Options{
-		Scheme: api.Scheme, // Secrets are watched as metadata only, so reading one must go past the cache
+		Scheme:  api.Scheme, // Secrets are watched as metadata only, so reading one must go past the cache
 		Client:  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
 		Metrics: metricsserver.Options{BindAddress: "0"},
 	})
