@@ -72,27 +72,22 @@ def build(package: str, output: Path, *, directory: Path, link_flags: str, title
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
     flags = ["-trimpath", "-mod=readonly", "-buildvcs=false", "-v", "-ldflags", f"-s -w {link_flags}"]
     lines: list[str] = []
+    command = [str(go()), "build", *flags, "-o", str(output), package]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with step(title) as detail:
-        process = subprocess.Popen(
-            [str(go()), "build", *flags, "-o", str(output), package],
-            cwd=directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        deadline = threading.Timer(BUILD_TIMEOUT_SECONDS, process.kill)
-        deadline.start()
-        try:
-            assert process.stderr is not None
-            for line in process.stderr:  # one line a package compiled, and one a module downloaded
-                lines.append(line.rstrip())
-                detail(f"{len(lines)} steps, {lines[-1][:60]}")
-        finally:
-            deadline.cancel()
-            process.kill()
-            process.wait()
+        with subprocess.Popen(command, cwd=directory, env=environment, text=True, **pipes) as process:
+            deadline = threading.Timer(BUILD_TIMEOUT_SECONDS, process.kill)
+            deadline.start()
+            try:
+                assert process.stderr is not None
+                for line in process.stderr:  # one line a package compiled, and one a module downloaded
+                    lines.append(line.rstrip())
+                    detail(f"{len(lines)} steps, {lines[-1][:60]}")
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                deadline.cancel()
         if process.returncode != 0:
             problems = [line for line in lines if not re.fullmatch(r"[\w./-]+|go: downloading .*", line)]
             raise HarnessError(f"{title} failed, Go says:\n{tail(chr(10).join(problems or lines))}")

@@ -1,0 +1,143 @@
+"""Programs are found in a known order, built once, and never left half in the cache. With the real Go."""
+
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness import go, tools
+from harness.cache import cache_dir, demand_free_disk, locked
+from harness.errors import HarnessError
+
+TESTS = Path(__file__).resolve().parents[1]
+SOURCE = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("v1.2.3") }\n'
+
+
+@pytest.fixture
+def hello(tmp_path, monkeypatch):
+    """Have one more family, whose program prints its version, and an empty cache."""
+    family = tmp_path / "families" / "hello"
+    family.mkdir(parents=True)
+    (family / "go.mod").write_text("module hello.example\n\ngo 1.26.0\n")
+    (family / "go.sum").write_text("")
+    (family / "main.go").write_text(SOURCE)
+    monkeypatch.setattr(tools, "FAMILIES", family.parent)
+    monkeypatch.setenv("HEADER_ECHO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(go.go().parent))
+    monkeypatch.setattr(tools, "pinned_version", lambda _name: "v1.2.3")
+    monkeypatch.setitem(tools.PROGRAMS, "hello", tools.Program("hello", "."))
+    forget()
+    yield family
+    forget()
+
+
+def forget():
+    tools._found.cache_clear()
+    tools._cached.cache_clear()
+
+
+def executable(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_a_program_that_is_nowhere_is_built_into_the_cache(hello):
+    path = tools.tool("hello")
+    assert subprocess.check_output([path], text=True) == "v1.2.3\n"
+    assert cache_dir() in path.parents
+
+
+def test_a_program_in_the_cache_is_not_built_again(hello):
+    built = tools.tool("hello").stat().st_mtime_ns
+    assert tools.tool("hello").stat().st_mtime_ns == built
+
+
+def test_a_changed_input_is_built_anew(hello):
+    first = tools.tool("hello")
+    (hello / "main.go").write_text(SOURCE.replace("v1.2.3", "v1.2.4"))
+    forget()
+    assert tools.tool("hello") != first
+
+
+def test_a_build_that_fails_leaves_nothing_and_shows_the_compilers_words(hello):
+    (hello / "main.go").write_text("package main\n\nfunc main() { undefinedName() }\n")
+    with pytest.raises(HarnessError, match="undefined: undefinedName"):
+        tools.tool("hello")
+    assert list((cache_dir() / "tools").iterdir()) == []
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next(hello):
+    stale = cache_dir() / "tools" / ".building-hello-dead"
+    stale.mkdir(parents=True)
+    tools.tool("hello")
+    assert not stale.exists()
+
+
+def test_two_runs_at_once_build_it_once(hello, monkeypatch):
+    builds = []
+    real = go.build
+    monkeypatch.setattr(go, "build", lambda *args, **kwargs: builds.append(1) or real(*args, **kwargs))
+    threads = [threading.Thread(target=tools.tool, args=("hello",)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=300)
+    assert builds == [1]
+
+
+def test_the_environment_variable_wins(hello, tmp_path, monkeypatch):
+    mine = executable(tmp_path / "mine", "#!/bin/sh\n")
+    monkeypatch.setenv("HEADER_ECHO_HELLO", str(mine))
+    assert tools.tool("hello") == mine
+
+
+def test_a_variable_that_names_nothing_is_an_error_that_names_it(hello, monkeypatch):
+    monkeypatch.setenv("HEADER_ECHO_HELLO", "/no/such/program")
+    with pytest.raises(HarnessError, match="HEADER_ECHO_HELLO names /no/such/program, which cannot be run"):
+        tools.tool("hello")
+
+
+def test_kubebuilder_assets_are_used(hello, tmp_path, monkeypatch):
+    asset = executable(tmp_path / "assets" / "hello", "#!/bin/sh\n")
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(asset.parent))
+    assert tools.tool("hello") == asset
+
+
+@pytest.mark.parametrize(("version", "used"), [("v1.2.9", True), ("v1.3.0", False), ("v1.2.3-rc.1", False), ("", False)])
+def test_a_program_on_path_is_used_if_its_minor_version_fits(hello, tmp_path, monkeypatch, version, used):
+    found = executable(tmp_path / "bin" / "hello", f"#!/bin/sh\necho {version}\n")
+    monkeypatch.setenv("PATH", f"{found.parent}:{go.go().parent}")
+    assert (tools.tool("hello") == found) is used
+
+
+def test_a_full_disk_is_said_before_the_build_starts(tmp_path):
+    with pytest.raises(HarnessError, match=r"building it needs 999999999 MiB of free disk and .* has \d+ MiB: free some"):
+        demand_free_disk(tmp_path, 999_999_999, "building it")
+
+
+def test_a_cache_that_cannot_be_made_is_a_sentence(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HEADER_ECHO_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(HarnessError, match="set HEADER_ECHO_CACHE to one you can write"):
+        cache_dir()
+
+
+@pytest.mark.parametrize("name", [name for name in tools.PROGRAMS if name != "hello"])
+def test_every_program_is_pinned_in_its_go_mod(name):
+    assert tools.pinned_version(name).startswith("v")
+
+
+def test_a_killed_holder_gives_its_lock_back(monkeypatch, tmp_path):
+    monkeypatch.setenv("HEADER_ECHO_CACHE", str(tmp_path))
+    hold = "from harness.cache import locked\nwith locked('it'): print('held', flush=True); input()"
+    command, pipes = [sys.executable, "-c", hold], {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=TESTS, **pipes) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        holder.kill()
+    with locked("it"):
+        pass
