@@ -2,16 +2,11 @@
 Every name that has to agree between objects is made here, once.
 */}}
 
-{{- /* At most 63 characters; what is longer keeps a hash, so that two long names stay two. */}}
-{{- define "header-echo.shorten" -}}
-{{- if gt (len .) 63 }}{{ printf "%s-%s" (trunc 54 . | trimSuffix "-" | trimSuffix ":") (sha256sum . | trunc 8) }}{{ else }}{{ . }}{{ end }}
-{{- end }}
-
 {{- define "header-echo.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{- /* A DNS label: release names may hold dots, Service names may not. Leaves room for the suffixes below. */}}
+{{- /* A DNS label: release names may hold dots, Service names may not. Leaves room for suffixes; what is longer keeps a hash, so that two names stay two. */}}
 {{- define "header-echo.fullname" -}}
 {{- $name := include "header-echo.name" . }}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
@@ -22,19 +17,31 @@ Every name that has to agree between objects is made here, once.
 {{- /* Name of something outside of the release's namespace. Arguments: context, suffix. The namespace is part of it: two releases never meet. */}}
 {{- define "header-echo.clusterName" -}}
 {{- $context := index . 0 }}
-{{- printf "%s:%s:%s" $context.Release.Namespace (include "header-echo.fullname" $context) (index . 1) | include "header-echo.shorten" }}
+{{- $name := printf "%s:%s:%s" $context.Release.Namespace (include "header-echo.fullname" $context) (index . 1) }}
+{{- if gt (len $name) 63 }}{{ printf "%s-%s" (trunc 54 $name) (sha256sum $name | trunc 8) }}{{ else }}{{ $name }}{{ end }}
+{{- end }}
+
+{{- /* The same for kinds whose names must be DNS subdomains. */}}
+{{- define "header-echo.clusterDNSName" -}}
+{{- include "header-echo.clusterName" . | replace ":" "." | replace ".-" "." }}
 {{- end }}
 
 {{- define "header-echo.serviceAccountName" -}}
-{{- .Values.serviceAccount.name | default (ternary (include "header-echo.fullname" .) "default" .Values.serviceAccount.create) }}
+{{- .Values.serviceAccount.name | default (include "header-echo.fullname" .) }}
 {{- end }}
 
+{{- define "header-echo.testName" -}}{{ include "header-echo.fullname" . }}-test{{- end }}
+
 {{- define "header-echo.serviceName" -}}
-{{- include "header-echo.fullname" . }}
+{{- if .Values.backend.create }}{{ include "header-echo.fullname" . }}{{ else }}{{ .Values.backend.service.name }}{{ end }}
 {{- end }}
 
 {{- define "header-echo.serviceNamespace" -}}
-{{- .Release.Namespace }}
+{{- if .Values.backend.create }}{{ .Release.Namespace }}{{ else }}{{ .Values.backend.service.namespace | default .Release.Namespace }}{{ end }}
+{{- end }}
+
+{{- define "header-echo.servicePort" -}}
+{{- if .Values.backend.create }}{{ int .Values.service.port }}{{ else }}{{ int .Values.backend.service.port }}{{ end }}
 {{- end }}
 
 {{- /* The name that kube-apiserver expects in the certificate: never with a cluster domain. */}}
@@ -42,18 +49,8 @@ Every name that has to agree between objects is made here, once.
 {{- printf "%s.%s.svc" (include "header-echo.serviceName" .) (include "header-echo.serviceNamespace" .) }}
 {{- end }}
 
-{{- define "header-echo.selfSignedIssuer" -}}{{ include "header-echo.fullname" . }}-self-signed{{- end }}
-{{- define "header-echo.caCertificate" -}}{{ include "header-echo.fullname" . }}-ca{{- end }}
-{{- define "header-echo.caIssuer" -}}{{ include "header-echo.fullname" . }}-ca{{- end }}
-{{- define "header-echo.servingCertificate" -}}{{ include "header-echo.fullname" . }}-serving{{- end }}
-
-{{- define "header-echo.servingSecret" -}}
-{{- include "header-echo.servingCertificate" . }}
-{{- end }}
-
 {{- define "header-echo.image" -}}
-{{- $tag := .Values.image.tag | default .Chart.AppVersion }}
-{{- .Values.image.repository }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ $tag }}{{ end }}
+{{- .Values.image.repository }}{{ with .Values.image.digest }}@{{ . }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
 {{- /* Versions as one comma list, the preferred one first. */}}

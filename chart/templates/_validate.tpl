@@ -1,15 +1,10 @@
 {{- /*
 Values that Kubernetes or cert-manager would refuse later, or, worse, accept. Each fault is one line of text: what is wrong, and what to set.
-All faults are shown at once. Types and unknown keys are the business of values.schema.json.
+All faults are shown at once. Types, unknown keys and lists of allowed words are the business of values.schema.json, which Helm asks first.
 */}}
 {{- define "header-echo.validate" -}}
-{{- $faults := include "header-echo.faults" . | trim }}
+{{- $faults := print (include "header-echo.faultsOfRegistration" .) (include "header-echo.faultsOfTLS" .) (include "header-echo.faultsOfPKI" .) (include "header-echo.faultsOfBackend" .) | trim }}
 {{- if $faults }}{{ fail (printf "\n\n%s\n" $faults) }}{{ end }}
-{{- end }}
-
-{{- define "header-echo.faults" }}
-{{- include "header-echo.faultsOfRegistration" . }}
-{{- include "header-echo.faultsOfTLS" . }}
 {{- end }}
 
 {{- define "header-echo.faultsOfRegistration" }}
@@ -37,7 +32,7 @@ All faults are shown at once. Types and unknown keys are the business of values.
 {{- if or (lt $priority 1) (gt $priority 1000) }}
 - apiService.versions: versionPriority of '{{ .name }}' must be from 1 to 1000, not {{ $priority }}: kube-apiserver refuses any other.
 {{- else if ge $priority (int $before) }}
-- apiService.versions: versionPriority of '{{ .name }}' is {{ $priority }} and must be lower than {{ $before }} of the version before it: the backend prefers the first version, kube-apiserver the highest priority.
+- apiService.versions: versionPriority of '{{ .name }}' is {{ $priority }} and must be lower than {{ $before }}, that of the version before it: the backend prefers the first version, kube-apiserver the highest priority.
 {{- else }}
 {{- $before = $priority }}
 {{- end }}
@@ -46,8 +41,53 @@ All faults are shown at once. Types and unknown keys are the business of values.
 {{- end }}
 {{- end }}
 
-{{- define "header-echo.faultsOfTLS" }}
-{{- if and (hasPrefix "certManager" .Values.tls.mode) (not (.Capabilities.APIVersions.Has "cert-manager.io/v1")) }}
-- tls.mode is '{{ .Values.tls.mode }}', but this cluster doesn't serve cert-manager.io/v1. Install cert-manager first (https://cert-manager.io/docs/installation/), or choose another tls.mode; if you render without a cluster, add --api-versions cert-manager.io/v1.
+{{- define "header-echo.faultsOfBackend" }}
+{{- with .Values }}
+{{- if not .backend.create }}
+{{- if not .backend.service.name }}
+- backend.create is false: set backend.service.name to the Service that the APIService shall name.
+{{- end }}
+{{- if and (eq .tls.mode "certManager") (ne (include "header-echo.serviceNamespace" $) $.Release.Namespace) }}
+- tls.mode 'certManager' makes the serving Secret in namespace '{{ $.Release.Namespace }}', but backend.service.namespace is '{{ .backend.service.namespace }}', where no pod can mount it: install this release into that namespace, or set tls.mode to 'secret' with tls.caBundle.
+{{- end }}
+{{- else }}
+{{- with .backend.service.name }}
+- backend.service.name is '{{ . }}', but backend.create is true and the chart makes its own Service: set backend.create to false, or remove the name.
+{{- end }}
+{{- end }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "header-echo.fullname" $)) }}
+- The name '{{ include "header-echo.fullname" $ }}' can't be a Service's: set fullnameOverride to lower-case letters, digits and dashes, a letter first.
+{{- end }}
+{{- if and (not .serviceAccount.create) (not .serviceAccount.name) }}
+- serviceAccount.create is false: set serviceAccount.name to the account that shall have the backend's rights.
+{{- end }}
+{{- if or (lt (int .port) 1024) (gt (int .port) 65535) }}
+- port must be from 1024 to 65535, not {{ .port }}: a restricted container may not open a lower one.
+{{- end }}
+{{- if .hostNetwork }}
+{{- if eq (int .port) 10250 }}
+- hostNetwork is true and port is 10250, which the kubelet of every node holds: set port to a free one such as 10443.
+{{- end }}
+{{- if .networkPolicy.enabled }}
+- hostNetwork and networkPolicy.enabled are both true, but a NetworkPolicy doesn't apply to pods in the node's network: set one to false.
+{{- end }}
+{{- if not .hostUsers }}
+- hostNetwork is true and hostUsers is false, which Kubernetes refuses: set hostUsers to true.
+{{- end }}
+{{- end }}
+{{- $own := list }}
+{{- range include "header-echo.serveEnv" $ | fromYamlArray }}{{ $own = append $own .name }}{{ end }}
+{{- range .env }}
+{{- if has .name $own }}
+- env sets {{ .name }}, which the chart sets itself: use the value that it comes from (see README.md).
+{{- end }}
+{{- end }}
+{{- range $map := list "commonLabels" "podLabels" }}
+{{- range list "name" "instance" "component" }}
+{{- if hasKey (index $.Values $map) (printf "app.kubernetes.io/%s" .) }}
+- {{ $map }} sets app.kubernetes.io/{{ . }}, by which the Service finds its pods: remove it; nameOverride changes the name.
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}

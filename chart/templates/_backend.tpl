@@ -1,0 +1,55 @@
+{{- /* The container that answers. */}}
+{{- define "header-echo.backendContainer" -}}
+name: backend
+image: {{ include "header-echo.image" . }}
+{{- with .Values.image.pullPolicy }}
+imagePullPolicy: {{ . }}
+{{- end }}
+{{- with .Values.command }}
+command: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.args }}
+args: {{- tpl (toYaml .) $ | nindent 2 }}
+{{- end }}
+env:
+  {{- include "header-echo.serveEnv" . | nindent 2 }}
+  {{- with .Values.env }}
+  {{- tpl (toYaml .) $ | nindent 2 }}
+  {{- end }}
+ports:
+  - name: https
+    containerPort: {{ int .Values.port }}
+  {{- with .Values.extraPorts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.probes.startup }}
+startupProbe: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.probes.liveness }}
+livenessProbe: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.probes.readiness }}
+readinessProbe: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if gt (int .Values.shutdown.preStopSeconds) 0 }}
+lifecycle:
+  preStop:
+    sleep:
+      seconds: {{ int .Values.shutdown.preStopSeconds }}
+{{- end }}
+{{- with .Values.resources }}
+resources: {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext: {{- mergeOverwrite (include "header-echo.containerSecurityContext" . | fromYaml) .Values.securityContext | toYaml | nindent 2 }}
+volumeMounts:
+  {{- include "header-echo.tokenMount" . | nindent 2 }}
+  {{- if not .Values.tls.ownCertificate }}
+  # The whole directory: a subPath mount would never see a renewed certificate.
+  - name: tls
+    mountPath: /var/run/header-echo/tls
+    readOnly: true
+  {{- end }}
+  {{- with .Values.volumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}

@@ -1,0 +1,26 @@
+{{- /* What selects the pods: nothing in it may ever change, a Deployment's selector is immutable. */}}
+{{- define "header-echo.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "header-echo.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: backend
+{{- end }}
+
+{{- /* Labels and annotations of any object. Keys: context; optional labels, annotations (maps of the object's own), component. */}}
+{{- define "header-echo.metadata" -}}
+{{- $context := .context }}
+{{- with $context }}
+labels:
+  helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+  app.kubernetes.io/name: {{ include "header-echo.name" . }}
+  app.kubernetes.io/instance: {{ .Release.Name }}
+  app.kubernetes.io/component: {{ $.component | default "backend" }}
+  app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+  app.kubernetes.io/managed-by: {{ .Release.Service }}
+  {{- with merge (dict) ($.labels | default dict) .Values.commonLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge (dict) ($.annotations | default dict) .Values.commonAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
