@@ -23,10 +23,11 @@ def namespace_gone(kubectl, name):
 
 @pytest.fixture
 def scaled_to_zero(api, kubectl):
-    """Have no replica of the backend, and one again at the end."""
+    """Have no replica of the backend, and as many as before at the end; yield how many that are."""
+    replicas = kubectl.get("deployment", "header-echo")["spec"]["replicas"]
     kubectl("scale", "deployment/header-echo", "--replicas=0")
-    yield
-    kubectl("scale", "deployment/header-echo", "--replicas=1")
+    yield replicas
+    kubectl("scale", "deployment/header-echo", f"--replicas={replicas}")
     kubectl("rollout", "status", "deployment/header-echo", "--timeout=120s", timeout_seconds=150)
     api.wait_for_available()
     api.wait_until_served()
@@ -36,10 +37,9 @@ def test_without_replicas_the_apiservice_says_missing_endpoints(api, scaled_to_z
     api.wait_for_available("False", "MissingEndpoints")
 
 
-def test_scaling_back_heals_the_apiservice(api, kubectl):
-    kubectl("scale", "deployment/header-echo", "--replicas=0")
+def test_scaling_back_heals_the_apiservice(api, scaled_to_zero, kubectl):
     api.wait_for_available("False")
-    kubectl("scale", "deployment/header-echo", "--replicas=1")
+    kubectl("scale", "deployment/header-echo", f"--replicas={scaled_to_zero}")
     api.wait_for_available("True", "Passed")
     api.wait_until_served()
 
@@ -53,7 +53,7 @@ def test_a_namespace_can_be_deleted_while_the_backend_is_up(api, cluster, kubect
 
 def of_the_release(kubectl, namespace):
     """Return the names of all objects that belong to the release in ``namespace``, wherever they are."""
-    selector = f"-l=app.kubernetes.io/instance=header-echo"
+    selector = "-l=app.kubernetes.io/instance=header-echo"
     where = kubectl("get", KINDS_OF_THE_CLUSTER, "-o", "name", selector).stdout.split()
     inside = kubectl("get", KINDS_OF_A_NAMESPACE, f"--namespace={namespace}", "-o", "name").stdout.split()
     system = kubectl("get", "rolebindings", "--namespace=kube-system", "-o", "name", selector).stdout.split()

@@ -4,9 +4,9 @@ import json
 
 import pytest
 import yaml
-from urllib3.util import SKIP_HEADER
 
-CURL = {"Accept": "*/*", "Accept-Encoding": SKIP_HEADER, "Connection": SKIP_HEADER, "User-Agent": "curl/8.11.0"}
+from harness.api import CURL
+
 TRACING = {"audit-id", "traceparent"}  # newer API servers add these; the rest is what the first one echoed
 
 

@@ -1,5 +1,6 @@
 """Who the backend believes the caller to be: always whom the API server says, never what a caller claims."""
 
+import base64
 import socket
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from harness.api import CURL
 from harness.errors import HarnessError
 from harness.wait import NotYet, wait_for
 
@@ -90,8 +92,6 @@ def test_an_anonymous_caller_gets_403_by_default(api):
 
 def test_an_anonymous_caller_sees_the_seed_answer_once_opened(api, opened_to_anonymous):
     def answered():
-        from test_echo import CURL
-
         answer = api.get(f"{api.path}/", anonymous=True, headers=CURL)
         if answer.status_code != 200:
             raise NotYet(f"{answer.status_code}: {answer.text}")
@@ -150,8 +150,6 @@ def direct(api, cluster, kubectl):
     ca = kubectl.get("apiservice", f"{api.version}.{api.group}")["spec"]["caBundle"]
 
     def send(certificate=None):
-        import base64
-
         context = ssl.create_default_context(cadata=base64.b64decode(ca).decode())
         if certificate:
             context.load_cert_chain(*certificate)
@@ -189,9 +187,7 @@ def certificate_of_a_stranger(folder, common_name):
     paths = folder / "client.crt", folder / "client.key"
     paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return paths
 

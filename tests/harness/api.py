@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from kubernetes import config
+from urllib3.util import SKIP_HEADER
 
 from harness.errors import HarnessError
 from harness.kubectl import Kubectl
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from harness.cluster import Cluster
 
 REQUEST_TIMEOUT_SECONDS = 30
+# The headers that curl sends, and no more: requests would add its own.
+CURL = {"Accept": "*/*", "Accept-Encoding": SKIP_HEADER, "Connection": SKIP_HEADER, "User-Agent": "curl/8.11.0"}
 
 
 class Api:
@@ -55,13 +58,18 @@ class Api:
             session.headers["Authorization"] = f"Bearer {token}"
         elif not anonymous:
             session.cert = (self._configuration.cert_file, self._configuration.key_file)
-            session.headers.update(self._configuration.api_key and {"Authorization": self._bearer()} or {})
+            if self._configuration.api_key:
+                session.headers["Authorization"] = str(self._configuration.get_api_key_with_prefix("authorization"))
         return session
 
-    def _bearer(self) -> str:
-        return str(self._configuration.get_api_key_with_prefix("authorization"))
-
-    def get(self, path: str, token: str | None = None, *, anonymous: bool = False, **arguments: Any) -> requests.Response:  # noqa: ANN401 - those of requests
+    def get(
+        self,
+        path: str,
+        token: str | None = None,
+        *,
+        anonymous: bool = False,
+        **arguments: Any,  # noqa: ANN401 - those of requests
+    ) -> requests.Response:
         """GET ``path`` of the API server; ``arguments`` as for requests.get."""
         with self.session(token, anonymous=anonymous) as session:
             return session.get(self.server + path, timeout=REQUEST_TIMEOUT_SECONDS, **arguments)

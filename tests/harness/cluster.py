@@ -12,6 +12,7 @@ from typing import Protocol
 from harness.errors import HarnessError
 
 KINDS = ("kind", "embedded", "existing")
+PORTS = range(1, 65536)
 
 
 class Cluster(Protocol):
@@ -74,8 +75,10 @@ class Choice:
         if chosen not in KINDS:
             raise HarnessError(f"CLUSTER is '{chosen}' and must be one of {', '.join(KINDS)}: try CLUSTER=embedded")
         port = environ.get("API_PORT") or None
-        if port is not None and not (port.isdecimal() and 0 < int(port) < 65536):
-            raise HarnessError(f"API_PORT is '{port}' and must be a port number from 1 to 65535, or unset for a free one")
+        if port is not None and not (port.isdecimal() and int(port) in PORTS):
+            raise HarnessError(
+                f"API_PORT is '{port}' and must be a port number from 1 to 65535, or unset for a free one"
+            )
         return cls(
             kind=chosen,
             keep=environ.get("KEEP", "") not in ("", "0"),

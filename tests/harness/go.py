@@ -73,14 +73,20 @@ def build(package: str, output: Path, *, directory: Path, link_flags: str, title
     flags = ["-trimpath", "-mod=readonly", "-buildvcs=false", "-v", "-ldflags", f"-s -w {link_flags}"]
     lines: list[str] = []
     command = [str(go()), "build", *flags, "-o", str(output), package]
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with step(title) as detail:
-        with subprocess.Popen(command, cwd=directory, env=environment, text=True, **pipes) as process:
+        with subprocess.Popen(
+            command,
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
             deadline = threading.Timer(BUILD_TIMEOUT_SECONDS, process.kill)
             deadline.start()
             try:
-                assert process.stderr is not None
-                for line in process.stderr:  # one line a package compiled, and one a module downloaded
+                for line in process.stderr or ():  # one line a package compiled, and one a module downloaded
                     lines.append(line.rstrip())
                     detail(f"{len(lines)} steps, {lines[-1][:60]}")
             except BaseException:

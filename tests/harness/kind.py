@@ -129,7 +129,8 @@ class Kind:
                     except OSError:  # closed below
                         return
                     with connection:
-                        children.append(subprocess.Popen(relay, stdin=connection, stdout=connection))
+                        end = connection.fileno()
+                        children.append(subprocess.Popen(relay, stdin=end, stdout=end))
 
             threading.Thread(target=serve, daemon=True).start()
             try:
@@ -198,7 +199,9 @@ def _demand_free_port(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise HarnessError(f"API_PORT {port} is taken on this machine ({error.strerror}): choose another") from error
+            raise HarnessError(
+                f"API_PORT {port} is taken on this machine ({error.strerror}): choose another"
+            ) from error
 
 
 def _remove_if_empty(directory: Path) -> None:

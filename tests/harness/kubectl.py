@@ -23,7 +23,11 @@ class Kubectl:
         self.namespace = namespace
 
     def __call__(
-        self, *args: str, input: str | None = None, timeout_seconds: float = 60, check: bool = True
+        self,
+        *args: str,
+        input: str | None = None,  # noqa: A002 - the name subprocess gives it
+        timeout_seconds: float = 60,
+        check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl with ``args``; raises HarnessError with its words if it fails and ``check`` is set."""
         where = [f"--kubeconfig={self.cluster.kubeconfig}", f"--context={self.cluster.context}"]

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from harness.errors import HarnessError
 
-
 T = TypeVar("T")
 
 

@@ -108,7 +108,9 @@ def test_kubebuilder_assets_are_used(hello, tmp_path, monkeypatch):
     assert tools.tool("hello") == asset
 
 
-@pytest.mark.parametrize(("version", "used"), [("v1.2.9", True), ("v1.3.0", False), ("v1.2.3-rc.1", False), ("", False)])
+@pytest.mark.parametrize(
+    ("version", "used"), [("v1.2.9", True), ("v1.3.0", False), ("v1.2.3-rc.1", False), ("", False)]
+)
 def test_a_program_on_path_is_used_if_its_minor_version_fits(hello, tmp_path, monkeypatch, version, used):
     found = executable(tmp_path / "bin" / "hello", f"#!/bin/sh\necho {version}\n")
     monkeypatch.setenv("PATH", f"{found.parent}:{go.go().parent}")
@@ -116,7 +118,9 @@ def test_a_program_on_path_is_used_if_its_minor_version_fits(hello, tmp_path, mo
 
 
 def test_a_full_disk_is_said_before_the_build_starts(tmp_path):
-    with pytest.raises(HarnessError, match=r"building it needs 999999999 MiB of free disk and .* has \d+ MiB: free some"):
+    with pytest.raises(
+        HarnessError, match=r"building it needs 999999999 MiB of free disk and .* has \d+ MiB: free some"
+    ):
         demand_free_disk(tmp_path, 999_999_999, "building it")
 
 

@@ -46,7 +46,10 @@ def test_an_error_of_the_probe_is_not_taken_for_not_yet():
 
 def test_a_failed_command_is_named_with_its_code_and_last_lines():
     with pytest.raises(HarnessError, match=r"failed with exit code 3:\n +disk on fire") as caught:
-        run([sys.executable, "-c", "import sys; sys.exit(print('disk on fire', file=sys.stderr) or 3)"], timeout_seconds=30)
+        run(
+            [sys.executable, "-c", "import sys; sys.exit(print('disk on fire', file=sys.stderr) or 3)"],
+            timeout_seconds=30,
+        )
     assert sys.executable in str(caught.value)
 
 
