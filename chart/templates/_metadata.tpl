@@ -8,7 +8,7 @@ app.kubernetes.io/component: backend
 {{- /* Labels and annotations of any object. Keys: context; optional labels, annotations (maps of the object's own), component. */}}
 {{- define "header-echo.metadata" -}}
 {{- $context := .context }}
-{{- with $context }}
+{{- with $context -}}
 labels:
   helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
   app.kubernetes.io/name: {{ include "header-echo.name" . }}

@@ -9,8 +9,8 @@ All faults are shown at once. Types, unknown keys and lists of allowed words are
 
 {{- define "header-echo.faultsOfRegistration" }}
 {{- with .Values.apiService }}
-{{- if or (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" .group)) (gt (len .group) 253) }}
-- apiService.group must be a DNS subdomain in lower case such as 'cats.example.com', not '{{ .group }}'.
+{{- if or (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+$" .group)) (gt (len .group) 253) }}
+- apiService.group must be a DNS name in lower case with at least one dot, such as 'cats.example.com', not '{{ .group }}'.
 {{- end }}
 {{- $priority := int .groupPriorityMinimum }}
 {{- if or (lt $priority 1) (gt $priority 20000) }}
@@ -63,6 +63,9 @@ All faults are shown at once. Types, unknown keys and lists of allowed words are
 {{- end }}
 {{- if or (lt (int .port) 1024) (gt (int .port) 65535) }}
 - port must be from 1024 to 65535, not {{ .port }}: a restricted container may not open a lower one.
+{{- end }}
+{{- if and .prometheusRule.enabled (hasPrefix "certManager" .tls.mode) (ge (int .prometheusRule.certificateExpiryHours) (int .tls.certificate.renewBeforeHours)) }}
+- prometheusRule.certificateExpiryHours is {{ .prometheusRule.certificateExpiryHours }} and must be lower than tls.certificate.renewBeforeHours, {{ .tls.certificate.renewBeforeHours }}: else every renewal alarms.
 {{- end }}
 {{- if .hostNetwork }}
 {{- if eq (int .port) 10250 }}
