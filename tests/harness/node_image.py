@@ -1,0 +1,77 @@
+"""The image of kind's node: the user's, the published one, or our own from Debian's packages and our binaries."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from harness import node_image_build
+from harness.errors import HarnessError
+from harness.progress import say, step
+from harness.run import run
+from harness.tools import kubernetes_version
+
+CI = Path(__file__).resolve().parents[2] / "ci"
+REGISTRY_SECONDS = 15
+PULL_SECONDS = 900
+
+
+@cache
+def node_image() -> str:
+    """Return a node image that the engine has: NODE_IMAGE, else kindest/node of our version, else our own.
+
+    Raises:
+        HarnessError: NODE_IMAGE cannot be had, or our own cannot be built here.
+    """
+    named = os.environ.get("NODE_IMAGE")
+    if named:
+        if not has_image(named) and not _pull(named):
+            raise HarnessError(f"NODE_IMAGE is '{named}', which Docker neither has nor can pull: correct or unset it")
+        return named
+    published = f"kindest/node:{kubernetes_version()}"
+    own = node_image_build.reference()
+    if has_image(published):
+        return published
+    if has_image(own):
+        return own
+    if _served(published) and _pull(published):
+        return published
+    say(f"no registry serves {published}: making a node image from Debian's packages")
+    return node_image_build.build()
+
+
+def kind_config(image: str) -> str:
+    """Return the kind configuration (YAML) for a cluster whose node is ``image``."""
+    config = yaml.safe_load((CI / "kind.yaml").read_text())
+    if image.startswith(f"{node_image_build.NAME}:"):
+        ours = yaml.safe_load((CI / "node-image" / "kind.yaml").read_text())
+        config["kubeadmConfigPatches"] += ours.pop("kubeadmConfigPatches")
+        config |= ours
+    return yaml.safe_dump(config, sort_keys=False)
+
+
+def has_image(name: str) -> bool:
+    """Tell whether the engine has the image ``name``."""
+    return run(["docker", "image", "inspect", name], timeout_seconds=30, check=False).returncode == 0
+
+
+@cache
+def _served(name: str) -> bool:
+    """Tell, within seconds, whether a registry that this machine reaches has ``name``."""
+    with step(f"looking for {name} in its registry"):
+        try:
+            answer = run(["docker", "manifest", "inspect", name], timeout_seconds=REGISTRY_SECONDS, check=False)
+        except HarnessError:  # no answer in time
+            return False
+    return answer.returncode == 0
+
+
+def _pull(name: str) -> bool:
+    with step(f"pulling {name}"):
+        try:
+            return run(["docker", "pull", "--quiet", name], timeout_seconds=PULL_SECONDS, check=False).returncode == 0
+        except HarnessError:
+            return False

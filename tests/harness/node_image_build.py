@@ -1,0 +1,158 @@
+"""Our own node image for kind, where no registry is reachable: Debian's packages, our binaries, and no Dockerfile.
+
+kind v0.33 wants of an image: an entrypoint that ends in systemd, a known line in its log, kubeadm, kubelet, kubectl and
+a containerd with the control plane's images, and the file /kind/version. What else is needed stands in ci/node-image/.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from harness import debian
+from harness.cache import cache_dir, demand_free_disk, digest, locked
+from harness.go import platform
+from harness.image_archive import Image, write_archive
+from harness.progress import step
+from harness.run import run
+from harness.tools import FAMILIES, PROGRAMS, kubernetes_version, prepare, tool, variable
+
+NAME = "header-echo-node"
+SOURCES = Path(__file__).resolve().parents[2] / "ci" / "node-image"
+PACKAGES = (
+    "systemd", "systemd-sysv", "dbus", "containerd", "runc", "containernetworking-plugins", "catatonit",
+    "iptables", "nftables", "iproute2", "conntrack", "ethtool", "socat", "kmod", "mount", "procps", "hostname",
+    "ca-certificates",
+)  # fmt: skip
+ON_THE_NODE = ("kubeadm", "kubelet", "kubectl")
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "etcd", "coredns")
+# kube-proxy runs the iptables of its image; these packages of the node hold it and the libraries it loads.
+IPTABLES = (
+    "iptables", "libxtables12", "libip4tc2", "libip6tc2", "libmnl0", "libnftnl11", "libnfnetlink0",
+    "libnetfilter-conntrack3", "libc6", "conntrack", "kmod", "libkmod2", "liblzma5", "libzstd1", "libssl3",
+)  # fmt: skip
+ENABLED = ("containerd", "node-images", "kubelet", "name-server")
+MASKED = (
+    "getty.target", "console-getty.service", "systemd-udevd.service", "systemd-udevd-control.socket",
+    "systemd-udevd-kernel.socket", "systemd-udev-trigger.service", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
+    "systemd-remount-fs.service", "systemd-logind.service", "dev-hugepages.mount",
+)  # fmt: skip
+NEEDED_MIB = 6000
+
+
+def reference() -> str:
+    """Return the image's name; its tag changes with everything it is made of, so the name stands for its content."""
+    inputs = [path for path in SOURCES.rglob("*") if path.is_file() and path.name != "kind.yaml"]
+    families = {PROGRAMS[name].family for name in (*ON_THE_NODE, *CONTROL_PLANE)}
+    pins = [FAMILIES / family / file for family in sorted(families) for file in ("go.mod", "go.sum")]
+    overrides = [os.environ.get(variable(name), "") for name in (*ON_THE_NODE, *CONTROL_PLANE)]
+    hashed = digest([*inputs, *pins, Path(__file__)], platform(), *overrides)
+    return f"{NAME}:{kubernetes_version()}-{hashed}"
+
+
+def build() -> str:
+    """Build the image unless the engine has it; return its name.
+
+    Raises:
+        HarnessError: no room, no root, no Debian mirror, or a step failed; nothing half-made stays behind.
+    """
+    prepare((*ON_THE_NODE, *CONTROL_PLANE))
+    with locked("node-image"):
+        if run(["docker", "image", "inspect", reference()], timeout_seconds=30, check=False).returncode != 0:
+            demand_free_disk(cache_dir(), NEEDED_MIB, "making the node image")
+            for stale in cache_dir().glob(".node-image-*"):  # we hold the lock: its builder is dead
+                shutil.rmtree(stale)
+            directory = Path(tempfile.mkdtemp(prefix=".node-image-", dir=cache_dir()))
+            try:
+                with step(f"making node image {reference()} from Debian's packages (a minute or two)") as detail:
+                    for name in _build(directory):
+                        detail(name)
+            finally:
+                shutil.rmtree(directory, ignore_errors=True)
+    return reference()
+
+
+def _build(directory: Path) -> Iterator[str]:
+    """Do the work in ``directory``; yield what comes next."""
+    root = directory / "root"
+    yield f"1 of 4, debootstrap with {len(PACKAGES)} packages"
+    debian.root_file_system(root, PACKAGES)
+    debian.strip_file_system(root)
+    yield "2 of 4, our binaries and units"
+    _configure(root)
+    yield "3 of 4, the control plane's images"
+    images = root / "kind" / "images"
+    images.mkdir()
+    write_archive(images / "control-plane.tar", list(_control_plane(root)))
+    yield "4 of 4, importing into Docker"
+    archive = directory / "node.tar"
+    run(["tar", "--create", "--numeric-owner", "--file", archive, "--directory", root, "."], timeout_seconds=300)
+    shutil.rmtree(root)
+    changes = ["ENV container=docker", "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+               'ENTRYPOINT ["/usr/local/bin/entrypoint"]']  # fmt: skip
+    flags: list[str | Path] = [word for change in changes for word in ("--change", change)]
+    run(["docker", "import", *flags, archive, reference()], timeout_seconds=300)
+    _forget_older()
+
+
+def _configure(root: Path) -> None:
+    shutil.copytree(SOURCES / "rootfs", root, dirs_exist_ok=True)
+    containerd = root / "etc/containerd/config.toml"
+    containerd.write_text(containerd.read_text().replace("@PAUSE_IMAGE@", _image_names()["pause"]))
+    for name in ON_THE_NODE:
+        shutil.copy(tool(name), root / "usr/local/bin" / name)
+    (root / "kind").mkdir()
+    (root / "kind/version").write_text(kubernetes_version())
+    for verb, units in (("enable", ENABLED), ("mask", MASKED)):
+        run(["chroot", root, "systemctl", verb, *units], timeout_seconds=60)
+
+
+@cache
+def _image_names() -> dict[str, str]:
+    """Return the control plane's images as our kubeadm names them, keyed by their last path element."""
+    argv = [tool("kubeadm"), "config", "images", "list", "--kubernetes-version", kubernetes_version()]
+    names = run(argv, timeout_seconds=30).stdout.split()
+    return {name.rpartition("/")[2].partition(":")[0]: name for name in names}
+
+
+def _control_plane(root: Path) -> Iterator[Image]:
+    names = _image_names()
+    for program in CONTROL_PLANE:
+        libraries = _files_of(root, IPTABLES) if program == "kube-proxy" else {}
+        yield Image(names[program], {f"usr/local/bin/{program}": tool(program), **libraries}, [program])
+    yield Image(names["pause"], {"pause": root / "usr/bin/catatonit"}, ["/pause", "-P"])
+
+
+def _files_of(root: Path, packages: tuple[str, ...]) -> dict[str, Path]:
+    """Return what ``packages`` installed in ``root``, with the links around it, by path in the image."""
+    links = {name: root / name for name in ("bin", "sbin", "lib", "lib64") if (root / name).is_symlink()}
+    files = dict(links)
+    alternatives = sorted((root / "etc/alternatives").glob("ip*tables*"))
+    listed = [root / name.strip("/") for package in packages for name in _package_list(root, package)]
+    for path in [*listed, *alternatives]:
+        inside = path.parent.resolve() / path.name  # /lib is a link to usr/lib
+        if path.is_symlink() or path.is_file():
+            files[str(inside.relative_to(root))] = inside
+    for name in ("iptables", "ip6tables", "iptables-save", "iptables-restore", "ip6tables-save", "ip6tables-restore"):
+        files[f"usr/sbin/{name}"] = root / "usr/sbin" / name  # made by update-alternatives, so in no list
+    return files
+
+
+def _package_list(root: Path, package: str) -> list[str]:
+    info = root / "var/lib/dpkg/info"
+    found = next(iter([*info.glob(f"{package}.list"), *info.glob(f"{package}:*.list")]))
+    return found.read_text().splitlines()
+
+
+def _forget_older() -> None:
+    """Remove images of other inputs, each over a GB, unless a container uses them."""
+    listed = run(["docker", "image", "ls", "--format", "{{json .}}", NAME], timeout_seconds=30).stdout
+    for line in listed.splitlines():
+        name = f"{NAME}:{json.loads(line)['Tag']}"
+        if name != reference():
+            run(["docker", "image", "rm", name], timeout_seconds=60, check=False)
