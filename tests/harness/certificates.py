@@ -1,0 +1,132 @@
+"""Certificate authorities of the embedded cluster: one per trust domain, as a real control plane has them."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+LIFETIME = datetime.timedelta(days=30)
+CLOCK_SKEW = datetime.timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A PEM certificate and its PEM private key."""
+
+    certificate: bytes
+    key: bytes
+
+    def write(self, folder: Path, name: str) -> None:
+        """Write ``name.crt`` and ``name.key`` into ``folder``; each appears whole or not at all."""
+        for suffix, content in (("key", self.key), ("crt", self.certificate)):
+            write_private(folder / f"{name}.{suffix}", content)
+
+
+class Authority:
+    """A certificate authority that lives in memory; its key is never written."""
+
+    def __init__(self, name: str) -> None:
+        """Make a self-signed CA with the common name ``name``."""
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name(name, ())
+        self._certificate = (
+            _builder(self._name, self._name, self._key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_key_usage(certificate_authority=True), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+
+    @property
+    def certificate(self) -> bytes:
+        """The CA certificate as PEM."""
+        return self._certificate.public_bytes(serialization.Encoding.PEM)
+
+    def client(self, user: str, groups: Sequence[str] = ()) -> KeyPair:
+        """Issue a client certificate: Kubernetes reads the user from CN and the groups from O."""
+        return self._issue(_name(user, groups), ExtendedKeyUsageOID.CLIENT_AUTH, ())
+
+    def server(self, names: Sequence[str]) -> KeyPair:
+        """Issue a serving certificate for DNS names and IP addresses."""
+        return self._issue(_name(names[0], ()), ExtendedKeyUsageOID.SERVER_AUTH, names)
+
+    def _issue(self, subject: x509.Name, usage: x509.ObjectIdentifier, names: Sequence[str]) -> KeyPair:
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = (
+            _builder(subject, self._name, key)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(certificate_authority=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        )
+        if names:
+            # An empty critical subjectAltName is refused by Go ("unhandled critical extension"), so only when there are names.
+            builder = builder.add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
+        return KeyPair(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), key_pem(key))
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return the private key as unencrypted PKCS #8 PEM."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def signing_pair() -> tuple[bytes, bytes]:
+    """Return (private, public) PEM of a fresh key that signs ServiceAccount tokens."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return key_pem(key), public
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read; readers see the old content or the new, never a part."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(content)
+    fresh.replace(path)
+
+
+def _name(common_name: str, organizations: Sequence[str]) -> x509.Name:
+    attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization) for organization in organizations]
+    return x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now + LIFETIME)
+    )
+
+
+def _key_usage(*, certificate_authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=certificate_authority,
+        crl_sign=certificate_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

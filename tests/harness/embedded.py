@@ -1,0 +1,200 @@
+"""The embedded cluster: a real control plane with aggregation, and pods as processes, in a few seconds, without Docker or root.
+
+This is the owner's side. Everything runs under one supervisor process (harness.supervisor), which ends it all when its owner ends.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.cache import cache_dir
+from harness.cert_manager import crds
+from harness.control_plane_credentials import CONTEXT
+from harness.embedded_directory import PREFIX, Lock, is_running, state, stop, sweep
+from harness.errors import HarnessError
+from harness.local_process import last_lines
+from harness.pod_images import LocalImage, local_image
+from harness.progress import say, step
+from harness.supervisor_control import ask
+from harness.tools import prepare, tool
+from harness.wait import NotYet, wait_for
+
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")
+START_TIMEOUT_SECONDS = 180.0  # about 4 s on an idle machine
+STOP_TIMEOUT_SECONDS = 20.0  # about 1 s
+TESTS = Path(__file__).resolve().parents[1]
+
+
+class EmbeddedCluster:
+    """A cluster of this process; with ``keep`` it outlives it, and the next one of the same name finds it."""
+
+    kind = "embedded"
+    context = CONTEXT
+    values: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        *,
+        keep: bool = False,
+        api_port: int | None = None,
+        name: str = "embedded",
+        images: Mapping[str, LocalImage] | None = None,
+    ) -> None:
+        """Choose; nothing runs before `create`.
+
+        Args:
+            keep: run on after this process, in a folder of the cache, until `delete`.
+            api_port: the API server's port on 127.0.0.1; None takes a free one.
+            name: tells kept clusters apart.
+            images: local commands for images of your own, by the last part of the repository (harness.pod_images).
+        """
+        self.keep = keep
+        self._api_port = api_port
+        self._images = images
+        self._kept_directory = cache_dir() / "clusters" / name
+        self._directory: Path | None = self._kept_directory if keep else None
+        self._supervisor: subprocess.Popen[bytes] | None = None
+
+    @property
+    def directory(self) -> Path:
+        """The cluster's private folder.
+
+        Raises:
+            HarnessError: there is no cluster.
+        """
+        if self._directory is None:
+            raise HarnessError("this embedded cluster is not there: call create() first")
+        return self._directory
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig; needs no other file."""
+        return self.directory / "kubeconfig"
+
+    @property
+    def logs_directory(self) -> Path | None:
+        """Logs: one file per component, pods/<namespace>_<pod>_<uid>/<container>/<restart>.log."""
+        return self._directory and self._directory / "logs"
+
+    def create(self) -> None:
+        """Start the cluster and wait until its API is ready; a kept one that runs is used again.
+
+        Raises:
+            HarnessError: a component failed (its last lines are in the message), or a port is taken.
+        """
+        prepare(PROGRAMS)
+        sweep()
+        if self.keep and is_running(self.directory) and state(self.directory)[0] == "ready":
+            say(f"using the embedded cluster in {self.directory}")
+            return
+        with step("starting etcd, kube-apiserver and kube-controller-manager"):
+            self._start()
+
+    def install_cert_manager(self) -> None:
+        """Run cert-manager beside the control plane; nothing happens when it runs already."""
+        program, manifests = str(tool("cert-manager")), str(crds())
+        with step("starting cert-manager"):
+            ask(self.directory, "install-cert-manager", program=program, crds=manifests, timeout_seconds=90)
+
+    def delete(self) -> None:
+        """End the cluster and remove its folder; harmless when called twice."""
+        if self._directory is None:
+            return
+        if self._supervisor is None:
+            stop(self._directory)
+        else:
+            self._end_supervisor(self._supervisor)
+            shutil.rmtree(self._directory, ignore_errors=True)
+        self._supervisor = None
+        if not self.keep:
+            self._directory = None
+
+    def load_image(self, image: str) -> None:
+        """Let pods run ``image``: a local command stands for it.
+
+        Raises:
+            HarnessError: nobody said which (``images``).
+        """
+        command = local_image(image, self._images)
+        ask(self.directory, "load-image", reference=image, **command.to_json())
+
+    @contextmanager
+    def pod_endpoint(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
+        """Yield (host, port) at which the pod's process itself listens."""
+
+        def address() -> str:
+            found = ask(self.directory, "pod-address", namespace=namespace, pod=pod)
+            if found is None:
+                raise NotYet("the pod has no address")
+            return str(found)
+
+        yield wait_for(f"pod {namespace}/{pod} to have an address", address, timeout_seconds=20), port
+
+    def restart_api_server(self) -> None:
+        """Stop the API server and start it again; pods, and the port, stay."""
+        ask(self.directory, "restart-api-server", timeout_seconds=START_TIMEOUT_SECONDS)
+
+    def rotate_front_proxy_ca(self) -> None:
+        """Let the API server present a client certificate of a new front-proxy CA; both CAs are published to backends."""
+        ask(self.directory, "rotate-front-proxy-ca")
+
+    def _start(self) -> None:
+        if self.keep:
+            stop(self.directory)
+            self.directory.mkdir(mode=0o700, parents=True)
+        else:
+            self._directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+        (self.directory / "logs").mkdir()
+        command = [sys.executable, "-m", "harness.supervisor", "--directory", str(self.directory)]
+        command += [] if self.keep else ["--owned"]
+        command += [f"--api-port={self._api_port}"] if self._api_port else []
+        try:
+            with Lock(self.directory) as lock, (self.directory / "logs" / "supervisor.log").open("wb") as log:
+                self._supervisor = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL if self.keep else subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, "PYTHONPATH": str(TESTS)},
+                    start_new_session=True,
+                    pass_fds=[lock.fileno()],
+                )
+                lock.name_holder(self._supervisor.pid)
+            wait_for("the embedded cluster", self._ready, timeout_seconds=START_TIMEOUT_SECONDS, interval_seconds=0.02, died=self.died)
+        except BaseException:
+            self.delete()
+            raise
+
+    def _ready(self) -> None:
+        phase, message = state(self.directory)
+        if phase == "failed":
+            raise HarnessError(message)
+        if phase != "ready":
+            raise NotYet(message or "starting")
+
+    def died(self) -> str | None:
+        """Return why the cluster ended, None while it runs: for `wait_for`."""
+        phase, message = state(self.directory)
+        if phase == "failed":
+            return message
+        if self._supervisor is not None and self._supervisor.poll() is not None:
+            return f"its supervisor ended:\n{last_lines(self.directory / 'logs' / 'supervisor.log')}"
+        return None
+
+    def _end_supervisor(self, supervisor: subprocess.Popen[bytes]) -> None:
+        if supervisor.stdin is not None:
+            supervisor.stdin.close()
+        else:
+            supervisor.terminate()
+        try:
+            supervisor.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            supervisor.kill()
+            supervisor.wait()

@@ -1,0 +1,55 @@
+"""Which local command stands for a container image in the embedded cluster."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from harness.errors import HarnessError
+
+BACKEND = Path(__file__).resolve().parents[2] / "backend"
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """What runs in place of an image.
+
+    Attributes:
+        entrypoint: stands for the image's ENTRYPOINT; the container's ``args`` follow it, its ``command`` replaces it.
+        environment: stands for the image's ENV.
+    """
+
+    entrypoint: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as JSON-serializable values; LocalImage(**values) reads them."""
+        return asdict(self) | {"entrypoint": list(self.entrypoint)}
+
+
+# By the last part of the repository: localhost/header-echo:dev and registry.example.com/team/header-echo@sha256:… are both header-echo.
+LOCAL_IMAGES: dict[str, LocalImage] = {
+    "header-echo": LocalImage((sys.executable, "-m", "header_echo"), {"PYTHONPATH": str(BACKEND), "PYTHONUNBUFFERED": "1"}),
+}
+
+
+def short_name(image: str) -> str:
+    """Return the last part of the image's repository, without tag and digest."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
+def local_image(image: str, table: Mapping[str, LocalImage] | None = None) -> LocalImage:
+    """Return the local command for ``image``.
+
+    Raises:
+        HarnessError: the table has none.
+    """
+    known = {**LOCAL_IMAGES, **(table or {})}
+    if short_name(image) not in known:
+        raise HarnessError(
+            f"the embedded cluster has no local command for the image {image!r} (it has: {', '.join(sorted(known))}):"
+            f" pass EmbeddedCluster(images={{{short_name(image)!r}: LocalImage((program, argument, …))}})"
+        )
+    return known[short_name(image)]

@@ -1,0 +1,171 @@
+"""The process that owns one embedded cluster: it starts everything, and ends everything, whatever happens to who asked for it.
+
+    python -m harness.supervisor --directory DIR [--owned] [--api-port PORT]
+
+With ``--owned`` its standard input is a pipe from its owner: end of file (the owner finished, or died in any way) ends the cluster and
+removes DIR. Without, it runs until SIGTERM. Everything it starts dies with it. DIR/state.json says how far it is; DIR/control.sock takes requests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import signal
+import ssl
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from harness.certificates import write_private
+from harness.control_plane import ControlPlane, death
+from harness.errors import HarnessError
+from harness.node_agent import NodeAgent
+from harness.node_agent_client import ApiClient, ApiError, Object, Store
+from harness.node_agent_egress import EgressProxy
+from harness.pod_images import LocalImage
+from harness.pod_network import PodNetwork
+from harness.pod_references import Node
+from harness.supervisor_cert_manager import start_cert_manager
+from harness.supervisor_control import serve_control
+
+DEATH_POLL_SECONDS = 0.2
+
+
+class Supervisor:
+    """One embedded cluster, running in this process's event loop."""
+
+    def __init__(self, directory: Path, api_port: int | None, ended: asyncio.Event) -> None:
+        """Reserve addresses and write credentials; call it inside a running event loop.
+
+        Args:
+            ended: is set when somebody asks for the end.
+        """
+        self._ended = ended
+        self.directory = directory
+        self.network = PodNetwork()
+        self.control_plane = ControlPlane(directory, self.network.node_ip, api_port)
+        self.egress = EgressProxy(self.network)
+        trust = ssl.create_default_context(cadata=self.control_plane.credentials.serving_ca.decode())
+        self.control_plane.credentials.admin_chain(trust)
+        self.client = ApiClient(self.control_plane.server, trust)
+        stores = (Store(self.client, f"/api/v1/{kind}") for kind in ("configmaps", "secrets"))
+        self.node = Node(self.client, self.network, directory, self.control_plane.port, *stores)
+        self.agent = NodeAgent(self.node, self.client)
+        self._restarting = False
+
+    async def start(self) -> None:
+        """Bring the cluster up; what it needs from the network and the disk is there already."""
+        await self.egress.start(self.directory / "egress.sock")
+        await self.agent.kubelet.start(self.network.kubelet_socket, self.control_plane.credentials.node_server_context())
+        await self.control_plane.start()
+        await self.agent.start()
+        await serve_control(self.directory / "control.sock", self.requests())
+
+    async def stop(self) -> None:
+        """End everything: pods first, etcd last."""
+        await self.agent.stop()
+        await self.client.close()
+        await self.control_plane.stop()
+        await self.egress.close()
+
+    async def first_death(self) -> str:
+        """Return what to say about the first component that ends by itself."""
+        while True:
+            for component in self.control_plane.components:
+                if component.exit_code is not None and not self._restarting:
+                    return death(component)
+            await asyncio.sleep(DEATH_POLL_SECONDS)
+
+    def requests(self) -> dict[str, Callable[[Object], Awaitable[Any]]]:
+        """Return what can be asked for at the control socket, by name."""
+        return {
+            "load-image": self._load_image,
+            "pod-address": self._pod_address,
+            "restart-api-server": self._restart_api_server,
+            "rotate-front-proxy-ca": self._rotate_front_proxy_ca,
+            "install-cert-manager": self._install_cert_manager,
+            "stop": self._stop,
+        }
+
+    async def _load_image(self, request: Object) -> None:
+        self.node.load_image(request["reference"], LocalImage(tuple(request["entrypoint"]), request["environment"]))
+
+    async def _pod_address(self, request: Object) -> str | None:
+        return self.agent.pod_address(request["namespace"], request["pod"])
+
+    async def _stop(self, _: Object) -> None:
+        self._ended.set()
+
+    async def _restart_api_server(self, _: Object) -> None:
+        self._restarting = True
+        try:
+            await self.control_plane.restart_api_server()
+        finally:
+            self._restarting = False
+
+    async def _rotate_front_proxy_ca(self, _: Object) -> None:
+        self.control_plane.credentials.rotate_front_proxy_ca()
+
+    async def _install_cert_manager(self, request: Object) -> None:
+        await start_cert_manager(self.control_plane, self.client, Path(request["program"]), Path(request["crds"]))
+
+
+async def supervise(directory: Path, *, owned: bool, api_port: int | None) -> int:
+    """Run one cluster to its end and return the exit code: 0 when it was told to end, 1 when a component failed."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, ended.set)
+    if owned:
+        loop.add_reader(sys.stdin.fileno(), ended.set)  # nothing is ever written: readable means end of file
+    until_ended = asyncio.create_task(ended.wait())
+    supervisor: Supervisor | None = None
+    try:
+        supervisor = Supervisor(directory, api_port, ended)
+        starting = asyncio.create_task(supervisor.start())
+        await asyncio.wait([starting, until_ended], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+        await asyncio.gather(starting, return_exceptions=ended.is_set())
+        if not ended.is_set():
+            _write_state(directory, "ready", "")
+            watching = asyncio.create_task(supervisor.first_death())
+            await asyncio.wait([watching, until_ended], return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                raise HarnessError(f"the embedded cluster is broken: {watching.result()}")
+            watching.cancel()
+    except (HarnessError, ApiError, OSError) as error:
+        _write_state(directory, "failed", str(error))
+        return 1
+    finally:
+        until_ended.cancel()
+        if supervisor is not None:
+            await supervisor.stop()
+    return 0
+
+
+def _write_state(directory: Path, phase: str, message: str) -> None:
+    write_private(directory / "state.json", json.dumps({"phase": phase, "message": message}).encode())
+
+
+def main() -> None:
+    """Parse the command line, supervise, clean up."""
+    parser = argparse.ArgumentParser(description="Run one embedded cluster.")
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--owned", action="store_true")
+    parser.add_argument("--api-port", type=int)
+    arguments = parser.parse_args()
+    os.umask(0o077)
+    os.chdir(arguments.directory)
+    code = asyncio.run(supervise(arguments.directory, owned=arguments.owned, api_port=arguments.api_port))
+    if code == 0:  # a failed cluster's logs are its owner's to read and remove
+        shutil.rmtree(arguments.directory, ignore_errors=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""cert-manager beside the embedded control plane: the same program as on kind, as a process."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import yaml
+
+from harness.control_plane import ControlPlane
+from harness.node_agent_client import ApiClient, ApiError, Object
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CONFLICT = 409
+POLL_SECONDS = 0.02
+ESTABLISHED_TIMEOUT_SECONDS = 60.0
+
+
+async def start_cert_manager(control_plane: ControlPlane, client: ApiClient, program: Path, crds: Path) -> None:
+    """Create the CRDs in the folder ``crds`` and start cert-manager's ``program``; nothing happens when it runs already.
+
+    Raises:
+        HarnessError: the program cannot be started.
+        TimeoutError: the API server did not establish the CRDs.
+    """
+    if any(component.name == "cert-manager" for component in control_plane.components):
+        return
+    manifests = [manifest for path in sorted(crds.glob("*.yaml")) for manifest in yaml.load_all(path.read_text(), _LOADER) if manifest]
+    async with asyncio.timeout(ESTABLISHED_TIMEOUT_SECONDS):
+        await asyncio.gather(*(_create(client, manifest) for manifest in manifests))
+        await asyncio.gather(*(_established(client, manifest["metadata"]["name"]) for manifest in manifests))
+    await control_plane.launch("cert-manager", "--kubeconfig=kubeconfig", program=program)
+
+
+async def _create(client: ApiClient, manifest: Object) -> None:
+    try:
+        await client.request("POST", CRDS, manifest)
+    except ApiError as error:
+        if error.code != CONFLICT:
+            raise
+
+
+async def _established(client: ApiClient, name: str) -> None:
+    while True:
+        crd = await client.request("GET", f"{CRDS}/{name}")
+        conditions = {condition["type"]: condition["status"] for condition in (crd.get("status") or {}).get("conditions") or []}
+        if conditions.get("Established") == "True":
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
