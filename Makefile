@@ -2,16 +2,16 @@
 PYTHON ?= python3
 TOX = .venv/bin/tox -q run
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint unit chart bench image clean
+.PHONY: help demo test e2e lint unit chart docs bench image clean programs outdated ci gate release
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/done  ## a cluster with the chart installed, and the headers it echoes (CLUSTER=embedded|kind)
 	@$(TOX) -e demo
 
-test: .venv/done  ## everything: lint, types, unit, chart, e2e on the embedded cluster, e2e on kind
-	@$(TOX) -e lint,typing,unit,chart
+test: .venv/done  ## everything: lint, types, unit, chart, docs, e2e on the embedded cluster, e2e on kind
+	@$(TOX) -e lint,typing,unit,chart,docs
 	@CLUSTER=embedded $(TOX) -e e2e
 	@CLUSTER=kind $(TOX) -e e2e
 
@@ -27,11 +27,29 @@ unit: .venv/done  ## the backend and the harness alone
 chart: .venv/done  ## the rendered chart
 	@$(TOX) -e chart
 
+docs: .venv/done  ## the README walked, versions that agree, the workflows and the release's dry run
+	@$(TOX) -e docs
+
 image: .venv/done  ## the backend image
 	@$(TOX) -e image
 
 clean: .venv/done  ## remove the demo, kept clusters and the engine we started
 	@$(TOX) -e clean
+
+programs: .venv/done  ## build what ci/tools pins and the cache lacks
+	@$(TOX) -e programs
+
+outdated: .venv/done  ## pinned programs and Python packages that have a newer release
+	@$(TOX) -e outdated
+
+ci: .venv/done  ## the steps of .github/workflows/ci.yaml in their order (RUN=1 runs them)
+	@$(TOX) -e ci
+
+release: .venv/done  ## what a release would do (PUSH=registry TAG=v1.2.3 does it)
+	@$(TOX) -e release
+
+gate:  ## succeed if RESULTS are all "success" (the last job of CI)
+	@$(if $(and $(RESULTS),$(if $(filter-out success,$(RESULTS)),,all)),echo every job succeeded,$(error not every job succeeded: '$(RESULTS)'))
 
 .venv/done: requirements/tox.txt ci/setup.py
 	@$(PYTHON) ci/setup.py

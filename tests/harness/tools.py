@@ -53,6 +53,8 @@ PROGRAMS = {
     "kubelet": Program("kubernetes", KUBERNETES_PACKAGES + "kubelet"),
     "cert-manager": Program("cert-manager", "."),
     "controller-gen": Program("cert-manager", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
+    "actionlint": Program("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
+    "cosign": Program("cosign", "github.com/sigstore/cosign/v3/cmd/cosign", ("version",)),
 }
 
 

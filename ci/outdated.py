@@ -1,0 +1,104 @@
+"""Say which pins have a newer release: the programs of ci/tools/*/go.mod and the Python packages of requirements/*.txt.
+
+Exit code 1 if there are any, 0 if none. What a pin's own requirements pin (indirect ones) moves with the pin.
+Update a program with `go get -tool <package>@<version>` in its folder, Python with `requirements/update --upgrade`.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.go import go
+from harness.progress import step
+from harness.run import run
+from harness.tools import FAMILIES, PROGRAMS, pinned_version
+
+ROOT = Path(__file__).resolve().parents[1]
+ASK_SECONDS = 120
+
+
+def go_modules() -> dict[str, tuple[str, str]]:
+    """Return what each family pins directly: {"helm": ("helm.sh/helm/v3", "v3.22.0")}; the first program stands for its family."""
+    pins: dict[str, tuple[str, str]] = {}
+    for name, program in PROGRAMS.items():
+        pins.setdefault(program.family, (module_of(name), pinned_version(name)))
+    return pins
+
+
+def module_of(name: str) -> str:
+    """Return the Go module that go.mod requires for the program ``name``."""
+    program = PROGRAMS[name]
+    if program.package == ".":
+        return "github.com/cert-manager/cert-manager"
+    required = re.findall(
+        r"^\s*(?:require )?(\S+) v\S+", (FAMILIES / program.family / "go.mod").read_text(), re.MULTILINE
+    )
+    return str(max((module for module in required if (program.package + "/").startswith(module + "/")), key=len))
+
+
+def newer_module(family: str, module: str) -> str | None:
+    """Return the newest version of ``module`` if it is newer than the pinned one. The Go proxy is asked."""
+    listed = run(
+        [go(), "list", "-mod=mod", "-m", "-u", "-json", module], cwd=FAMILIES / family, timeout_seconds=ASK_SECONDS
+    )
+    update = json.loads(listed.stdout).get("Update")
+    return str(update["Version"]) if update else None
+
+
+def python_pins() -> dict[str, str]:
+    """Return the packages that requirements/*.in name and the versions that *.txt pin, {"aiohttp": "3.12.0"}."""
+    named: set[str] = set()
+    pinned: dict[str, str] = {}
+    for path in sorted((ROOT / "requirements").glob("*.in")):
+        named |= set(re.findall(r"^([A-Za-z][\w.-]*)", path.read_text(), re.MULTILINE))
+        pinned |= dict(re.findall(r"^([\w.-]+)==(\S+)", path.with_suffix(".txt").read_text(), re.MULTILINE))
+    known = {normal(name): version for name, version in pinned.items()}
+    return {name: known[normal(name)] for name in sorted(named, key=str.lower)}
+
+
+def normal(name: str) -> str:
+    """Return a package's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def newer_package(name: str, version: str) -> str | None:
+    """Return the newest version of a package if it isn't ``version``. The package index is asked."""
+    asked = run([sys.executable, "-m", "pip", "index", "versions", name], timeout_seconds=ASK_SECONDS)
+    match = re.search(r"\((\S+)\)", asked.stdout)
+    if match is None:
+        raise HarnessError(f"'pip index versions {name}' gives no version: is the package index reachable?")
+    return match[1] if match[1] != version else None
+
+
+def outdated() -> Iterator[tuple[str, str, str, str]]:
+    """Yield (where, name, pinned, newest) of each pin that has a newer release."""
+    with step("asking for newer releases") as detail:
+        for family, (module, version) in go_modules().items():
+            detail(module)
+            if newest := newer_module(family, module):
+                yield f"ci/tools/{family}", module, version, newest
+        for name, version in python_pins().items():
+            detail(name)
+            if newest := newer_package(name, version):
+                yield "requirements", name, version, newest
+
+
+def main() -> None:
+    """Print a table of outdated pins."""
+    try:
+        found = list(outdated())
+    except (HarnessError, subprocess.SubprocessError) as error:
+        sys.exit(f"error: {error}")
+    for where, name, version, newest in found:
+        print(f"{where:<24} {name:<40} {version:<12} → {newest}")
+    if found:
+        sys.exit(1)
+    print("every pin is the newest release")
+
+
+if __name__ == "__main__":
+    main()

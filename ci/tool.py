@@ -1,0 +1,17 @@
+"""Run a pinned program: python ci/tool.py kubectl version. Without a name, build all that tests and lint need."""
+
+import os
+import sys
+
+from harness.errors import HarnessError
+from harness.tools import PROGRAMS, prepare, tool
+
+ONLY_RELEASE = {"cosign"}
+
+try:
+    if sys.argv[1:]:
+        program = str(tool(sys.argv[1]))
+        os.execv(program, [program, *sys.argv[2:]])  # noqa: S606 - no shell: that is the point
+    prepare(name for name in PROGRAMS if name not in ONLY_RELEASE)
+except HarnessError as error:
+    sys.exit(f"error: {error}")
