@@ -1,0 +1,189 @@
+"""What happens to a request, in order: health, readiness, identity, permission, route.
+
+| path | answered by |
+|---|---|
+| /livez /readyz /healthz | `readiness`, for everybody |
+| /metrics | `metrics` |
+| /apis, /apis/<group>, /apis/<group>/<version> | `discovery` |
+| /openapi/v2, /openapi/v3, /openapi/v3/apis/<group>/<version> | `openapi` |
+| /apis/<group>/<version>/<resource of the table>… | `rest` |
+| any other path below /apis/<group>/<version>/ | the WSGI application |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from . import readiness
+from .discovery import Discovery
+from .logs import log_request
+from .messages import Response
+from .metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
+from .openapi import OpenApi
+from .request_info import request_info
+from .rest import Rest
+from .status import StatusError
+from .wsgi import WsgiCaller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .authentication import Authenticator, Caller
+    from .delegation import Authorizer
+    from .messages import Request
+    from .metrics import Metrics
+    from .readiness import Readiness
+    from .request_info import RequestInfo
+    from .resources import Api
+    from .wsgi import WsgiApp
+
+_VERBS = frozenset({"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "post", "put", "head", "options"})
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(slots=True)
+class ExtensionApiServer:
+    """Answers every request of the port; `handle` never raises.
+
+    Attributes:
+        authorizer: None if kube-apiserver's own authorization is relied on; then only its requests are served.
+        starting: returns why nothing can be served yet, in words, or None.
+
+    """
+
+    api: Api
+    app: WsgiApp
+    blocking: bool
+    authenticator: Authenticator
+    authorizer: Authorizer | None
+    readiness: Readiness
+    metrics: Metrics
+    starting: Callable[[], str | None]
+    _routes: dict[str, Callable[[Request], Response]] = dataclasses.field(init=False)
+    _wsgi: WsgiCaller = dataclasses.field(init=False)
+    _rest: Rest = dataclasses.field(init=False)
+    _prefixes: tuple[str, ...] = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        """Build the documents and the routes."""
+        self._wsgi = WsgiCaller(self.app, blocking=self.blocking)
+        self._rest = Rest(self.api, self._wsgi.run)
+        self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
+        discovery = Discovery(self.api)
+        openapi = OpenApi(self.api)
+        self._routes = {
+            "/metrics": self._expose_metrics,
+            "/apis": lambda request: discovery.groups(request.header(b"accept")).response(request),
+            f"/apis/{self.api.group}": discovery.group.response,
+            **{f"/apis/{self.api.group}/{version}": document.response for version, document in discovery.versions.items()},
+            "/openapi/v2": openapi.v2.response,
+            "/openapi/v3": openapi.v3.response,
+            **{f"/openapi/v3/apis/{self.api.group}/{version}": answer for version, answer in openapi.v3_versions.items()},
+        }
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request, count it and log it."""
+        started = time.perf_counter()
+        info = request_info(request)
+        probe = request.path in readiness.PATHS
+        user = ""
+        try:
+            if probe:
+                response = self._probe(request)
+            else:
+                caller = await self._admit(request, info)
+                user = caller.identity.user
+                response = await self._route(request, info, caller)
+        except StatusError as error:
+            response = _status_response(error)
+        except Exception:
+            _log.exception("the application failed")
+            response = _status_response(StatusError(500, "Internal error occurred: the application failed; its log says why"))
+        seconds = time.perf_counter() - started
+        self.metrics.requests.observe(info.verb if info.verb in _VERBS else "other", response.status, seconds)
+        log_request(request, user, info.verb, response.status, seconds, probe=probe)
+        return response
+
+    def _probe(self, request: Request) -> Response:
+        if request.method not in {"GET", "HEAD"}:
+            raise StatusError(405, f"{request.method} is not supported for {request.path}", headers=[("Allow", "GET, HEAD")])
+        return self.readiness.response(request)
+
+    async def _admit(self, request: Request, info: RequestInfo) -> Caller:
+        """Return the caller if it may do what it asks for."""
+        not_started = self.starting()
+        if not_started:
+            # Never 404: kube-apiserver would take this server for one without OpenAPI v3, for as long as it lives.
+            raise StatusError(503, f"the server is starting: {not_started}", headers=[("Retry-After", "1")])
+        caller = await self.authenticator.authenticate(request)
+        if self.authorizer is not None:
+            allowed = await self.authorizer.allows(caller.identity, info)
+        else:
+            allowed = caller.by_front_proxy
+        if not allowed:
+            raise StatusError(
+                403,
+                info.denial(caller.identity.user),
+                details={"group": info.group, "kind": info.resource, "name": info.name} if info.is_resource else {},
+            )
+        return caller
+
+    async def _route(self, request: Request, info: RequestInfo, caller: Caller) -> Response:
+        route = self._routes.get(request.path)
+        if route is not None:
+            return route(request)
+        if not request.path.startswith(self._prefixes):
+            raise StatusError(404, "the server could not find the requested resource")
+        if request.header(b"upgrade"):
+            raise StatusError(400, "connections cannot be upgraded here")
+        resource = self.api.resource(info.resource) if info.is_resource else None
+        if resource is not None:
+            return await self._rest.answer(request, caller.identity, info, resource)
+        return _guarded(request, await self._wsgi.call(request, caller.identity))
+
+    def _expose_metrics(self, request: Request) -> Response:
+        if request.method not in {"GET", "HEAD"}:
+            raise StatusError(405, f"{request.method} is not supported for {request.path}", headers=[("Allow", "GET, HEAD")])
+        return Response(200, [("Content-Type", METRICS_CONTENT_TYPE)], self.metrics.expose())
+
+
+def _status_response(error: StatusError) -> Response:
+    return Response(error.code, [("Content-Type", "application/json"), *error.headers], error.body())
+
+
+#: Headers that belong to the connection or that the server writes itself.
+_SERVER_HEADERS = frozenset({"content-length", "connection", "transfer-encoding", "date", "server", "audit-id", "keep-alive", "upgrade"})
+
+
+def _guarded(request: Request, answer: Response) -> Response:
+    """Keep what the application answers within what the aggregator relays."""
+    headers = [(name, value) for name, value in answer.headers if name.lower() not in _SERVER_HEADERS]
+    lower = {name.lower(): value for name, value in headers}
+    content_type = lower.get("content-type", "").lower()
+    if answer.status // 100 == 3 and "location" in lower:  # noqa: PLR2004
+        # The aggregator turns redirects into 502: CVE-2022-3172.
+        raise StatusError(404, f"{request.path} is not served; the application would redirect, which the aggregation layer does not permit")
+    if answer.status >= 400 and not content_type.startswith("application/json"):  # noqa: PLR2004
+        allow = [("Allow", lower["allow"])] if "allow" in lower else []
+        raise StatusError(answer.status, _sentence(answer), headers=allow)
+    if content_type.startswith("text/html"):
+        # The aggregator rewrites URLs in HTML, and browsers would run what is in it.
+        headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
+        headers.append(("Content-Type", "text/plain; charset=utf-8"))
+    headers.append(("X-Content-Type-Options", "nosniff"))
+    return Response(answer.status, headers, answer.body)
+
+
+_SENTENCES: dict[int, str] = {
+    404: "the server could not find the requested resource",
+    405: "the server does not allow this method on the requested resource",
+}
+
+
+def _sentence(answer: Response) -> str:
+    return _SENTENCES.get(answer.status, f"the application answers {answer.status}")
+

@@ -1,0 +1,63 @@
+"""The command line that every program on this library has: `serve`, `doctor` and `selftest`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from . import logs
+from .resources import Api
+from .serve import serve
+from .settings import DEFAULT_PREFIX, Settings, SettingsError
+from .tls import TlsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .resources import Resource
+    from .wsgi import WsgiApp
+
+_COMMANDS = ("serve",)
+#: Exit codes: the program was called wrongly, or it failed.
+CALLED_WRONGLY = 2
+FAILED = 1
+
+
+def main(
+    app: WsgiApp,
+    resources: Sequence[Resource] = (),
+    *,
+    blocking: bool = True,
+    arguments: Sequence[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    prefix: str = DEFAULT_PREFIX,
+) -> int:
+    """Run a command and return the exit code.
+
+    Args:
+        app: the WSGI application.
+        resources: the table of resources.
+        blocking: False if nothing in `app` and `resources` waits for anything.
+        arguments: by default those of the process; none means `serve`.
+        environ: by default that of the process.
+        prefix: of the environment variables.
+
+    """
+    command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["serve"]
+    if command not in _COMMANDS or rest:
+        sys.stderr.write(f"usage: {' | '.join(_COMMANDS)}\n")
+        return CALLED_WRONGLY
+    try:
+        settings = Settings.from_environ(os.environ if environ is None else environ, prefix=prefix)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return CALLED_WRONGLY
+    logs.configure(settings.log_level)
+    try:
+        asyncio.run(serve(app, Api(settings.group, settings.versions, resources), settings, blocking=blocking))
+    except (TlsError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return CALLED_WRONGLY if isinstance(error, (TlsError, FileNotFoundError)) else FAILED
+    return 0

@@ -1,0 +1,129 @@
+"""Authentication and authorization that kube-apiserver decides: TokenReview and SubjectAccessReview, with upstream's caches.
+
+https://github.com/kubernetes/apiserver/blob/v0.34.0/pkg/server/options/authorization.go
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from .identity import PRIVILEGED_GROUP, Identity
+from .kubernetes import ApiError
+from .status import StatusError
+
+if TYPE_CHECKING:
+    from .identity import Identity as _Identity
+    from .kubernetes import ApiClient
+    from .request_info import RequestInfo
+
+CACHE_SECONDS = 10.0
+_CACHE_ENTRIES = 4096
+_ATTEMPTS = 5
+_FIRST_PAUSE_SECONDS = 0.5
+_REVIEW_SECONDS = 10.0
+
+
+class _Cache:
+    """Remembers answers for 10 seconds."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, tuple[float, Any]] = {}
+
+    def get(self, key: str) -> tuple[bool, Any]:
+        """Return (True, answer) if there is a fresh one."""
+        entry = self._answers.get(key)
+        if entry is None or time.monotonic() > entry[0]:
+            return False, None
+        return True, entry[1]
+
+    def put(self, key: str, answer: object) -> None:
+        """Remember an answer."""
+        if len(self._answers) >= _CACHE_ENTRIES:
+            self._answers.clear()
+        self._answers[key] = (time.monotonic() + CACHE_SECONDS, answer)
+
+
+async def _review(client: ApiClient, path: str, document: dict[str, Any]) -> dict[str, Any]:
+    """Post a review; what may pass by itself (no answer, 429, 5xx) is tried again within 10 seconds in all."""
+    pause = _FIRST_PAUSE_SECONDS
+    async with asyncio.timeout(_REVIEW_SECONDS):
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await client.create(path, document)
+            except ApiError as error:
+                if attempt == _ATTEMPTS or not (error.code in {0, 429} or error.code >= 500):  # noqa: PLR2004
+                    raise
+            await asyncio.sleep(pause * random.uniform(1, 1.2))  # noqa: S311
+            pause *= 1.5
+    raise AssertionError
+
+
+class TokenReviewer:
+    """Asks kube-apiserver whose token it is."""
+
+    def __init__(self, client: ApiClient) -> None:
+        """Take the client; its ServiceAccount needs ClusterRole system:auth-delegator."""
+        self._client = client
+        self._cache = _Cache()
+
+    async def review(self, token: str) -> Identity | None:
+        """Return the owner of a token, or None if it is not valid.
+
+        Raises:
+            StatusError: 401 if kube-apiserver does not answer; nobody is let in by a failure.
+
+        """
+        key = hashlib.sha256(token.encode()).hexdigest()
+        known, identity = self._cache.get(key)
+        if known:
+            return identity  # type: ignore[no-any-return]
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
+        try:
+            status = (await _review(self._client, "/apis/authentication.k8s.io/v1/tokenreviews", body)).get("status", {})
+        except (ApiError, TimeoutError) as error:
+            raise StatusError(401, f"Unauthorized: the token cannot be reviewed: {error or 'timeout'}") from error
+        identity = None
+        if status.get("authenticated"):
+            user = status["user"]
+            extra = {key.lower(): tuple(values) for key, values in (user.get("extra") or {}).items()}
+            identity = Identity(user["username"], tuple(user.get("groups") or ()), user.get("uid", ""), extra)
+        self._cache.put(key, identity)
+        return identity
+
+
+class Authorizer:
+    """Asks kube-apiserver whether somebody may do something."""
+
+    def __init__(self, client: ApiClient) -> None:
+        """Take the client; its ServiceAccount needs ClusterRole system:auth-delegator."""
+        self._client = client
+        self._cache = _Cache()
+
+    async def allows(self, identity: _Identity, info: RequestInfo) -> bool:
+        """Return whether it is allowed; no opinion is a no.
+
+        Raises:
+            StatusError: 500 if kube-apiserver does not answer.
+
+        """
+        if PRIVILEGED_GROUP in identity.groups:
+            return True
+        spec = {**identity.user_info(), **info.attributes()}
+        key = json.dumps(spec, sort_keys=True)
+        known, allowed = self._cache.get(key)
+        if known:
+            return bool(allowed)
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        try:
+            answer = await _review(self._client, "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
+        except (ApiError, TimeoutError) as error:
+            raise StatusError(500, f"Internal error occurred: the request cannot be authorized: {error or 'timeout'}") from error
+        status = answer.get("status", {})
+        allowed = bool(status.get("allowed")) and not status.get("denied")
+        self._cache.put(key, allowed)
+        return allowed

@@ -1,0 +1,81 @@
+"""The request and the response, as every part of the library but the HTTP server sees them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+JSON = "application/json"
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Connection:
+    """One TLS connection.
+
+    Attributes:
+        certificates: what the client showed, leaf first, DER. Empty without a certificate, and for a resumed session, in which
+            no certificate is proven anew.
+        session_reused: the client resumed a session of an earlier connection.
+        verdict: a place where the authenticator remembers what it found for these certificates.
+
+    """
+
+    certificates: tuple[bytes, ...] = ()
+    session_reused: bool = False
+    verdict: Any = None
+
+
+@dataclasses.dataclass(slots=True)
+class Request:
+    """One request.
+
+    Attributes:
+        method: upper case, as received.
+        target: path and query as received, percent-encoded; begins with '/'.
+        headers: every header line in arrival order, names in lower case. The only source of identity: mappings and WSGI
+            variables fold repeated and look-alike names.
+        connection: where it came from.
+        read_body: reads the whole body; raises StatusError 413 if it is too large and 408 if it takes too long.
+
+    """
+
+    method: str
+    target: str
+    headers: Sequence[tuple[bytes, bytes]]
+    connection: Connection
+    read_body: Callable[[], Awaitable[bytes]]
+    path: str = dataclasses.field(init=False)
+    query_string: str = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        """Split the target."""
+        path, _, self.query_string = self.target.partition("?")
+        # kube-apiserver decodes and encodes again on its way, so an encoded slash is a slash in any case.
+        self.path = unquote(path) if "%" in path else path
+
+    def header(self, name: bytes) -> str:
+        """Return all values of a header joined by ', ', or ''. Not for identity."""
+        return ", ".join(value.decode("latin-1") for key, value in self.headers if key == name)
+
+    def query(self) -> dict[str, list[str]]:
+        """Return the query as name → values; empty values are kept."""
+        return parse_qs(self.query_string, keep_blank_values=True) if self.query_string else {}
+
+
+@dataclasses.dataclass(slots=True)
+class Response:
+    """One response; the server adds Content-Length, Date and Connection."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+def json_response(document: object, status: int = 200, headers: Sequence[tuple[str, str]] = ()) -> Response:
+    """Return a response with a JSON body that ends in a newline."""
+    return Response(status, [("Content-Type", JSON), *headers], json.dumps(document).encode() + b"\n")

@@ -1,0 +1,95 @@
+"""Content negotiation: which of the forms we have does the client want?"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING
+
+from .messages import JSON
+from .status import StatusError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_MAX_CLAUSES = 64
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Clause:
+    """One clause of an Accept header: `application/json;as=Table;v=v1;g=meta.k8s.io`."""
+
+    media_type: str
+    parameters: Mapping[str, str]
+    quality: float
+
+    def matches(self, media_type: str) -> bool:
+        """Return whether the clause accepts a media type, parameters aside."""
+        kind = media_type.partition("/")[0]
+        return self.media_type in {media_type, "*/*", f"{kind}/*"}
+
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """The Kubernetes type the client wants: (as, group, version); three empty strings for the plain object."""
+        return self.parameters.get("as", ""), self.parameters.get("g", ""), self.parameters.get("v", "")
+
+
+@functools.lru_cache(maxsize=256)
+def clauses(accept: str) -> tuple[Clause, ...]:
+    """Parse an Accept header, best quality first, otherwise in the client's order. An empty header accepts everything."""
+    found: list[Clause] = []
+    for text in (accept.strip() or "*/*").split(",")[:_MAX_CLAUSES]:
+        media_type, *rest = [part.strip() for part in text.split(";")]
+        parameters = {name.strip().lower(): value.strip().strip('"') for name, _, value in (part.partition("=") for part in rest)}
+        try:
+            quality = float(parameters.pop("q", "1"))
+        except ValueError:
+            quality = 0.0
+        if quality > 0 and "/" in media_type:
+            found.append(Clause(media_type.lower(), parameters, quality))
+    return tuple(sorted(found, key=lambda clause: -clause.quality))
+
+
+@functools.lru_cache(maxsize=256)
+def preferred(accept: str, offers: tuple[str, ...]) -> str | None:
+    """Return the offer of the best quality; among equals the server's order decides. None if nothing fits."""
+
+    def quality(offer: str) -> float:
+        # The most specific clause tells the quality of an offer: RFC 9110 section 12.5.1.
+        fitting = [clause for clause in clauses(accept) if clause.matches(offer)]
+        return min(fitting, key=lambda clause: clause.media_type.count("*")).quality if fitting else 0.0
+
+    best = max(offers, key=quality)
+    return best if quality(best) > 0 else None
+
+
+def as_kind(accept: str, kinds: Sequence[tuple[str, str, str]]) -> tuple[str, str, str]:
+    """Return the first (as, group, version) that the client lists and that is among `kinds`.
+
+    The plain object is ("", "", ""). Clauses for anything but JSON are passed over.
+
+    Raises:
+        StatusError: 406 if no clause fits.
+
+    """
+    for clause in clauses(accept):
+        if clause.matches(JSON) and clause.kind in kinds:
+            return clause.kind
+    raise not_acceptable([JSON])
+
+
+def not_acceptable(offers: Sequence[str]) -> StatusError:
+    """Return the 406."""
+    return StatusError(406, f"only the following media types are accepted: {', '.join(offers)}")
+
+
+def require_json_body(content_type: str) -> None:
+    """Check the type of a request body; a missing one counts as JSON.
+
+    Raises:
+        StatusError: 415 for anything else.
+
+    """
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in {"", JSON}:
+        raise StatusError(415, f"the body of the request was in an unknown format - accepted media types include: {JSON}")

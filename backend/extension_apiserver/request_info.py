@@ -1,0 +1,96 @@
+"""What a request asks for, in the words of authorization.
+
+https://github.com/kubernetes/apiserver/blob/v0.34.0/pkg/endpoints/request/requestinfo.go
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .messages import Request
+
+_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
+_GROUP_PREFIX_PARTS = 3  # apis, group, version
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """Attributes of a request; for a path that is no resource only `verb` and `path` are set.
+
+    Attributes:
+        verb: a Kubernetes verb, or the lower-case HTTP method where the path is no resource.
+        path: decoded path.
+        is_resource: the path names a resource.
+        namespace: '' for cluster scope or all namespaces.
+        name: '' for a collection.
+
+    """
+
+    verb: str
+    path: str
+    is_resource: bool = False
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    resource: str = ""
+    subresource: str = ""
+    name: str = ""
+
+    def attributes(self) -> dict[str, Any]:
+        """Return the part of a SubjectAccessReview's `spec` that says what is asked for."""
+        if not self.is_resource:
+            return {"nonResourceAttributes": {"path": self.path, "verb": self.verb}}
+        names = ("namespace", "verb", "group", "version", "resource", "subresource", "name")
+        return {"resourceAttributes": {name: getattr(self, name) for name in names if getattr(self, name)}}
+
+    def denial(self, user: str) -> str:
+        """Return the sentence with which Kubernetes refuses this request."""
+        if not self.is_resource:
+            return f'forbidden: User "{user}" cannot {self.verb} path "{self.path}"'
+        resource = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+        where = f'in the namespace "{self.namespace}"' if self.namespace else "at the cluster scope"
+        what = f'"{self.name}" is forbidden' if self.name else "is forbidden"
+        return (
+            f"{self.resource}.{self.group} {what}: "
+            f'User "{user}" cannot {self.verb} resource "{resource}" in API group "{self.group}" {where}'
+        )
+
+
+def request_info(request: Request) -> RequestInfo:
+    """Parse method, path and the `watch` parameter.
+
+    Two refinements are left out because kube-apiserver sends them only for built-in groups: `/api/v1` and the verb `proxy`.
+    """
+    path = request.path
+    other = RequestInfo(request.method.lower(), path)
+    parts = path.strip("/").split("/")
+    if len(parts) <= _GROUP_PREFIX_PARTS or parts[0] != "apis":
+        return other
+    _, group, version, *rest = parts
+    verb = _VERBS.get(request.method, "")
+    if rest[0] == "watch":
+        verb, rest = "watch", rest[1:]
+        if not rest:
+            return other
+    namespace = ""
+    if rest[0] == "namespaces":
+        if len(rest) > 1:
+            namespace = rest[1]
+            if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:  # noqa: PLR2004
+                rest = rest[2:]
+    resource, name, subresource = (*rest[:3], "", "")[:3] if len(rest) < 3 else rest[:3]  # noqa: PLR2004
+    if not name and verb == "get":
+        verb = "watch" if _is_watch(request) else "list"
+    elif not name and verb == "delete":
+        verb = "deletecollection"
+    return RequestInfo(
+        verb, path, is_resource=True, group=group, version=version, namespace=namespace, resource=resource,
+        subresource=subresource, name=name,
+    )  # fmt: skip
+
+
+def _is_watch(request: Request) -> bool:
+    return request.query().get("watch", ["0"])[0].lower() in {"1", "true"}

@@ -1,0 +1,88 @@
+"""Checks a submitted object against the schema of its resource: unknown fields and wrong types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .resources import Object, Resource
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
+_STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
+_FREE: Mapping[str, Any] = {}
+#: Fields of ObjectMeta; https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
+_METADATA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "generateName": {"type": "string"},
+        "namespace": {"type": "string"},
+        "labels": _STRINGS,
+        "annotations": _STRINGS,
+        "finalizers": {"type": "array", "items": {"type": "string"}},
+        "ownerReferences": {"type": "array"},
+        "managedFields": {"type": "array"},
+        "uid": {"type": "string"},
+        "resourceVersion": {"type": "string"},
+        "generation": {"type": "integer"},
+        "selfLink": {"type": "string"},
+        "creationTimestamp": _FREE,
+        "deletionTimestamp": _FREE,
+        "deletionGracePeriodSeconds": {"type": "integer"},
+    },
+}
+
+
+def object_schema(resource: Resource) -> dict[str, Any]:
+    """Return the schema of a whole object."""
+    return {
+        "type": "object",
+        "properties": {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": _METADATA, **resource.schema},
+    }
+
+
+def check(resource: Resource, body: Object) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return unknown fields, and (field, what is wrong with it) for values that break the schema."""
+    unknown: list[str] = []
+    causes = [(path, cause) for path, cause in _walk(object_schema(resource), body, "", unknown)]
+    return unknown, causes
+
+
+def _walk(schema: Mapping[str, Any], value: object, path: str, unknown: list[str]) -> Iterator[tuple[str, str]]:
+    kind = schema.get("type")
+    if value is None or kind is None:
+        return
+    if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
+        yield path, f"Invalid value: must be of type {kind}"
+    elif isinstance(value, dict):
+        yield from _walk_object(schema, value, path, unknown)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _walk(schema.get("items", _FREE), item, f"{path}[{index}]", unknown)
+
+
+def _walk_object(
+    schema: Mapping[str, Any], value: dict[str, Any], path: str, unknown: list[str]
+) -> Iterator[tuple[str, str]]:
+    properties = schema.get("properties", _FREE)
+    others = schema.get("additionalProperties")
+    for name in schema.get("required", ()):
+        if name not in value:
+            yield f"{path}.{name}".lstrip("."), "Required value"
+    for name, item in value.items():
+        inner = f"{path}.{name}".lstrip(".")
+        if name in properties:
+            yield from _walk(properties[name], item, inner, unknown)
+        elif isinstance(others, dict):
+            yield from _walk(others, item, inner, unknown)
+        elif properties and not others and not schema.get("x-kubernetes-preserve-unknown-fields"):
+            unknown.append(inner)

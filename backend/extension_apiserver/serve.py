@@ -1,0 +1,127 @@
+"""Puts the parts together and runs them until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import resource as limits
+import signal
+from typing import TYPE_CHECKING
+
+from .apiserver import ExtensionApiServer
+from .authentication import Authenticator
+from .delegation import Authorizer, TokenReviewer
+from .kubernetes import ApiClient
+from .metrics import Metrics
+from .readiness import Check, Readiness
+from .requestheader import RequestHeaderWatch
+from .server import Server
+from .tls import Tls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .requestheader import RequestHeaderConfig
+    from .resources import Api
+    from .settings import Settings
+    from .wsgi import WsgiApp
+
+#: Descriptors beside connections: files, the client's connections, logs.
+_OTHER_DESCRIPTORS = 64
+
+_log = logging.getLogger(__name__)
+
+
+async def serve(
+    app: WsgiApp,
+    api: Api,
+    settings: Settings,
+    *,
+    blocking: bool,
+    stop: asyncio.Event | None = None,
+    started: Callable[[int], None] = lambda port: None,
+) -> None:
+    """Serve an application as an extension API server until SIGTERM or SIGINT, then drain.
+
+    Args:
+        app: answers what is below `/apis/<group>/<version>/` and no resource.
+        api: the table of resources.
+        settings: validated configuration.
+        blocking: False if application and verbs never wait for anything; then they run in the event loop, without a thread.
+        stop: ends it too; for tests. With it no signal handler is installed.
+        started: called with the port when it is open.
+
+    Raises:
+        TlsError: if the certificate pair cannot be used.
+        OSError: if the port cannot be opened or the ServiceAccount's `ca.crt` cannot be read.
+
+    """
+    if stop is None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _allow_descriptors(settings.max_connections + _OTHER_DESCRIPTORS)
+    metrics = Metrics()
+    tls = Tls(settings.tls_directory, settings.service_dns_name, metrics)
+    client = ApiClient(settings)
+
+    def trust(config: RequestHeaderConfig) -> None:
+        direct = config.client_authorities_pem if settings.delegated_authentication else ""
+        tls.trust(config.authorities_pem + "\n" + direct)
+
+    watch = RequestHeaderWatch(client, metrics, trust)
+    stopping = "the server is shutting down"
+    readiness = Readiness(
+        [
+            Check("requestheader", lambda: None if watch.known else watch.complaint, lambda: watch.complaint),
+            Check("serving-certificate", tls.name_complaint, lambda: tls.complaint),
+            Check("shutdown", lambda: stopping if stop.is_set() else None),
+        ]
+    )
+    handler = ExtensionApiServer(
+        api=api,
+        app=app,
+        blocking=blocking,
+        authenticator=Authenticator(watch, metrics, TokenReviewer(client) if settings.delegated_authentication else None),
+        authorizer=Authorizer(client) if settings.delegated_authorization else None,
+        readiness=readiness,
+        metrics=metrics,
+        starting=lambda: None if watch.known else watch.complaint,
+    )
+    server = Server(handler.handle, tls, settings, metrics)
+    await server.start()
+    _log.info("serving %s on port %d: %s", api.group, server.port, _summary(settings))
+    started(server.port)
+    background = [asyncio.create_task(watch.run()), asyncio.create_task(tls.run())]
+    waiting = asyncio.create_task(stop.wait())
+    try:
+        # A background task never ends by itself; if it does, its exception is the reason to stop.
+        done, _ = await asyncio.wait([waiting, *background], return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {waiting}:
+            task.result()
+        # Endpoints are withdrawn after readiness fails or the pod is deleted, and until then requests arrive:
+        # https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
+        server.draining = True
+        _log.info("draining for %g seconds", settings.shutdown_delay_seconds)
+        await asyncio.sleep(settings.shutdown_delay_seconds)
+        await server.stop(settings.shutdown_timeout_seconds)
+    finally:
+        for task in (*background, waiting):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await client.close()
+    _log.info("stopped")
+
+
+def _allow_descriptors(count: int) -> None:
+    """Raise the soft limit on descriptors if it is lower than the bound on connections needs."""
+    soft, hard = limits.getrlimit(limits.RLIMIT_NOFILE)
+    if soft < count:
+        limits.setrlimit(limits.RLIMIT_NOFILE, (min(count, hard) if hard != limits.RLIM_INFINITY else count, hard))
+
+
+def _summary(settings: Settings) -> str:
+    return ", ".join(f"{field.name}={getattr(settings, field.name)}" for field in dataclasses.fields(settings))

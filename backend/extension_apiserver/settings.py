@@ -1,0 +1,176 @@
+"""Configuration by environment variables, validated all at once.
+
+Every variable has the prefix of the program (`HEADER_ECHO_` unless told otherwise) and a unit in its name. Two come without prefix
+because the kubelet sets them: `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+DEFAULT_PREFIX = "HEADER_ECHO_"
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#names
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+# The kubelet adds variables for every Service of the namespace, and the Service may have the name of this program:
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_SERVICE_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_.*")
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class SettingsError(Exception):
+    """The environment does not make a configuration; the message has one line per fault."""
+
+
+def _group(text: str) -> str:
+    labels = text.split(".")
+    if len(labels) < 2 or len(text) > 253 or not all(_DNS_LABEL.fullmatch(label) for label in labels):  # noqa: PLR2004
+        raise ValueError("must be a DNS name of at least two labels, such as 'cats.example.com'")
+    return text
+
+
+def _versions(text: str) -> tuple[str, ...]:
+    versions = tuple(version.strip() for version in text.split(","))
+    if not all(_DNS_LABEL.fullmatch(version) for version in versions) or len(set(versions)) != len(versions):
+        raise ValueError("must be a comma-separated list of different versions, preferred one first, such as 'v1,v1beta1'")
+    return versions
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("must be an IP address, such as '0.0.0.0' or '::'") from None
+
+
+def _port(text: str) -> int:
+    # Port 0 lets the kernel choose; tests use it.
+    if text.startswith("tcp://"):
+        raise ValueError("is taken by the Service of that name; set it, or `enableServiceLinks: false`, in the pod")
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:  # noqa: PLR2004
+        raise ValueError("must be a port number from 0 to 65535")
+    return int(text)
+
+
+def _positive_int(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("must be a whole number, 1 or more")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86400:  # noqa: PLR2004
+        raise ValueError("must be a number of seconds from 0 to 86400")
+    return seconds
+
+
+def _idle_seconds(text: str) -> float:
+    # kube-apiserver keeps idle connections for 90 s; a server that closes first turns a POST into a 503.
+    # https://github.com/kubernetes/apimachinery/blob/v0.34.0/pkg/util/net/http.go (IdleConnTimeout)
+    seconds = _seconds(text)
+    if seconds <= 90:  # noqa: PLR2004
+        raise ValueError("must be more than 90 seconds, for which kube-apiserver keeps an idle connection")
+    return seconds
+
+
+def _boolean(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("must be 'true' or 'false'")
+    return text == "true"
+
+
+def _log_level(text: str) -> str:
+    if text not in _LOG_LEVELS:
+        raise ValueError(f"must be one of {', '.join(_LOG_LEVELS)}")
+    return text
+
+
+def _host(text: str) -> str:
+    if not text:
+        raise ValueError("must be set to the address of kube-apiserver; inside a pod the kubelet sets it")
+    return text
+
+
+def _variable(default: str, parse: Callable[[str], Any], *, prefixed: bool = True) -> Any:  # noqa: ANN401
+    return dataclasses.field(metadata={"default": default, "parse": parse, "prefixed": prefixed})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One field per variable: `GROUP` is `group`. `from_environ` is the only constructor that validates."""
+
+    group: str = _variable("cats.example.com", _group)
+    #: The first is the preferred one.
+    versions: tuple[str, ...] = _variable("v1", _versions)
+    bind_address: str = _variable("0.0.0.0", _address)  # noqa: S104 (a pod has no other way to be reached)
+    port: int = _variable("10250", _port)
+    #: Holds `tls.crt` and `tls.key`; mount the whole Secret, since a subPath is never updated.
+    tls_directory: Path = _variable("/var/run/header-echo/tls", Path)
+    #: Holds `token`, `ca.crt` and `namespace`.
+    service_account_directory: Path = _variable("/var/run/secrets/kubernetes.io/serviceaccount", Path)
+    #: The name the aggregator verifies, `<service>.<namespace>.svc`; empty skips the check of our own certificate.
+    service_dns_name: str = _variable("", str)
+    delegated_authentication: bool = _variable("false", _boolean)
+    delegated_authorization: bool = _variable("false", _boolean)
+    shutdown_delay_seconds: float = _variable("5", _seconds)
+    shutdown_timeout_seconds: float = _variable("20", _seconds)
+    log_level: str = _variable("info", _log_level)
+    max_body_bytes: int = _variable("1048576", _positive_int)
+    #: Of one request, names and values together. 500 groups of 100 bytes are about 60 kB.
+    max_header_bytes: int = _variable("131072", _positive_int)
+    max_header_lines: int = _variable("1024", _positive_int)
+    max_connections: int = _variable("1024", _positive_int)
+    #: Connections without a verified client certificate, unfinished handshakes included.
+    max_unverified_connections: int = _variable("64", _positive_int)
+    tls_handshake_timeout_seconds: float = _variable("10", _seconds)
+    header_timeout_seconds: float = _variable("10", _seconds)
+    body_timeout_seconds: float = _variable("10", _seconds)
+    idle_timeout_seconds: float = _variable("100", _idle_seconds)
+    kubernetes_service_host: str = _variable("", _host, prefixed=False)
+    kubernetes_service_port: int = _variable("443", _port, prefixed=False)
+
+    @property
+    def api_server_url(self) -> str:
+        """Base URL of kube-apiserver, without a trailing slash."""
+        host = self.kubernetes_service_host
+        return f"https://{f'[{host}]' if ':' in host else host}:{self.kubernetes_service_port}"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], *, prefix: str = DEFAULT_PREFIX) -> Settings:
+        """Read and validate every variable.
+
+        Raises:
+            SettingsError: if anything is wrong, with every fault on a line of its own. Unknown variables with the prefix are
+                faults too, since a misspelt one would otherwise be a silent default.
+
+        """
+        faults: list[str] = []
+        values: dict[str, Any] = {}
+        known: set[str] = set()
+        for field in dataclasses.fields(cls):
+            name = (prefix if field.metadata["prefixed"] else "") + field.name.upper()
+            known.add(name)
+            text = environ.get(name, field.metadata["default"])
+            try:
+                values[field.name] = field.metadata["parse"](text)
+            except ValueError as error:
+                faults.append(f"{name} {error}, not '{text}'")
+        faults += [
+            f"{name} is not a variable of this program; remove it or correct its name"
+            for name in sorted(environ)
+            if name.startswith(prefix) and name not in known and not _SERVICE_LINK.fullmatch(name[len(prefix) :])
+        ]
+        if faults:
+            raise SettingsError("\n".join(faults))
+        return cls(**values)

@@ -1,0 +1,138 @@
+"""The TLS side of the server: one certificate pair, client certificates asked for but not required, all of it replaceable at any time.
+
+Each new connection gets the context of that moment; a context is never changed, only replaced by one that loaded without a fault.
+So a new certificate or authority needs no restart, drops no connection, and a broken pair on disk changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from typing import TYPE_CHECKING
+
+from .certificates import ServingCertificate, read_serving_certificate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .metrics import Metrics
+
+#: How often the files are looked at. The kubelet itself needs up to a minute to update a mounted Secret.
+POLL_SECONDS = 2.0
+
+
+_log = logging.getLogger(__name__)
+
+
+class TlsError(Exception):
+    """The pair on disk cannot be used; the message says why."""
+
+
+class Tls:
+    """Builds and keeps the context for new connections.
+
+    Attributes:
+        context: what a new connection uses.
+        certificate: facts about the pair in use.
+        complaint: why the pair on disk is not the pair in use, in words; None if it is.
+
+    """
+
+    def __init__(self, directory: Path, dns_name: str, metrics: Metrics) -> None:
+        """Load the pair.
+
+        Args:
+            directory: holds `tls.crt` and `tls.key`.
+            dns_name: the name the aggregator asks for, '' for no check.
+            metrics: where reloads are counted.
+
+        Raises:
+            TlsError: if the pair cannot be used at all.
+
+        """
+        self._certificate_file = directory / "tls.crt"
+        self._key_file = directory / "tls.key"
+        self._dns_name = dns_name
+        self._metrics = metrics
+        self._authorities_pem = ""
+        self.complaint: str | None = None
+        self._seen = self._stamp()
+        self.context, self.certificate = self._build()
+        metrics.certificate_not_after.read = lambda: self.certificate.not_after
+
+    def name_complaint(self) -> str | None:
+        """Return why the aggregator will refuse the certificate in use, or None."""
+        return self.certificate.complaint(self._dns_name, time.time())
+
+    def trust(self, authorities_pem: str) -> None:
+        """Accept client certificates of these authorities (PEM) in new handshakes.
+
+        Raises:
+            TlsError: if the pair on disk cannot be used right now; `poll` repeats the attempt.
+
+        """
+        self._authorities_pem = authorities_pem
+        self._seen = None
+        self.poll()
+
+    def poll(self) -> None:
+        """Take over the pair on disk if it changed and is good."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return
+        try:
+            context, certificate = self._build()
+        except TlsError as error:
+            self._refuse(str(error))
+            return
+        complaint = certificate.complaint(self._dns_name, time.time())
+        if complaint and not self.name_complaint():
+            self._refuse(complaint)
+            return
+        self._seen = stamp
+        self.context, self.certificate, self.complaint = context, certificate, None
+        self._metrics.tls_reloads.add(result="success")
+
+    async def run(self) -> None:
+        """Look at the files for ever."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            self.poll()
+
+    def _refuse(self, complaint: str) -> None:
+        self._metrics.tls_reloads.add(result="failure")
+        if complaint != self.complaint:
+            _log.error("%s; the last good pair stays in use", complaint)
+        self.complaint = complaint
+
+    def _stamp(self) -> tuple[tuple[int, int, int], ...] | None:
+        # A mounted Secret is replaced by swapping a symbolic link, so the inode changes in any case.
+        try:
+            return tuple((s.st_ino, s.st_mtime_ns, s.st_size) for s in (self._certificate_file.stat(), self._key_file.stat()))
+        except OSError:
+            return None
+
+    def _build(self) -> tuple[ssl.SSLContext, ServingCertificate]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        # A resumed session proves nothing about the authorities of now.
+        context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
+        context.num_tickets = 0
+        # kubelet probes come without a certificate.
+        context.verify_mode = ssl.CERT_OPTIONAL
+        # Go trusts every certificate of the bundle, not only self-signed ones.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        try:
+            context.load_cert_chain(self._certificate_file, self._key_file)
+            certificate = read_serving_certificate(self._certificate_file.read_bytes())
+        except FileNotFoundError:
+            raise TlsError(f"{self._certificate_file} or {self._key_file.name} is missing") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", None) or str(error)
+            raise TlsError(f"{self._certificate_file} and {self._key_file.name} are not a usable pair: {reason}") from None
+        if self._authorities_pem:
+            context.load_verify_locations(cadata=self._authorities_pem)
+        return context, certificate

@@ -1,0 +1,121 @@
+"""Calls a WSGI application with a Request.
+
+WSGI's environ joins repeated headers and cannot tell `X-Remote-User` from `X_Remote_User`. So headers with an underscore are left
+out of it, identity headers too, and the application finds what was sent and who sent it under keys of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from .messages import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .identity import Identity
+    from .messages import Request
+
+_Argument = TypeVar("_Argument")
+_Result = TypeVar("_Result")
+
+#: environ key → list of (name in lower case, value), both bytes, in arrival order.
+HEADERS_KEY = "extension_apiserver.headers"
+#: environ key → Identity of the caller.
+IDENTITY_KEY = "extension_apiserver.identity"
+
+_THREADS = 32
+_IDENTITY_PREFIX = b"x-remote-"
+# RFC 3875 gives these two no HTTP_ prefix.
+_CGI_NAMES = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+
+
+class WsgiApp(Protocol):
+    """An application as PEP 3333 defines it."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any], /) -> Iterable[bytes]:
+        """Answer one request."""
+
+
+def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str, Any]:
+    """Return the environ of PEP 3333 for a request."""
+    path = unquote_to_bytes(request.target.partition("?")[0]).decode("latin-1")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": request.query_string,
+        "REQUEST_URI": request.target,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "443",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_USER": identity.user,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "https",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        HEADERS_KEY: request.headers,
+        IDENTITY_KEY: identity,
+    }
+    for name, value in request.headers:
+        if name == b"content-length" or b"_" in name or name.startswith(_IDENTITY_PREFIX):
+            continue
+        key = _CGI_NAMES.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+        text = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ
+
+
+class WsgiCaller:
+    """Calls the application in the event loop or, if it blocks, in one of 32 threads."""
+
+    def __init__(self, app: WsgiApp, *, blocking: bool) -> None:
+        """Take the application.
+
+        Args:
+            app: the application.
+            blocking: False only if it never waits for anything: no file, no network, no lock.
+
+        """
+        self._app = app
+        self._threads = ThreadPoolExecutor(_THREADS, "wsgi") if blocking else None
+
+    async def call(self, request: Request, identity: Identity) -> Response:
+        """Return the application's answer, whole."""
+        environ = build_environ(request, identity, await request.read_body())
+        return await self.run(self._answer, environ)
+
+    async def run(self, function: Callable[[_Argument], _Result], argument: _Argument) -> _Result:
+        """Call a function where the application would be called."""
+        if self._threads is None:
+            return function(argument)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, argument)
+
+    def _answer(self, environ: dict[str, Any]) -> Response:
+        answer = Response(500, [], b"")
+        chunks: list[bytes] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[[bytes], None]:
+            del exc_info  # Nothing was sent yet, so a second call simply replaces the first.
+            answer.status, answer.headers = int(status[:3]), headers
+            return chunks.append
+
+        result = self._app(environ, start_response)
+        try:
+            chunks.extend(result)
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        answer.body = b"".join(chunks)
+        return answer

@@ -1,0 +1,1 @@
+"""An extension API server that answers with the headers that kube-apiserver added."""

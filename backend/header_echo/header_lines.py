@@ -1,0 +1,69 @@
+"""Headers as text that people read and YAML parsers too."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
+_REDACTED = "REDACTED"
+
+# A plain scalar of YAML: it begins with no indicator, and holds neither ': ' nor ' #'.
+# https://yaml.org/spec/1.2.2/#733-plain-style
+_PLAIN = re.compile(r"(?=[!-~])([^-?:,\[\]{}#&*!|>'\"%@` ]|[-?:](?=[^ ]))[ -~]*(?<! )")
+_NOT_PLAIN = re.compile(r": | #|:$")
+# What YAML 1.1 or 1.2 takes for a number, a time, a boolean, null, a merge key or a value key.
+# https://yaml.org/type/
+_NOT_A_STRING = re.compile(
+    r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?"
+    r"|[-+]?0(b[01_]+|o[0-7_]+|x[0-9a-f_]+)"
+    r"|[-+]?[0-9_]+(:[0-5]?[0-9])+(\.[0-9_]*)?"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([t ].*)?"
+    r"|[-+]?\.(inf|nan)|true|false|yes|no|on|off|null|y|n|~|<<|=",
+    re.IGNORECASE,
+)
+#: A parser need not look further for the colon of a key: https://yaml.org/spec/1.2.2/#742-flow-mappings
+_LONGEST_KEY = 1000
+
+
+def header_document(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str | list[str]]:
+    """Return name → value, or name → values for a header that came more than once; both in arrival order."""
+    values: dict[str, list[str]] = {}
+    for name, value in headers:
+        key = name.decode("latin-1")
+        values.setdefault(key, []).append(_REDACTED if key in _SECRET else value.decode("utf-8", "backslashreplace"))
+    return {name: several[0] if len(several) == 1 else several for name, several in values.items()}
+
+
+def header_lines(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """Return the document as YAML, values plain where YAML allows."""
+    lines: list[str] = []
+    for name, value in header_document(headers).items():
+        key = scalar(name)
+        key = f"{key}:" if len(key) <= _LONGEST_KEY else f"? {key}\n:"
+        if isinstance(value, str):
+            lines.append(f"{key} {scalar(value)}")
+        else:
+            lines.append(key)
+            lines.extend(f"- {scalar(item)}" for item in value)
+    return "\n".join(lines) + "\n"
+
+
+def scalar(text: str) -> str:
+    """Return a string as a YAML scalar that every parser reads as that string."""
+    if _PLAIN.fullmatch(text) and not _NOT_PLAIN.search(text) and not _NOT_A_STRING.fullmatch(text):
+        return text
+    if text.isascii() and text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    return "".join(_escaped(character) for character in json.dumps(text, ensure_ascii=False))
+
+
+def _escaped(character: str) -> str:
+    """JSON leaves these as they are; YAML does not allow or would fold them."""
+    if character.isprintable():
+        return character
+    return f"\\U{ord(character):08x}"

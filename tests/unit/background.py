@@ -1,0 +1,39 @@
+"""Runs a coroutine in a thread of its own, so that tests can be plain blocking code."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+_TIMEOUT_SECONDS = 20
+
+
+class Background:
+    """One event loop in one thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401
+        """Run a coroutine there and return its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(_TIMEOUT_SECONDS)
+
+    def call(self, function: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Call a function there and return its result."""
+
+        async def coroutine() -> object:
+            return function()
+
+        return self.run(coroutine())
+
+    def close(self) -> None:
+        """End the thread."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(_TIMEOUT_SECONDS)
+        self.loop.close()

@@ -1,0 +1,130 @@
+"""The few endpoints of kube-apiserver that the backend calls, over real TLS, with a record of what was asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from unit.background import Background
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from unit.pki import Pair
+
+_CONFIG_MAPS = "/api/v1/namespaces/kube-system/configmaps"
+_NAME = "extension-apiserver-authentication"
+TOKEN = "token-of-the-backend"  # noqa: S105
+
+
+class FakeApiServer:
+    """Holds one ConfigMap, answers reviews, and serves any other object put into `objects`.
+
+    Attributes:
+        objects: path → object, for GET; an int is answered as an error of that code.
+        users: bearer token → `status.user` of a TokenReview.
+        allow: decides a SubjectAccessReview by its spec.
+        reviews: every TokenReview and SubjectAccessReview received.
+        review_code: HTTP code for reviews; anything but 201 is a failure.
+
+    """
+
+    def __init__(self, pair: Pair, directory: Path) -> None:
+        self._background = Background()
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(*pair.write(directory, "apiserver"))
+        self._changed = asyncio.Event()
+        self._version = 1
+        self._event: dict[str, Any] = {}
+        self.config_map: Mapping[str, str] | int = 404
+        self.objects: dict[str, Any] = {}
+        self.users: dict[str, dict[str, Any]] = {}
+        self.allow = lambda spec: bool(spec)
+        self.reviews: list[dict[str, Any]] = []
+        self.review_code = 201
+        self.port = self._background.run(self._start())
+
+    async def _start(self) -> int:
+        application = web.Application()
+        application.router.add_get(f"{_CONFIG_MAPS}/{_NAME}", self._get_config_map)
+        application.router.add_get(_CONFIG_MAPS, self._watch)
+        application.router.add_post("/apis/authentication.k8s.io/v1/tokenreviews", self._review)
+        application.router.add_post("/apis/authorization.k8s.io/v1/subjectaccessreviews", self._review)
+        application.router.add_get("/{path:.*}", self._get)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._context)
+        await site.start()
+        return int(self._runner.addresses[0][1])
+
+    def close(self) -> None:
+        """Stop."""
+        self._background.call(self._changed.set)
+        self._background.run(self._runner.cleanup())
+        self._background.close()
+
+    def set_config_map(self, data: Mapping[str, str] | int) -> None:
+        """Change the ConfigMap and tell the watchers; an int is the code with which reading it fails."""
+
+        def change() -> None:
+            self.config_map = data
+            self._version += 1
+            kind = "DELETED" if isinstance(data, int) else "MODIFIED"
+            self._event = {"type": kind, "object": self._object()}
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+        self._background.call(change)
+
+    def _object(self) -> dict[str, Any]:
+        data = {} if isinstance(self.config_map, int) else dict(self.config_map)
+        return {"metadata": {"name": _NAME, "resourceVersion": str(self._version)}, "data": data}
+
+    async def _get_config_map(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return _failure(401, "Unauthorized")
+        if isinstance(self.config_map, int):
+            return _failure(self.config_map, f"configmaps {_NAME} cannot be read")
+        return web.json_response(self._object())
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        assert request.query["fieldSelector"] == f"metadata.name={_NAME}", request.query
+        response = web.StreamResponse()
+        await response.prepare(request)
+        version = int(request.query["resourceVersion"])
+        while not self._runner.server._connections == {}:  # noqa: SLF001
+            changed = self._changed
+            if self._version > version:
+                version = self._version
+                await response.write(json.dumps(self._event).encode() + b"\n")
+            await changed.wait()
+            if self._changed is changed:
+                break
+        return response
+
+    async def _review(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.reviews.append(body)
+        if self.review_code != 201:  # noqa: PLR2004
+            return _failure(self.review_code, "the review failed")
+        if body["kind"] == "TokenReview":
+            user = self.users.get(body["spec"]["token"])
+            body["status"] = {"authenticated": True, "user": user} if user else {"authenticated": False}
+        else:
+            body["status"] = {"allowed": self.allow(body["spec"])}
+        return web.json_response(body, status=201)
+
+    async def _get(self, request: web.Request) -> web.Response:
+        found = self.objects.get(request.path, 404)
+        if isinstance(found, int):
+            return _failure(found, f"{request.path} cannot be read")
+        return web.json_response(found)
+
+
+def _failure(code: int, message: str) -> web.Response:
+    return web.json_response({"kind": "Status", "apiVersion": "v1", "message": message, "code": code}, status=code)
