@@ -10,13 +10,11 @@ import yaml
 
 from harness import node_image_build
 from harness.errors import HarnessError
-from harness.progress import say, step
-from harness.run import run
+from harness.progress import say
+from harness.registry import has_image, pull, served
 from harness.tools import kubernetes_version
 
 CI = Path(__file__).resolve().parents[2] / "ci"
-REGISTRY_SECONDS = 15
-PULL_SECONDS = 900
 
 
 @cache
@@ -28,7 +26,7 @@ def node_image() -> str:
     """
     named = os.environ.get("NODE_IMAGE")
     if named:
-        if not has_image(named) and not _pull(named):
+        if not has_image(named) and not pull(named):
             raise HarnessError(f"NODE_IMAGE is '{named}', which Docker neither has nor can pull: correct or unset it")
         return named
     published = f"kindest/node:{kubernetes_version()}"
@@ -37,7 +35,7 @@ def node_image() -> str:
         return published
     if has_image(own):
         return own
-    if _served(published) and _pull(published):
+    if served(published) and pull(published):
         return published
     say(f"no registry serves {published}: making a node image from Debian's packages")
     return node_image_build.build()
@@ -51,27 +49,3 @@ def kind_config(image: str) -> str:
         config["kubeadmConfigPatches"] += ours.pop("kubeadmConfigPatches")
         config |= ours
     return yaml.safe_dump(config, sort_keys=False)
-
-
-def has_image(name: str) -> bool:
-    """Tell whether the engine has the image ``name``."""
-    return run(["docker", "image", "inspect", name], timeout_seconds=30, check=False).returncode == 0
-
-
-@cache
-def _served(name: str) -> bool:
-    """Tell, within seconds, whether a registry that this machine reaches has ``name``."""
-    with step(f"looking for {name} in its registry"):
-        try:
-            answer = run(["docker", "manifest", "inspect", name], timeout_seconds=REGISTRY_SECONDS, check=False)
-        except HarnessError:  # no answer in time
-            return False
-    return answer.returncode == 0
-
-
-def _pull(name: str) -> bool:
-    with step(f"pulling {name}"):
-        try:
-            return run(["docker", "pull", "--quiet", name], timeout_seconds=PULL_SECONDS, check=False).returncode == 0
-        except HarnessError:
-            return False

@@ -19,6 +19,7 @@ from harness.cache import cache_dir, demand_free_disk, digest, locked
 from harness.go import platform
 from harness.image_archive import Image, write_archive
 from harness.progress import step
+from harness.registry import has_image
 from harness.run import run
 from harness.tools import FAMILIES, PROGRAMS, kubernetes_version, prepare, tool, variable
 
@@ -63,7 +64,7 @@ def build() -> str:
     """
     prepare((*ON_THE_NODE, *CONTROL_PLANE))
     with locked("node-image"):
-        if run(["docker", "image", "inspect", reference()], timeout_seconds=30, check=False).returncode != 0:
+        if not has_image(reference()):
             demand_free_disk(cache_dir(), NEEDED_MIB, "making the node image")
             for stale in cache_dir().glob(".node-image-*"):  # we hold the lock: its builder is dead
                 shutil.rmtree(stale)

@@ -1,0 +1,38 @@
+"""What the Docker engine has, and what a registry would give it; bounded, and asked once a run."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from harness.errors import HarnessError
+from harness.progress import step
+from harness.run import run
+
+ANSWER_SECONDS = 15
+PULL_SECONDS = 900
+
+
+def has_image(name: str) -> bool:
+    """Tell whether the engine has the image ``name``."""
+    return run(["docker", "image", "inspect", name], timeout_seconds=30, check=False).returncode == 0
+
+
+@cache
+def served(name: str) -> bool:
+    """Tell, within seconds, whether a registry that this machine reaches has ``name``."""
+    with step(f"looking for {name} in its registry") as detail:
+        try:
+            answer = run(["docker", "manifest", "inspect", name], timeout_seconds=ANSWER_SECONDS, check=False)
+        except HarnessError:
+            detail("no answer")
+            return False
+        return answer.returncode == 0
+
+
+def pull(name: str) -> bool:
+    """Pull ``name``; False if that fails or takes more than a quarter of an hour."""
+    with step(f"pulling {name}"):
+        try:
+            return run(["docker", "pull", "--quiet", name], timeout_seconds=PULL_SECONDS, check=False).returncode == 0
+        except HarnessError:
+            return False
