@@ -1,19 +1,22 @@
 {{- /*
 What the backend is told: the same values that the other objects are made from. Every path is said, none is left to a default of the image.
 */}}
-{{- define "header-echo.identityEnv" -}}
+{{- define "header-echo.commonEnv" -}}
 - name: HEADER_ECHO_GROUP
   value: {{ .Values.apiService.group }}
 - name: HEADER_ECHO_VERSIONS
   value: {{ include "header-echo.versions" . }}
-- name: HEADER_ECHO_SERVICE_DNS_NAME
-  value: {{ include "header-echo.dnsName" . }}
 - name: HEADER_ECHO_SERVICE_ACCOUNT_DIRECTORY
   value: /var/run/secrets/kubernetes.io/serviceaccount
 {{- end }}
 
 {{- define "header-echo.serveEnv" -}}
-{{ include "header-echo.identityEnv" . }}
+{{ include "header-echo.commonEnv" . }}
+{{- if ne .Values.tls.mode "insecure" }}
+# The backend compares its certificate with this name and says where they differ, instead of kube-apiserver's mere "x509".
+- name: HEADER_ECHO_SERVICE_DNS_NAME
+  value: {{ include "header-echo.dnsName" . }}
+{{- end }}
 - name: HEADER_ECHO_BIND_ADDRESS
   valueFrom:
     fieldRef:
@@ -36,4 +39,10 @@ What the backend is told: the same values that the other objects are made from. 
 - name: HEADER_ECHO_DELEGATED_AUTHORIZATION
   value: "true"
 {{- end }}
+{{- end }}
+
+{{- define "header-echo.testEnv" -}}
+{{ include "header-echo.commonEnv" . }}
+- name: HEADER_ECHO_SERVICE_DNS_NAME
+  value: {{ include "header-echo.dnsName" . }}
 {{- end }}

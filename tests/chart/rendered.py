@@ -1,0 +1,62 @@
+"""Render the chart: `render(values, configuration=…)` gives its objects; needs helm only."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+import yaml
+from harness.run import run
+from harness.tools import kubernetes_version, tool
+
+CHART = Path(__file__).parents[2] / "chart"
+CONFIGURATIONS = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
+SERVED = ("cert-manager.io/v1", "security.openshift.io/v1", "monitoring.coreos.com/v1")
+
+
+@functools.cache
+def template(values="{}", files=(), show_only=(), release="header-echo", namespace="apps", served=SERVED, chart=CHART, program="helm", extra=()):
+    """Return what `helm template` prints; a HarnessError carries helm's own words if it refuses."""
+    flags = [f"--values={path}" for path in files]
+    flags += [f"--show-only={path}" for path in show_only]
+    flags += [f"--api-versions={version}" for version in served]
+    flags += [f"--kube-version={kubernetes_version()}", f"--namespace={namespace}", "--values=-", *extra]
+    return run([tool(program), "template", release, chart, *flags], timeout_seconds=60, input=values).stdout
+
+
+def render(values=None, *, configuration="default", **options):
+    """Return the objects that the chart makes of chart/ci/<configuration>-values.yaml and `values` over it."""
+    files = (CHART / "ci" / f"{configuration}-values.yaml",)
+    text = template(json.dumps(values or {}), files, **options)
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def of_kind(objects, *kinds):
+    """Return the objects of these kinds."""
+    return [one for one in objects if one["kind"] in kinds]
+
+
+def only(objects, kind):
+    """Return the one object of this kind."""
+    found = of_kind(objects, kind)
+    assert len(found) == 1, f"{len(found)} objects of kind {kind}: {[title(one) for one in found]}"
+    return found[0]
+
+
+def title(one):
+    """Name an object in a message."""
+    return f"{one['kind']} {one['metadata'].get('namespace', '')}/{one['metadata']['name']}"
+
+
+def pod_specs(objects):
+    """Return (title, labels, pod spec) of everything that runs containers."""
+    for one in of_kind(objects, "Pod"):
+        yield title(one), one["metadata"]["labels"], one["spec"]
+    for one in of_kind(objects, "Deployment"):
+        yield title(one), one["spec"]["template"]["metadata"]["labels"], one["spec"]["template"]["spec"]
+
+
+def environment(container):
+    """Return a container's environment as {name: value or valueFrom}."""
+    return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}

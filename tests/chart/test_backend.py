@@ -1,0 +1,84 @@
+"""Any backend: the container is the user's, the contract around it the chart's."""
+
+from chart.rendered import environment, of_kind, only, render
+
+PATHS = {"HEADER_ECHO_TLS_DIRECTORY": "tls", "HEADER_ECHO_SERVICE_ACCOUNT_DIRECTORY": "token"}
+
+
+def container(values=None, **options):
+    return only(render(values, **options), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+
+
+def test_every_directory_that_is_told_is_mounted():
+    """No path is left to a default of the image."""
+    found = container()
+    mounts = {mount["mountPath"]: mount["name"] for mount in found["volumeMounts"]}
+
+    assert PATHS == {variable: mounts[environment(found)[variable]] for variable in PATHS}
+
+
+def test_backend_listens_on_its_pod_address_only():
+    """Not on whatever else the pod may have."""
+    assert {"fieldRef": {"fieldPath": "status.podIP"}} == environment(container())["HEADER_ECHO_BIND_ADDRESS"]
+
+
+def test_delegation_is_told():
+    """And absent when off."""
+    told = environment(container(configuration="locked-down"))
+
+    assert ("true", "true") == (told["HEADER_ECHO_DELEGATED_AUTHENTICATION"], told["HEADER_ECHO_DELEGATED_AUTHORIZATION"])
+    assert not {name for name in environment(container()) if "DELEGATED" in name}
+
+
+def test_image_by_tag_or_digest():
+    """The chart's appVersion by default; a digest wins."""
+    digest = "sha256:" + "0" * 64
+    images = [container({"image": image})["image"] for image in ({}, {"tag": "7"}, {"tag": "7", "digest": digest})]
+
+    assert ["header-echo:0.1.0", "header-echo:7", f"header-echo@{digest}"] == images
+
+
+def test_command_arguments_and_environment_are_the_users():
+    """Template expressions in them give what the chart knows."""
+    found = container({"command": ["cats"], "args": ['--versions={{ include "header-echo.versions" . }}'], "env": [{"name": "GROUP", "value": "{{ .Values.apiService.group }}"}]})
+
+    assert (["cats"], ["--versions=v1"]) == (found["command"], found["args"])
+    assert environment(found)["GROUP"] == "cats.example.com"
+
+
+def test_containers_volumes_and_ports_join_ours():
+    """None replaces ours."""
+    values = {
+        "extraContainers": [{"name": "side", "image": "side:1"}],
+        "initContainers": [{"name": "first", "image": "first:1"}],
+        "volumes": [{"name": "scratch", "emptyDir": {}}],
+        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],  # noqa: S108 - a path in the container
+        "extraPorts": [{"name": "debug", "containerPort": 10251}],
+        "imagePullSecrets": [{"name": "registry"}],
+        "nodeSelector": {"cats": "yes"},
+        "affinity": {"nodeAffinity": {"x": "y"}},
+        "priorityClassName": "high",
+    }
+    spec = only(render(values), "Deployment")["spec"]["template"]["spec"]
+
+    assert ["backend", "side"] == [one["name"] for one in spec["containers"]]
+    assert ["first"] == [one["name"] for one in spec["initContainers"]]
+    assert ["token", "tls", "scratch"] == [one["name"] for one in spec["volumes"]]
+    assert ["token", "tls", "scratch"] == [one["name"] for one in spec["containers"][0]["volumeMounts"]]
+    assert ["https", "debug"] == [one["name"] for one in spec["containers"][0]["ports"]]
+    assert all(spec[key] == values[key] for key in ("imagePullSecrets", "nodeSelector", "affinity", "priorityClassName"))
+
+
+def test_existing_backend_gets_a_registration_and_no_pods():
+    """Whatever runs there is the user's."""
+    ours = [one for one in render(configuration="existing-backend") if "helm.sh/chart" in one["metadata"].get("labels", {})]
+
+    assert {"APIService", "Certificate", "Issuer", "ClusterRole"} == {one["kind"] for one in ours}
+
+
+def test_registration_can_come_later():
+    """The backend first, the APIService with the next upgrade."""
+    objects = render({"apiService": {"create": False}})
+
+    assert [] == of_kind(objects, "APIService")
+    assert of_kind(objects, "Deployment", "Certificate")

@@ -1,0 +1,102 @@
+"""What is rendered is stable and says only what it means."""
+
+import functools
+
+import pytest
+import yaml
+from chart.rendered import CHART, CONFIGURATIONS, render, template, title
+
+# Where an empty value is the meaning: https://cert-manager.io/docs/configuration/selfsigned/, a volume without options.
+MEANT = {"selfSigned", "emptyDir"}
+# What Kubernetes would fill in itself: an explicit default is noise in a review, and drift where a controller drops it.
+DEFAULTS = [
+    ("insecureSkipTLSVerify", False),
+    ("protocol", "TCP"),
+    ("dnsPolicy", "ClusterFirst"),
+    ("restartPolicy", "Always"),
+    ("hostNetwork", False),
+    ("hostUsers", True),
+    ("type", "ClusterIP"),
+    ("type", "RollingUpdate"),
+    ("caBundle", ""),
+    ("schedulerName", "default-scheduler"),
+]
+
+
+def leaves(value, path=()):
+    """Yield (path, leaf) of every leaf; empty maps and lists are leaves."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, key))
+    elif isinstance(value, list) and value:
+        for position, inner in enumerate(value):
+            yield from leaves(inner, (*path, position))
+    else:
+        yield path, value
+
+
+def test_nothing_is_null_or_empty(objects):
+    """Argo CD and Flux would see a difference for ever."""
+    empty = [(title(one), path) for one in objects for path, leaf in leaves(one) if leaf in (None, "", {}, []) and path[-1] not in MEANT]
+
+    assert [] == empty
+
+
+def test_no_default_is_spelt_out(objects):
+    """A field is rendered when it has something to say."""
+    spelt = [(title(one), path) for one in objects for path, leaf in leaves(one) if (path[-1], leaf) in DEFAULTS]
+
+    assert [] == spelt
+
+
+def test_rendering_twice_is_equal(configuration):
+    """No random names, no keys made at render time, no dates."""
+    render_once = functools.partial(template.__wrapped__, files=(CHART / "ci" / f"{configuration}-values.yaml",))
+
+    assert render_once() == render_once()
+
+
+def test_no_template_looks_into_the_cluster():
+    """`lookup` gives nothing in Argo CD, and another render tomorrow. Random and generated values change by themselves."""
+    forbidden = ("lookup ", "randAlpha", "genCA", "genSelfSigned", "genSigned", "now", "uuidv4", ".Release.Revision", ".Release.IsUpgrade")
+    found = [(path.name, word) for path in CHART.rglob("templates/**/*") if path.is_file() for word in forbidden if f"{{{{ {word}" in path.read_text() or f"{{{{- {word}" in path.read_text()]
+
+    assert [] == found
+
+
+def test_no_key_appears_twice(configuration):
+    """YAML's last one would win in silence."""
+
+    class Strict(yaml.SafeLoader):
+        def construct_mapping(self, node, deep=False):  # noqa: FBT002 - yaml's signature
+            keys = [key.value for key, _ in node.value]
+            assert sorted(set(keys)) == sorted(keys), f"repeated key in {keys}"
+            return super().construct_mapping(node, deep)
+
+    list(yaml.load_all(template(files=(CHART / "ci" / f"{configuration}-values.yaml",)), Strict))  # noqa: S506 - a SafeLoader
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_helm_3_and_helm_4_render_the_same(configuration):
+    """People have either."""
+    three, four = (render(configuration=configuration, program=program) for program in ("helm", "helm4"))
+
+    assert sorted(map(str, three)) == sorted(map(str, four))
+
+
+def test_templates_are_short():
+    """None is longer than 120 lines: the chart stays readable in one sitting."""
+    long = [(path.name, lines) for path in CHART.rglob("templates/**/*") if path.is_file() and (lines := len(path.read_text().splitlines())) > 120]
+
+    assert [] == long
+
+
+def test_each_template_holds_one_kind():
+    """A newcomer finds an object by its file's name. The PKI is the exception: its objects are one story."""
+    wrong = []
+    for path in (CHART / "templates").rglob("*.yaml"):
+        kinds = [line.removeprefix("kind: ").lower() for line in path.read_text().splitlines() if line.startswith("kind: ")]
+        if path.name not in {"pki.yaml", "extraobjects.yaml"} and not (len(kinds) == 1 and path.name.startswith(kinds[0])):
+            wrong.append((path.name, kinds))
+
+    assert [] == wrong
