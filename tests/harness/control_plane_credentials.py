@@ -95,7 +95,7 @@ class Credentials:
 
 def write_kubeconfig(path: Path, server: str, authority: bytes, user: KeyPair) -> None:
     """Write a self-contained kubeconfig (no other file is needed) whose current context is `CONTEXT`."""
-    entries = {
+    entries: dict[str, dict[str, str | bytes]] = {
         "clusters": {"server": server, "certificate-authority-data": authority},
         "users": {"client-certificate-data": user.certificate, "client-key-data": user.key},
         "contexts": {"cluster": CONTEXT, "user": CONTEXT},

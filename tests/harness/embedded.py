@@ -123,7 +123,7 @@ class EmbeddedCluster:
             HarnessError: nobody said which (``images``).
         """
         command = local_image(image, self._images)
-        ask(self.directory, "load-image", reference=image, **command.to_json())
+        ask(self.directory, "load-image", reference=image, image=command.to_json())
 
     @contextmanager
     def pod_endpoint(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
@@ -167,7 +167,13 @@ class EmbeddedCluster:
                     pass_fds=[lock.fileno()],
                 )
                 lock.name_holder(self._supervisor.pid)
-            wait_for("the embedded cluster", self._ready, timeout_seconds=START_TIMEOUT_SECONDS, interval_seconds=0.02, died=self.died)
+            wait_for(
+                "the embedded cluster",
+                self._ready,
+                timeout_seconds=START_TIMEOUT_SECONDS,
+                interval_seconds=0.02,
+                died=self.died,
+            )
         except BaseException:
             self.delete()
             raise

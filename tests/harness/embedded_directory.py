@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from harness.errors import HarnessError
 from harness.supervisor_control import ask
@@ -48,10 +49,12 @@ class Lock:
         self._file.write(str(pid))
         self._file.flush()
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
 
@@ -83,10 +86,14 @@ def stop(directory: Path) -> None:
         except HarnessError:  # it starts, ends or hangs
             _signal_holder(directory, signal.SIGTERM)
         try:
-            wait_for("the embedded cluster to end", lambda: _demand_ended(directory), timeout_seconds=STOP_TIMEOUT_SECONDS)
+            wait_for(
+                "the embedded cluster to end", lambda: _demand_ended(directory), timeout_seconds=STOP_TIMEOUT_SECONDS
+            )
         except HarnessError:
             _signal_holder(directory, signal.SIGKILL)
-            wait_for("the embedded cluster to die", lambda: _demand_ended(directory), timeout_seconds=STOP_TIMEOUT_SECONDS)
+            wait_for(
+                "the embedded cluster to die", lambda: _demand_ended(directory), timeout_seconds=STOP_TIMEOUT_SECONDS
+            )
     if directory.exists():
         _remove(directory)
 
@@ -110,7 +117,7 @@ def inhabitants(directory: Path) -> list[int]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            place = os.readlink(process / "cwd").removesuffix(" (deleted)")
+            place = str((process / "cwd").readlink()).removesuffix(" (deleted)")
         except OSError:  # it ended, or is not ours
             continue
         if Path(place).is_relative_to(directory):

@@ -44,7 +44,13 @@ class LocalProcess:
 
     @classmethod
     async def start(
-        cls, name: str, argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        cls,
+        name: str,
+        argv: Sequence[str | Path],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> LocalProcess:
         """Start ``argv`` with stdout and stderr appended to ``log``.
 
@@ -65,7 +71,7 @@ class LocalProcess:
                 env=env,
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=die_with_parent(),  # noqa: PLW1509 - one thread only, and nothing else sets the signal without a helper program
+                preexec_fn=die_with_parent(),  # safe: this process has one thread
             )
         return cls(name, process, log)
 
@@ -87,9 +93,12 @@ class LocalProcess:
         return self.exit_code or 0
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the whole process group; nothing happens when it is gone."""
+        """Send a signal to the process, SIGKILL to all of its group; nothing happens when it is gone."""
         try:
-            os.killpg(self.pid, number)
+            if number == signal.SIGKILL:
+                os.killpg(self.pid, number)
+            else:
+                os.kill(self.pid, number)
         except ProcessLookupError:
             pass
         except PermissionError:  # macOS answers so for a group of zombies

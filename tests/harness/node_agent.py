@@ -71,7 +71,9 @@ class NodeAgent:
         else:
             self._workers[uid] = worker = PodWorker(self._node, self._events, pod)
             worker.update(pod)
-            task = asyncio.create_task(worker.run(), name=f"pod {pod['metadata']['namespace']}/{pod['metadata']['name']}")
+            task = asyncio.create_task(
+                worker.run(), name=f"pod {pod['metadata']['namespace']}/{pod['metadata']['name']}"
+            )
             self._tasks[uid] = task
             task.add_done_callback(lambda done: self._forget(uid, done))
 
@@ -79,7 +81,9 @@ class NodeAgent:
         self._workers.pop(uid, None)
         self._tasks.pop(uid, None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            asyncio.get_running_loop().call_exception_handler({"message": f"{task.get_name()} was lost", "exception": error})
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"{task.get_name()} was lost", "exception": error}
+            )
 
     def _find_log(self, namespace: str, name: str, container: str) -> tuple[Path, bool] | None:
         for worker in self._workers.values():
@@ -92,7 +96,13 @@ class NodeAgent:
 
     async def _register(self) -> None:
         capacity = {"cpu": str(machine_resource("cpu")), "memory": str(machine_resource("memory")), "pods": "253"}
-        ready = {"type": "Ready", "status": "True", "reason": "EmbeddedNodeReady", "lastTransitionTime": now(), "lastHeartbeatTime": now()}
+        ready = {
+            "type": "Ready",
+            "status": "True",
+            "reason": "EmbeddedNodeReady",
+            "lastTransitionTime": now(),
+            "lastHeartbeatTime": now(),
+        }
         node: Object = {
             "metadata": {"name": NODE_NAME, "labels": NODE_LABELS},
             "status": {

@@ -47,7 +47,9 @@ class ApiClient:
         """Close all connections, watches too."""
         await self._session.close()
 
-    async def request(self, method: str, path: str, body: Object | None = None, content_type: str = "application/json") -> Object:
+    async def request(
+        self, method: str, path: str, body: Object | None = None, content_type: str = "application/json"
+    ) -> Object:
         """Send one request and return the object in the answer.
 
         Raises:
@@ -135,3 +137,14 @@ class Store:
 
 def _key(item: Object) -> tuple[str, str]:
     return item["metadata"].get("namespace", ""), item["metadata"]["name"]
+
+
+async def first_of(*events: asyncio.Event, at_most_seconds: float | None = None) -> bool:
+    """Wait until one of ``events`` is set; False when the time was over first."""
+    waiters = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        done, _ = await asyncio.wait(waiters, timeout=at_most_seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiter in waiters:
+            waiter.cancel()
+    return bool(done)

@@ -36,7 +36,13 @@ class Events:
         namespace, name, time = metadata["namespace"], metadata["name"], now()
         event: Object = {
             "metadata": {"name": f"{name}.{secrets.token_hex(8)}", "namespace": namespace},
-            "involvedObject": {"apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": name, "uid": metadata["uid"]},
+            "involvedObject": {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "namespace": namespace,
+                "name": name,
+                "uid": metadata["uid"],
+            },
             "type": kind,
             "reason": reason,
             "message": message,

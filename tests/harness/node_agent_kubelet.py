@@ -13,7 +13,9 @@ from aiohttp import web
 FOLLOW_SECONDS = 0.1
 CHUNK_BYTES = 1 << 16
 
-Find = Callable[[str, str, str], tuple[Path, bool] | None]  # namespace, pod, container -> folder of its logs, still running
+Find = Callable[
+    [str, str, str], tuple[Path, bool] | None
+]  # namespace, pod, container -> folder of its logs, still running
 
 
 class KubeletServer:
@@ -53,7 +55,9 @@ class KubeletServer:
                 remaining -= len(chunk)
                 if chunk:
                     await response.write(chunk)
-                elif query.get("follow") == "true" and _is_running(self._find(match["namespace"], match["pod"], match["container"])):
+                elif query.get("follow") == "true" and _is_running(
+                    self._find(match["namespace"], match["pod"], match["container"])
+                ):
                     await asyncio.sleep(FOLLOW_SECONDS)
                 else:
                     break
@@ -68,5 +72,8 @@ def _start(log: Path, lines: int) -> int:
     """Return the offset at which the last ``lines`` lines begin."""
     content = log.read_bytes()
     ends = content.splitlines(keepends=True)
-    return len(content) - sum(map(len, ends[len(ends) - lines :])) if 0 < lines < len(ends) else (0 if lines else len(content))
-
+    return (
+        len(content) - sum(map(len, ends[len(ends) - lines :]))
+        if 0 < lines < len(ends)
+        else (0 if lines else len(content))
+    )

@@ -36,7 +36,9 @@ class Mounts:
         return self._folders.get(path)
 
 
-def environment(node: Node, pod: Object, container: Object, image: LocalImage, mounts: Mounts, local_ip: str) -> dict[str, str]:
+def environment(
+    node: Node, pod: Object, container: Object, image: LocalImage, mounts: Mounts, local_ip: str
+) -> dict[str, str]:
     """Return the complete environment of the container's process; nothing of ours but PATH, HOME and TMPDIR gets in.
 
     Args:
@@ -71,7 +73,9 @@ def environment(node: Node, pod: Object, container: Object, image: LocalImage, m
 def command_line(container: Object, image: LocalImage, variables: Mapping[str, str], mounts: Mounts) -> list[str]:
     """Return what to execute: ``command`` or the image's entrypoint, then ``args``."""
     command = [expand(word, variables) for word in container.get("command") or []] or list(image.entrypoint)
-    return [mounts.rewrite(word) for word in [*command, *(expand(word, variables) for word in container.get("args") or [])]]
+    return [
+        mounts.rewrite(word) for word in [*command, *(expand(word, variables) for word in container.get("args") or [])]
+    ]
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
@@ -87,7 +91,9 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
 
 
 def _env_from(node: Node, namespace: str, source: Object) -> dict[str, str]:
-    kind, reference = ("Secret", source["secretRef"]) if "secretRef" in source else ("ConfigMap", source["configMapRef"])
+    kind, reference = (
+        ("Secret", source["secretRef"]) if "secretRef" in source else ("ConfigMap", source["configMapRef"])
+    )
     contents = node.contents(kind, namespace, reference["name"], optional=bool(reference.get("optional")))
     return {source.get("prefix", "") + key: value.decode() for key, value in contents.items()}
 

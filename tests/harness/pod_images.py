@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -21,17 +21,19 @@ class LocalImage:
         environment: stands for the image's ENV.
     """
 
-    entrypoint: tuple[str, ...]
+    entrypoint: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
-        """Return it as JSON-serializable values; LocalImage(**values) reads them."""
-        return asdict(self) | {"entrypoint": list(self.entrypoint)}
+        """Return it as values for JSON; LocalImage(**values) reads them."""
+        return {"entrypoint": list(self.entrypoint), "environment": dict(self.environment)}
 
 
 # By the last part of the repository: localhost/header-echo:dev and registry.example.com/team/header-echo@sha256:… are both header-echo.
 LOCAL_IMAGES: dict[str, LocalImage] = {
-    "header-echo": LocalImage((sys.executable, "-m", "header_echo"), {"PYTHONPATH": str(BACKEND), "PYTHONUNBUFFERED": "1"}),
+    "header-echo": LocalImage(
+        (sys.executable, "-m", "header_echo"), {"PYTHONPATH": str(BACKEND), "PYTHONUNBUFFERED": "1"}
+    ),
 }
 
 

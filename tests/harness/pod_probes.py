@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -56,7 +56,9 @@ async def handle(handler: Object, target: Target, timeout_seconds: float) -> str
                 return await _http_get(handler["httpGet"], target)
             if "tcpSocket" in handler:
                 socket = handler["tcpSocket"]
-                _, writer = await asyncio.open_connection(socket.get("host") or target.address, target.port(socket["port"]))
+                _, writer = await asyncio.open_connection(
+                    socket.get("host") or target.address, target.port(socket["port"])
+                )
                 writer.close()
                 return None
             if "exec" in handler:
@@ -86,20 +88,19 @@ async def _http_get(request: Object, target: Target) -> str | None:
         return None if answer.status in GOOD_STATUSES else f"HTTP probe failed with statuscode: {answer.status}"
 
 
-async def run_probe(
-    probe: Object, target: Target, *, eager: bool, on_result: Callable[[bool, str], None], until_first_success: bool = False
-) -> None:
-    """Ask for ever and report each change of mind.
+async def run_probe(probe: Object, target: Target, *, eager: bool) -> AsyncIterator[tuple[bool, str]]:
+    """Ask for ever.
 
     Args:
         eager: ask more often than the period until the first success.
-        on_result: called with (True, "") after successThreshold successes, with (False, cause) after failureThreshold failures;
-            while the outcome stays the same, again at each further multiple of the threshold.
-        until_first_success: return then (startup probes).
+
+    Yields:
+        (True, "") after successThreshold successes in a row, (False, cause) after failureThreshold failures; while the outcome
+        stays the same, again at each further multiple of the threshold.
     """
     period, timeout = probe.get("periodSeconds", 10), probe.get("timeoutSeconds", 1)
     thresholds = {True: probe.get("successThreshold", 1), False: probe.get("failureThreshold", 3)}
-    run_length, last = 0, None
+    in_a_row, last = 0, None
     await asyncio.sleep(probe.get("initialDelaySeconds", 0))
     while True:
         due = time.monotonic() + period
@@ -109,11 +110,9 @@ async def run_probe(
             cause = await handle(probe, target, timeout)
         success = cause is None
         eager = eager and not success
-        run_length = run_length + 1 if success is last else 1
+        in_a_row = in_a_row + 1 if success is last else 1
         last = success
-        if run_length >= thresholds[success]:
-            on_result(success, cause or "")
-            run_length = 0
-            if success and until_first_success:
-                return
+        if in_a_row >= thresholds[success]:
+            in_a_row = 0
+            yield success, cause or ""
         await asyncio.sleep(max(0.0, due - time.monotonic()))

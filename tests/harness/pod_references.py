@@ -16,7 +16,17 @@ from harness.pod_images import LocalImage
 from harness.pod_network import PodNetwork
 
 NODE_NAME = "embedded"
-SUFFIXES = {"n": "1e-9", "u": "1e-6", "m": "1e-3", "k": "1e3", "M": "1e6", "G": "1e9", "T": "1e12", "P": "1e15", "E": "1e18"}
+SUFFIXES = {
+    "n": "1e-9",
+    "u": "1e-6",
+    "m": "1e-3",
+    "k": "1e3",
+    "M": "1e6",
+    "G": "1e9",
+    "T": "1e12",
+    "P": "1e15",
+    "E": "1e18",
+}
 BINARY_SUFFIXES = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
 
@@ -49,6 +59,10 @@ class Node:
         self.images[reference] = image
         self.image_loaded.set()
         self.image_loaded = asyncio.Event()
+
+    def object_changes(self) -> tuple[asyncio.Event, asyncio.Event]:
+        """Return events of the next change of any ConfigMap and any Secret; take them before looking."""
+        return self.config_maps.change, self.secrets.change
 
     def contents(self, kind: str, namespace: str, name: str, *, optional: bool) -> dict[str, bytes]:
         """Return the keys of a ConfigMap or Secret with their values; {} when it is optional and absent.
@@ -124,8 +138,8 @@ def parse_quantity(text: str) -> Decimal:
         raise Missing(f"{text!r} is no quantity")
     number, suffix = Decimal(match[1]), match[2]
     if suffix in BINARY_SUFFIXES:
-        return number * 2 ** BINARY_SUFFIXES[suffix]
-    return number * Decimal(SUFFIXES[suffix]) if suffix else number
+        return number * Decimal(2 ** BINARY_SUFFIXES[suffix])
+    return number * Decimal(SUFFIXES.get(suffix or "", "1"))
 
 
 def machine_resource(name: str) -> Decimal:

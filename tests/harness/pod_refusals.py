@@ -12,7 +12,7 @@ from harness.pod_references import NODE_NAME
 VOLUMES = {"secret", "configMap", "projected", "downwardAPI", "emptyDir"}
 PROJECTIONS = {"secret", "configMap", "downwardAPI", "serviceAccountToken"}
 HANDLERS = {"httpGet", "tcpSocket", "exec", "sleep"}
-HOST_FEATURES = ("hostNetwork", "hostPID", "hostIPC")
+HOST_FEATURES = ("hostNetwork", "hostPID", "hostIPC", "activeDeadlineSeconds")
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 NODE_LABELS = {
     "kubernetes.io/hostname": NODE_NAME,
@@ -24,16 +24,13 @@ NODE_LABELS = {
 def refusals(pod: Object, images: Mapping[str, LocalImage]) -> list[tuple[str, str]]:
     """Return (reason, message) for all that cannot be honoured; reasons are kubelet's where it has one."""
     spec = pod["spec"]
-    found = [("NotSupported", f"{text}: the embedded cluster runs pods as local processes") for text in _host_features(spec)]
+    unsupported = [*_of_pod(spec), *_of_volumes(spec), *(text for c in _containers(spec) for text in _of_container(c))]
+    found = [("NotSupported", f"{text}: the embedded cluster runs pods as local processes") for text in unsupported]
+    known = ", ".join(sorted(images)) or "none"
     for container in _containers(spec):
         if container["image"] not in images:
-            found.append(
-                (
-                    "ErrImageNeverPull",
-                    f'Container image "{container["image"]}" has no local command here: call load_image first'
-                    f" (known: {', '.join(sorted(images)) or 'none'})",
-                )
-            )
+            message = f'Container image "{container["image"]}" has no local command: call load_image (known: {known})'
+            found.append(("ErrImageNeverPull", message))
     return found
 
 
@@ -41,13 +38,19 @@ def _containers(spec: Object) -> list[Object]:
     return [*(spec.get("initContainers") or []), *spec["containers"]]
 
 
-def _host_features(spec: Object) -> Iterator[str]:
+def _of_pod(spec: Object) -> Iterator[str]:
     for feature in HOST_FEATURES:
         if spec.get(feature):
             yield f"spec.{feature} is not supported"
     for label, value in (spec.get("nodeSelector") or {}).items():
         if NODE_LABELS.get(label) != value:
             yield f"spec.nodeSelector asks for {label}={value}, and the only node has {NODE_LABELS.get(label)}"
+    for container in spec.get("initContainers") or []:
+        if container.get("restartPolicy"):
+            yield f"init container {container['name']}: restartPolicy (sidecar) is not supported"
+
+
+def _of_volumes(spec: Object) -> Iterator[str]:
     for volume in spec.get("volumes") or []:
         kinds = set(volume) - {"name"}
         if not kinds <= VOLUMES:
@@ -55,17 +58,15 @@ def _host_features(spec: Object) -> Iterator[str]:
         for source in (volume.get("projected") or {}).get("sources") or []:
             if not set(source) <= PROJECTIONS:
                 yield f"volume {volume['name']}: projected {', '.join(source)} is not supported"
-    for container in spec.get("initContainers") or []:
-        if container.get("restartPolicy"):
-            yield f"init container {container['name']}: restartPolicy (sidecar) is not supported"
-    for container in _containers(spec):
-        name = container["name"]
-        if (container.get("securityContext") or {}).get("privileged"):
-            yield f"container {name}: privileged is not supported"
-        if container.get("volumeDevices"):
-            yield f"container {name}: volumeDevices is not supported"
-        lifecycle = container.get("lifecycle") or {}
-        handlers = {probe: container.get(probe) for probe in ("startupProbe", "readinessProbe", "livenessProbe")} | lifecycle
-        for field, handler in handlers.items():
-            if isinstance(handler, dict) and not HANDLERS & set(handler):
-                yield f"container {name}: {field} {', '.join(handler)} is not supported"
+
+
+def _of_container(container: Object) -> Iterator[str]:
+    name = container["name"]
+    if (container.get("securityContext") or {}).get("privileged"):
+        yield f"container {name}: privileged is not supported"
+    if container.get("volumeDevices"):
+        yield f"container {name}: volumeDevices is not supported"
+    probes = {probe: container.get(probe) for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+    for field, handler in (probes | (container.get("lifecycle") or {})).items():
+        if isinstance(handler, dict) and not HANDLERS & set(handler):
+            yield f"container {name}: {field} {', '.join(handler)} is not supported"

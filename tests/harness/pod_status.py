@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,6 +11,11 @@ from harness.node_agent_client import Object
 
 if TYPE_CHECKING:
     from harness.pod_container import Container
+
+
+def now() -> str:
+    """Return the time as the Kubernetes API writes it."""
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass
@@ -27,25 +32,26 @@ class PodState:
     pod_ip: str | None = None
     init: Sequence[Container] = ()
     containers: Sequence[Container] = ()
-    started_at: str = field(default_factory=lambda: now())
+    started_at: str = field(default_factory=now)
     waiting: tuple[str, str] | None = None
     failure: tuple[str, str] | None = None
-
-
-def now() -> str:
-    """Return the time as the Kubernetes API writes it."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def pod_status(pod: Object, state: PodState) -> Object:
     """Return the status to publish; conditions that did not change keep their transition time."""
     restart_policy = pod["spec"].get("restartPolicy", "Always")
-    initialized = not pod["spec"].get("initContainers") or (bool(state.init) and all(c.exit_code == 0 for c in state.init))
+    initialized = not pod["spec"].get("initContainers") or (
+        bool(state.init) and all(c.exit_code == 0 for c in state.init)
+    )
     phase = _phase(state, restart_policy)
     ready = phase == "Running" and all(c.ready for c in state.containers)
     unready = [c.spec["name"] for c in state.containers if not c.ready]
     ended = phase in ("Succeeded", "Failed")
-    why = ("PodCompleted" if phase == "Succeeded" else "PodFailed", "") if ended else ("ContainersNotReady", f"containers with unready status: {unready}")
+    why = (
+        ("PodCompleted" if phase == "Succeeded" else "PodFailed", "")
+        if ended
+        else ("ContainersNotReady", f"containers with unready status: {unready}")
+    )
     conditions = [
         _condition("PodScheduled", True),
         _condition("PodReadyToStartContainers", state.pod_ip is not None and not ended),
@@ -84,10 +90,17 @@ def _phase(state: PodState, restart_policy: str) -> str:
     return "Running"
 
 
-def _container_statuses(specs: Sequence[Object], containers: Sequence[Container], waiting: tuple[str, str] | None) -> list[Object]:
+def _container_statuses(
+    specs: Sequence[Object], containers: Sequence[Container], waiting: tuple[str, str] | None
+) -> list[Object]:
     if not containers:
         reason, message = waiting or ("ContainerCreating", "")
-        blank = {"state": {"waiting": {"reason": reason, "message": message}}, "ready": False, "restartCount": 0, "imageID": ""}
+        blank = {
+            "state": {"waiting": {"reason": reason, "message": message}},
+            "ready": False,
+            "restartCount": 0,
+            "imageID": "",
+        }
         return [{"name": spec["name"], "image": spec["image"], "started": False, **blank} for spec in specs]
     return [
         {

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.node_agent_client import ApiError, Object
+import aiohttp
+
+from harness.node_agent_client import ApiError, Object, first_of
+from harness.pod_files import Files, publish
 from harness.pod_references import Missing, Node, container_resource, pod_field
 
-DATA = "..data"
 RENEW_AT = 0.8  # of a token's lifetime, as kubelet does
-Files = dict[str, tuple[bytes, int]]  # content and mode by path below the mount
 
 
 @dataclass
@@ -54,36 +52,27 @@ class PodVolumes:
     async def keep_current(self) -> None:
         """Rewrite folders for ever, as objects change and tokens age; what vanished stays as it was last."""
         while True:
-            changes = [self._node.secrets.change, self._node.config_maps.change]
+            changes = self._node.object_changes()
             try:
                 await self.write()
             except Missing:
                 pass
-            await self._until(changes)
+            await first_of(*changes, at_most_seconds=self._seconds_to_renewal())
 
     async def first_write(self) -> None:
         """Wait until all folders could be written; see `write` for what is raised after a second without."""
         deadline = time.monotonic() + 1
         while True:
-            changes = [self._node.secrets.change, self._node.config_maps.change]
+            changes = self._node.object_changes()
             try:
                 return await self.write()
             except Missing:
                 if time.monotonic() > deadline:
                     raise
-            await self._until(changes, at_most_seconds=0.5)
+            await first_of(*changes, at_most_seconds=0.2)
 
-    async def _until(self, changes: list[asyncio.Event], at_most_seconds: float | None = None) -> None:
-        """Wait for one of ``changes``, or until a token has to be renewed."""
-        renewals = [token.renew_at - time.monotonic() for token in self._tokens.values()]
-        limits = [*renewals, *([] if at_most_seconds is None else [at_most_seconds])]
-        waiters = [asyncio.ensure_future(change.wait()) for change in changes]
-        try:
-            timeout = max(0.1, min(limits)) if limits else None
-            await asyncio.wait(waiters, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiters:
-                waiter.cancel()
+    def _seconds_to_renewal(self) -> float | None:
+        return min((max(0.1, token.renew_at - time.monotonic()) for token in self._tokens.values()), default=None)
 
     async def _files(self, volume: Object) -> Files:
         if "projected" in volume:
@@ -105,7 +94,10 @@ class PodVolumes:
                 contents = self._node.contents(kind, namespace, entry["name"], optional=bool(entry.get("optional")))
                 return _items(contents, entry, mode, f'{kind} "{namespace}/{entry["name"]}"')
         if "downwardAPI" in source:
-            return {item["path"]: (self._downward(item), item.get("mode", mode)) for item in source["downwardAPI"].get("items") or []}
+            return {
+                item["path"]: (self._downward(item), item.get("mode", mode))
+                for item in source["downwardAPI"].get("items") or []
+            }
         if "serviceAccountToken" in source:
             entry = source["serviceAccountToken"]
             return {entry["path"]: (await self._token(entry), 0o600)}
@@ -126,11 +118,15 @@ class PodVolumes:
             return known.value
         account = self._pod["spec"].get("serviceAccountName", "default")
         bound = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
-        spec: dict[str, Any] = {"expirationSeconds": seconds, "boundObjectRef": bound, "audiences": [audience] if audience else None}
+        spec: dict[str, Any] = {
+            "expirationSeconds": seconds,
+            "boundObjectRef": bound,
+            "audiences": [audience] if audience else None,
+        }
         try:
             path = f"/api/v1/namespaces/{metadata['namespace']}/serviceaccounts/{account}/token"
             answer = await self._node.client.request("POST", path, {"spec": spec})
-        except (ApiError, OSError, TimeoutError) as error:
+        except (ApiError, aiohttp.ClientError, TimeoutError) as error:
             raise Missing(f'no token for ServiceAccount "{metadata["namespace"]}/{account}": {error}') from error
         token = _Token(answer["status"]["token"].encode(), time.monotonic() + RENEW_AT * seconds)
         self._tokens[audience, entry["path"]] = token
@@ -147,38 +143,3 @@ def _items(contents: dict[str, bytes], entry: Object, mode: int, what: str) -> F
         elif not entry.get("optional"):
             raise Missing(f'{what} has no key "{item["key"]}"')
     return files
-
-
-def publish(folder: Path, files: Files) -> None:
-    """Make ``folder`` show exactly ``files``, by one switch of the link ``..data``, as kubelet does; nothing happens if it does already.
-
-    Programs that watch for that switch (https://pkg.go.dev/k8s.io/kubernetes/pkg/volume/util#AtomicWriter) work unchanged.
-    """
-    link = folder / DATA
-    current = link.resolve() if link.is_symlink() else None
-    if current is not None and files == _read(current):
-        return
-    fresh = folder / f"..{time.time_ns()}"
-    for path, (content, mode) in files.items():
-        target = fresh / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-        target.chmod(mode & 0o777)
-    fresh.mkdir(exist_ok=True)
-    switch = folder / "..data_tmp"
-    switch.symlink_to(fresh.name)
-    switch.replace(link)
-    shown = {Path(path).parts[0] for path in files}
-    for name in shown:
-        if not (folder / name).is_symlink():
-            (folder / name).symlink_to(f"{DATA}/{name}")
-    for name in os.listdir(folder):
-        if not name.startswith("..") and name not in shown:
-            (folder / name).unlink()
-    if current is not None:
-        shutil.rmtree(current)
-
-
-def _read(folder: Path) -> Files:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mode & 0o777) for path in files}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -11,6 +12,8 @@ import aiohttp
 from harness.node_agent_client import MERGE_PATCH, ApiError, Object
 from harness.node_agent_events import Events
 from harness.pod_container import Container
+from harness.pod_health import Notify
+from harness.pod_launch import Launcher
 from harness.pod_references import NODE_NAME, Missing, Node
 from harness.pod_refusals import refusals
 from harness.pod_status import PodState, pod_status
@@ -126,10 +129,10 @@ class PodWorker:
     def _container(self, spec: Object, volumes: PodVolumes, local_ip: str) -> Container:
         directory = self._directory / "containers" / spec["name"]
         directory.mkdir(parents=True)
-        container = Container(self._node, self.pod, spec, directory, volumes.folders, local_ip)
-        container.on_change = self._dirty.set
-        container.report = lambda kind, reason, message: self._events.emit(self.pod, kind, reason, message)
-        return container
+        launcher = Launcher(self._node, self.pod, spec, directory, volumes.folders, local_ip)
+        return Container(
+            self._node, self.pod, spec, launcher, Notify(self._dirty.set, partial(self._events.emit, self.pod))
+        )
 
     async def _bind(self) -> None:
         if self.pod["spec"].get("nodeName"):
@@ -169,5 +172,3 @@ class PodWorker:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             return
-
-

@@ -16,9 +16,11 @@ import shutil
 import signal
 import ssl
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
+
+import aiohttp
 
 from harness.certificates import write_private
 from harness.control_plane import ControlPlane, death
@@ -52,15 +54,17 @@ class Supervisor:
         trust = ssl.create_default_context(cadata=self.control_plane.credentials.serving_ca.decode())
         self.control_plane.credentials.admin_chain(trust)
         self.client = ApiClient(self.control_plane.server, trust)
-        stores = (Store(self.client, f"/api/v1/{kind}") for kind in ("configmaps", "secrets"))
-        self.node = Node(self.client, self.network, directory, self.control_plane.port, *stores)
+        config_maps, secrets = Store(self.client, "/api/v1/configmaps"), Store(self.client, "/api/v1/secrets")
+        self.node = Node(self.client, self.network, directory, self.control_plane.port, config_maps, secrets)
         self.agent = NodeAgent(self.node, self.client)
         self._restarting = False
 
     async def start(self) -> None:
         """Bring the cluster up; what it needs from the network and the disk is there already."""
         await self.egress.start(self.directory / "egress.sock")
-        await self.agent.kubelet.start(self.network.kubelet_socket, self.control_plane.credentials.node_server_context())
+        await self.agent.kubelet.start(
+            self.network.kubelet_socket, self.control_plane.credentials.node_server_context()
+        )
         await self.control_plane.start()
         await self.agent.start()
         await serve_control(self.directory / "control.sock", self.requests())
@@ -72,12 +76,12 @@ class Supervisor:
         await self.control_plane.stop()
         await self.egress.close()
 
-    async def first_death(self) -> str:
-        """Return what to say about the first component that ends by itself."""
+    async def fail_with_component(self) -> None:
+        """Raise HarnessError as soon as a component ends by itself."""
         while True:
             for component in self.control_plane.components:
                 if component.exit_code is not None and not self._restarting:
-                    return death(component)
+                    raise HarnessError(f"the embedded cluster is broken: {death(component)}")
             await asyncio.sleep(DEATH_POLL_SECONDS)
 
     def requests(self) -> dict[str, Callable[[Object], Awaitable[Any]]]:
@@ -92,7 +96,7 @@ class Supervisor:
         }
 
     async def _load_image(self, request: Object) -> None:
-        self.node.load_image(request["reference"], LocalImage(tuple(request["entrypoint"]), request["environment"]))
+        self.node.load_image(request["reference"], LocalImage(**request["image"]))
 
     async def _pod_address(self, request: Object) -> str | None:
         return self.agent.pod_address(request["namespace"], request["pod"])
@@ -122,30 +126,31 @@ async def supervise(directory: Path, *, owned: bool, api_port: int | None) -> in
         loop.add_signal_handler(number, ended.set)
     if owned:
         loop.add_reader(sys.stdin.fileno(), ended.set)  # nothing is ever written: readable means end of file
-    until_ended = asyncio.create_task(ended.wait())
     supervisor: Supervisor | None = None
     try:
         supervisor = Supervisor(directory, api_port, ended)
-        starting = asyncio.create_task(supervisor.start())
-        await asyncio.wait([starting, until_ended], return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            starting.cancel()
-        await asyncio.gather(starting, return_exceptions=ended.is_set())
-        if not ended.is_set():
+        if await _unless(ended, supervisor.start()):
             _write_state(directory, "ready", "")
-            watching = asyncio.create_task(supervisor.first_death())
-            await asyncio.wait([watching, until_ended], return_when=asyncio.FIRST_COMPLETED)
-            if watching.done():
-                raise HarnessError(f"the embedded cluster is broken: {watching.result()}")
-            watching.cancel()
-    except (HarnessError, ApiError, OSError) as error:
+            await _unless(ended, supervisor.fail_with_component())
+    except (HarnessError, ApiError, aiohttp.ClientError, OSError) as error:
         _write_state(directory, "failed", str(error))
         return 1
     finally:
-        until_ended.cancel()
         if supervisor is not None:
             await supervisor.stop()
     return 0
+
+
+async def _unless(ended: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do ``work``; False when ``ended`` was set first, which cancels it."""
+    tasks = [asyncio.create_task(work), asyncio.create_task(ended.wait())]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    if not ended.is_set():
+        await tasks[0]  # raises what it raised
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return not ended.is_set()
 
 
 def _write_state(directory: Path, phase: str, message: str) -> None:

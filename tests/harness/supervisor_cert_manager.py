@@ -25,11 +25,21 @@ async def start_cert_manager(control_plane: ControlPlane, client: ApiClient, pro
     """
     if any(component.name == "cert-manager" for component in control_plane.components):
         return
-    manifests = [manifest for path in sorted(crds.glob("*.yaml")) for manifest in yaml.load_all(path.read_text(), _LOADER) if manifest]
+    manifests = _read(crds)
     async with asyncio.timeout(ESTABLISHED_TIMEOUT_SECONDS):
         await asyncio.gather(*(_create(client, manifest) for manifest in manifests))
         await asyncio.gather(*(_established(client, manifest["metadata"]["name"]) for manifest in manifests))
     await control_plane.launch("cert-manager", "--kubeconfig=kubeconfig", program=program)
+
+
+def _read(folder: Path) -> list[Object]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [
+        manifest
+        for path in sorted(folder.glob("*.yaml"))
+        for manifest in yaml.load_all(path.read_text(), loader)
+        if manifest
+    ]
 
 
 async def _create(client: ApiClient, manifest: Object) -> None:
@@ -43,10 +53,9 @@ async def _create(client: ApiClient, manifest: Object) -> None:
 async def _established(client: ApiClient, name: str) -> None:
     while True:
         crd = await client.request("GET", f"{CRDS}/{name}")
-        conditions = {condition["type"]: condition["status"] for condition in (crd.get("status") or {}).get("conditions") or []}
+        conditions = {
+            condition["type"]: condition["status"] for condition in (crd.get("status") or {}).get("conditions") or []
+        }
         if conditions.get("Established") == "True":
             return
         await asyncio.sleep(POLL_SECONDS)
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

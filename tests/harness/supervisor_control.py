@@ -33,7 +33,7 @@ async def serve_control(path: Path, requests: Requests) -> asyncio.Server:
     return await asyncio.start_unix_server(serve, path)
 
 
-def ask(directory: Path, do: str, *, timeout_seconds: float = 60.0, **arguments: object) -> Any:
+def ask(directory: Path, do: str, *, timeout_seconds: float = 60.0, **arguments: object) -> object:
     """Send one request to the supervisor of the cluster in ``directory`` and return its result.
 
     Raises:
@@ -43,14 +43,21 @@ def ask(directory: Path, do: str, *, timeout_seconds: float = 60.0, **arguments:
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout_seconds)
-            connection.connect(f"/proc/self/fd/{here}/control.sock" if Path("/proc/self/fd").is_dir() else str(directory / "control.sock"))
+            connection.connect(
+                f"/proc/self/fd/{here}/control.sock"
+                if Path("/proc/self/fd").is_dir()
+                else str(directory / "control.sock")
+            )
             connection.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
             with connection.makefile() as lines:
                 answer = json.loads(lines.readline() or '{"error": "it ended meanwhile"}')
     except (OSError, ValueError) as error:
-        raise HarnessError(f"the embedded cluster in {directory} does not answer ({error}): it has ended, start another") from error
+        raise HarnessError(
+            f"the embedded cluster in {directory} does not answer ({error}): it has ended, start another"
+        ) from error
     finally:
         os.close(here)
     if "error" in answer:
         raise HarnessError(f"the embedded cluster could not do '{do}': {answer['error']}")
-    return answer["result"]
+    result: object = answer["result"]
+    return result
