@@ -1,0 +1,232 @@
+"""What is measured: our backend and those it is compared with, each an extension API server of its own group."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.control_plane import NAMESPACE, ControlPlane
+from bench.load import Load
+from bench.processes import Child, free_port, started
+from harness import go
+from harness.cache import cache_dir, digest, locked
+from harness.certificates import write_private
+from harness.wait import NotYet, wait_for
+
+ROOT = Path(__file__).resolve().parents[1]
+GO_SOURCES = Path(__file__).parent / "go"
+READY_TIMEOUT_SECONDS = 60.0
+#: gunicorn's own advice for two cores: https://docs.gunicorn.org/en/stable/design.html#how-many-workers
+SYNC_WORKERS = 2 * (os.cpu_count() or 1) + 1
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One backend behind the API server.
+
+    Attributes:
+        name: as in the tables.
+        group: its API group; the path of its echo is /apis/<group>/v1/.
+        start_seconds: from its start to its first answer.
+    """
+
+    name: str
+    group: str
+    port: int
+    child: Child
+    start_seconds: float
+
+    @property
+    def path(self) -> str:
+        """The path of its echo."""
+        return f"/apis/{self.group}/v1/"
+
+    @property
+    def dns_name(self) -> str:
+        """The name on its certificate, which the aggregator verifies."""
+        return f"{self.name}.{NAMESPACE}.svc"
+
+
+def go_program(name: str) -> Path:
+    """Return the program bench/go/cmd/<name>, built if it is not in the cache."""
+    sources = [GO_SOURCES / "go.mod", *GO_SOURCES.glob(f"cmd/{name}/*.go")]
+    target = cache_dir() / "bench" / f"{name}-{digest(sources, go.platform())}"
+    with locked("build-bench"):
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            building = target.with_suffix(".building")
+            go.build(f"./cmd/{name}", building, directory=GO_SOURCES, link_flags="", title=f"building bench/go/cmd/{name}")
+            building.replace(target)
+    return target
+
+
+def _go_echo(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
+    del group
+    authorities = plane.credentials.folder / "front-proxy-ca.crt"
+    return [
+        go_program("echo"),
+        f"-address=127.0.0.1:{port}",
+        f"-certificate={tls / 'tls.crt'}",
+        f"-key={tls / 'tls.key'}",
+        f"-client-ca={authorities}",
+    ], {}
+
+
+def _ours(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
+    return [sys.executable, "-m", "header_echo", "serve"], {
+        "HEADER_ECHO_BIND_ADDRESS": "127.0.0.1",
+        "HEADER_ECHO_PORT": str(port),
+        "HEADER_ECHO_GROUP": group,
+        "HEADER_ECHO_TLS_DIRECTORY": str(tls),
+        "HEADER_ECHO_SERVICE_ACCOUNT_DIRECTORY": str(plane.directory / "backend-account"),
+        "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+        "KUBERNETES_SERVICE_PORT": str(plane.port),
+    }
+
+
+def _gunicorn(*arguments: str) -> Callable[[ControlPlane, Path, int, str], tuple[list[str | Path], dict[str, str]]]:
+    def command(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
+        del group
+        return [
+            *(sys.executable, "-m", "gunicorn", "bench.flask_echo:app"),
+            f"--bind=127.0.0.1:{port}",
+            f"--certfile={tls / 'tls.crt'}",
+            f"--keyfile={tls / 'tls.key'}",
+            f"--ca-certs={plane.credentials.folder / 'front-proxy-ca.crt'}",
+            "--cert-reqs=1",
+            "--keep-alive=100",
+            *arguments,
+        ], {}
+
+    return command
+
+
+COMMANDS = {
+    "go": _go_echo,
+    "ours": _ours,
+    "gthread": _gunicorn("--worker-class=gthread", "--workers=1", "--threads=32"),
+    "sync": _gunicorn("--worker-class=sync", f"--workers={SYNC_WORKERS}"),
+}
+#: What the tables call them.
+TITLES = {
+    "go": "Go net/http echo",
+    "ours": "header-echo",
+    "gthread": "Flask on gunicorn (1 worker, 32 threads)",
+    "sync": f"Flask on gunicorn ({SYNC_WORKERS} sync workers)",
+    "version": "/version of kube-apiserver",
+}
+
+
+@contextmanager
+def peers(plane: ControlPlane, names: Sequence[str] = tuple(COMMANDS)) -> Iterator[dict[str, Peer]]:
+    """Run the named peers behind the API server while the block runs; all are Available when it begins."""
+    _give_account(plane)
+    with ExitStack() as stack:
+        running = {name: stack.enter_context(peer(plane, name)) for name in names}
+        plane.kubectl("apply", "-f", "-", manifest=[item for one in running.values() for item in _registration(plane, one)])
+        for one in running.values():
+            _until_served(plane, one)
+        yield running
+
+
+@contextmanager
+def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) -> Iterator[Peer]:
+    """Run one peer, not registered, while the block runs; it answers when the block begins.
+
+    Args:
+        environ: added to its environment.
+    """
+    _give_account(plane)
+    port, group, run = free_port(), f"{name}.bench.example.com", secrets.token_hex(3)
+    tls = plane.directory / f"tls-{name}-{run}"
+    tls.mkdir(mode=0o700)
+    plane.authority.server([f"{name}.{NAMESPACE}.svc"]).write(tls, "tls")
+    argv, env = COMMANDS[name](plane, tls, port, group)
+    env = {**_environment(), **env, **(environ or {})}
+    before = time.monotonic()
+    with started(f"{name}-{run}", argv, directory=plane.directory, env=env) as child:
+        load = Load(go_program("load"), plane.directory / "bench-ca.crt")
+        path = "/readyz" if name == "ours" else f"/apis/{group}/v1/"
+
+        def answers() -> None:
+            answer = load.run(f"https://127.0.0.1:{port}{path}", server_name=f"{name}.{NAMESPACE}.svc", requests=1)
+            if answer.errors:
+                raise NotYet(f"{answer.codes} {answer.failures}")
+
+        wait_for(f"{name} answers", answers, timeout_seconds=READY_TIMEOUT_SECONDS, interval_seconds=0.005, died=child.death)
+        yield Peer(name, group, port, child, time.monotonic() - before)
+    shutil.rmtree(tls)
+
+
+def _environment() -> dict[str, str]:
+    """Return what every peer inherits: no setting of ours or of gunicorn's from outside."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return {**inherited, "PYTHONPATH": f"{ROOT / 'backend'}{os.pathsep}{ROOT}"}
+
+
+def _give_account(plane: ControlPlane) -> None:
+    folder = plane.directory / "backend-account"
+    if folder.exists():
+        return
+    folder.mkdir(mode=0o700)
+    account = {"name": "backend", "namespace": NAMESPACE}
+    rbac = "rbac.authorization.k8s.io"
+    binding = {
+        "apiVersion": f"{rbac}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "bench-auth-reader", "namespace": "kube-system"},
+        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "extension-apiserver-authentication-reader"},
+        "subjects": [{"kind": "ServiceAccount", **account}],
+    }
+    plane.kubectl("apply", "-f", "-", manifest=[{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}, binding])
+    token = plane.kubectl("create", "token", "backend", f"--namespace={NAMESPACE}").strip()
+    write_private(folder / "token", token.encode())
+    write_private(folder / "namespace", NAMESPACE.encode())
+    write_private(folder / "ca.crt", plane.credentials.serving_ca)
+
+
+def _registration(plane: ControlPlane, one: Peer) -> list[dict[str, Any]]:
+    """Return the Service that points at this machine, and the APIService that points at the Service."""
+    import base64
+
+    service = {"name": one.name, "namespace": NAMESPACE}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": service,
+            "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": one.port}]},
+        },
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": f"v1.{one.group}"},
+            "spec": {
+                "group": one.group,
+                "version": "v1",
+                "groupPriorityMinimum": 1000,
+                "versionPriority": 100,
+                "service": {**service, "port": one.port},
+                "caBundle": base64.b64encode(plane.authority.certificate).decode(),
+            },
+        },
+    ]
+
+
+def _until_served(plane: ControlPlane, one: Peer) -> None:
+    load = Load(go_program("load"), plane.ca_file)
+
+    def served() -> None:
+        answer = load.run(plane.server + one.path, token_file=plane.token_file(), requests=1)
+        if answer.errors:
+            raise NotYet(f"{answer.codes} {answer.failures}")
+
+    wait_for(f"{one.name} through the API server", served, timeout_seconds=READY_TIMEOUT_SECONDS, died=one.child.death)
