@@ -1,6 +1,7 @@
 """The fixture `configuration` is each file of chart/ci in turn, `objects` what the chart makes of it."""
 
 import pytest
+
 from chart.rendered import CONFIGURATIONS, render
 
 

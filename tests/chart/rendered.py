@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import yaml
+
 from harness.run import run
 from harness.tools import kubernetes_version, tool
 
@@ -16,7 +17,17 @@ SERVED = ("cert-manager.io/v1", "security.openshift.io/v1", "monitoring.coreos.c
 
 
 @functools.cache
-def template(values="{}", files=(), show_only=(), release="header-echo", namespace="apps", served=SERVED, chart=CHART, program="helm", extra=()):
+def template(
+    values="{}",
+    files=(),
+    show_only=(),
+    release="header-echo",
+    namespace="apps",
+    served=SERVED,
+    chart=CHART,
+    program="helm",
+    extra=(),
+):
     """Return what `helm template` prints; a HarnessError carries helm's own words if it refuses."""
     flags = [f"--values={path}" for path in files]
     flags += [f"--show-only={path}" for path in show_only]

@@ -5,7 +5,11 @@ from chart.rendered import of_kind, only, render
 
 def grants(objects):
     """Return {role: subjects} of all bindings."""
-    return {one["roleRef"]["name"]: [subject["name"] for subject in one["subjects"]] for one in of_kind(objects, "RoleBinding", "ClusterRoleBinding") if one["metadata"]["labels"]["app.kubernetes.io/component"] == "backend"}
+    return {
+        one["roleRef"]["name"]: [subject["name"] for subject in one["subjects"]]
+        for one in of_kind(objects, "RoleBinding", "ClusterRoleBinding")
+        if one["metadata"]["labels"]["app.kubernetes.io/component"] == "backend"
+    }
 
 
 def rules(objects):
@@ -16,7 +20,7 @@ def test_backend_may_read_the_front_proxy_configuration_and_no_more():
     """One Role that Kubernetes brings, in kube-system."""
     objects = render()
 
-    assert {"extension-apiserver-authentication-reader": ["header-echo"]} == grants(objects)
+    assert grants(objects) == {"extension-apiserver-authentication-reader": ["header-echo"]}
     assert only(objects, "RoleBinding")["metadata"]["namespace"] == "kube-system"
 
 
@@ -31,8 +35,10 @@ def test_view_and_edit_get_what_the_resource_can_do():
     roles = {one["metadata"]["name"].rpartition(":")[2]: one for one in of_kind(render(), "ClusterRole")}
     key = "rbac.authorization.k8s.io/aggregate-to-"
 
-    assert [{"apiGroups": ["cats.example.com"], "resources": ["echoes"], "verbs": ["get", "list"]}] == roles["view"]["rules"]
-    assert [{"apiGroups": ["cats.example.com"], "resources": ["echoes"], "verbs": ["create"]}] == roles["edit"]["rules"]
+    assert roles["view"][
+        "rules"
+    ] == [{"apiGroups": ["cats.example.com"], "resources": ["echoes"], "verbs": ["get", "list"]}]
+    assert roles["edit"]["rules"] == [{"apiGroups": ["cats.example.com"], "resources": ["echoes"], "verbs": ["create"]}]
     assert {key + "view", key + "edit", key + "admin"} <= set(roles["view"]["metadata"]["labels"])
     assert key + "view" not in roles["edit"]["metadata"]["labels"]
 
@@ -48,23 +54,33 @@ def test_no_rule_is_wider_than_the_group(objects):
 
 def test_nobody_without_credentials_gets_in(configuration):
     """Except in the configuration that says so."""
-    subjects = {subject["name"] for one in of_kind(render(configuration=configuration), "RoleBinding", "ClusterRoleBinding") for subject in one["subjects"]}
+    subjects = {
+        subject["name"]
+        for one in of_kind(render(configuration=configuration), "RoleBinding", "ClusterRoleBinding")
+        for subject in one["subjects"]
+    }
 
     assert ("system:unauthenticated" in subjects) == (configuration == "anonymous")
 
 
 def test_anonymous_access_is_to_the_echo_alone():
     """With and without the slash, GET, and no resource."""
-    [role] = [one for one in of_kind(render(configuration="anonymous"), "ClusterRole") if one["metadata"]["name"].endswith(":anonymous")]
+    [role] = [
+        one
+        for one in of_kind(render(configuration="anonymous"), "ClusterRole")
+        if one["metadata"]["name"].endswith(":anonymous")
+    ]
 
-    assert [{"nonResourceURLs": ["/apis/cats.example.com/v1", "/apis/cats.example.com/v1/"], "verbs": ["get"]}] == role["rules"]
+    assert role[
+        "rules"
+    ] == [{"nonResourceURLs": ["/apis/cats.example.com/v1", "/apis/cats.example.com/v1/"], "verbs": ["get"]}]
 
 
 def test_network_policy_never_selects_peers_by_label():
     """kube-apiserver is in the host network, where no label finds it."""
     [rule] = only(render(configuration="locked-down"), "NetworkPolicy")["spec"]["ingress"]
 
-    assert [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}] == rule["from"]
+    assert rule["from"] == [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]
     assert "from" not in only(render({"networkPolicy": {"enabled": True}}), "NetworkPolicy")["spec"]["ingress"][0]
 
 
@@ -76,5 +92,5 @@ def test_flow_schema_covers_resources_and_paths_of_the_group():
 
     assert only(objects, "PriorityLevelConfiguration")["metadata"]["name"] == spec["priorityLevelConfiguration"]["name"]
     assert spec["matchingPrecedence"] < 9000
-    assert ["cats.example.com"] == rule["resourceRules"][0]["apiGroups"]
-    assert ["/apis/cats.example.com/*"] == rule["nonResourceRules"][0]["nonResourceURLs"]
+    assert rule["resourceRules"][0]["apiGroups"] == ["cats.example.com"]
+    assert rule["nonResourceRules"][0]["nonResourceURLs"] == ["/apis/cats.example.com/*"]

@@ -1,6 +1,7 @@
 """Things that are written in two places and must be one: selector and labels, ports, DNS name, Secret."""
 
 import pytest
+
 from chart.rendered import CONFIGURATIONS, environment, of_kind, only, pod_specs, render, title
 
 WITH_BACKEND = [name for name in CONFIGURATIONS if name != "existing-backend"]
@@ -37,7 +38,10 @@ def test_spread_counts_the_backend(backend):
     """A constraint that selects nothing spreads nothing."""
     _, labels, spec = next(pod_specs(of_kind(backend, "Deployment")))
 
-    assert all(constraint["labelSelector"]["matchLabels"].items() <= labels.items() for constraint in spec.get("topologySpreadConstraints", []))
+    assert all(
+        constraint["labelSelector"]["matchLabels"].items() <= labels.items()
+        for constraint in spec.get("topologySpreadConstraints", [])
+    )
 
 
 def test_service_monitor_finds_the_service():
@@ -50,7 +54,10 @@ def test_service_monitor_finds_the_service():
 
 def test_apiservice_names_the_service_and_its_port(objects):
     """In every configuration, also that of a Service that the chart doesn't make."""
-    services = {(one["metadata"]["namespace"], one["metadata"]["name"]): [port["port"] for port in one["spec"]["ports"]] for one in of_kind(objects, "Service")}
+    services = {
+        (one["metadata"]["namespace"], one["metadata"]["name"]): [port["port"] for port in one["spec"]["ports"]]
+        for one in of_kind(objects, "Service")
+    }
     for one in of_kind(objects, "APIService"):
         reference = one["spec"]["service"]
 
@@ -64,7 +71,7 @@ def test_service_probes_and_container_use_one_port(backend):
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     probes = {container[probe]["httpGet"]["port"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
 
-    assert [("https", "https")] == [(port["name"], port["targetPort"]) for port in service["spec"]["ports"]]
+    assert [(port["name"], port["targetPort"]) for port in service["spec"]["ports"]] == [("https", "https")]
     assert {"https"} == probes
     assert str(ports["https"]) == environment(container)["HEADER_ECHO_PORT"]
 
@@ -93,7 +100,11 @@ def test_backend_checks_itself_for_that_name(backend):
     """Except where nobody verifies."""
     reference = of_kind(backend, "APIService")[0]["spec"]
     container = only(backend, "Deployment")["spec"]["template"]["spec"]["containers"][0]
-    expected = None if reference.get("insecureSkipTLSVerify") else f"{reference['service']['name']}.{reference['service']['namespace']}.svc"
+    expected = (
+        None
+        if reference.get("insecureSkipTLSVerify")
+        else f"{reference['service']['name']}.{reference['service']['namespace']}.svc"
+    )
 
     assert expected == environment(container).get("HEADER_ECHO_SERVICE_DNS_NAME")
 
@@ -101,19 +112,30 @@ def test_backend_checks_itself_for_that_name(backend):
 def test_mounted_secret_is_made_by_somebody(objects):
     """By a Certificate of the same render, or on OpenShift by the Service's annotation."""
     made = {one["spec"]["secretName"] for one in of_kind(objects, "Certificate")}
-    made |= {one["metadata"].get("annotations", {}).get("service.beta.openshift.io/serving-cert-secret-name") for one in of_kind(objects, "Service")}
-    mounted = {volume["secret"]["secretName"] for _, _, spec in pod_specs(objects) for volume in spec.get("volumes", []) if "secret" in volume}
+    made |= {
+        one["metadata"].get("annotations", {}).get("service.beta.openshift.io/serving-cert-secret-name")
+        for one in of_kind(objects, "Service")
+    }
+    mounted = {
+        volume["secret"]["secretName"]
+        for _, _, spec in pod_specs(objects)
+        for volume in spec.get("volumes", [])
+        if "secret" in volume
+    }
 
     assert mounted <= made
 
 
 def test_injection_annotation_names_something_in_the_same_render(objects):
-    """cainjector passes over a wrong name in silence."""
-    certificates = {f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in of_kind(objects, "Certificate")}
+    """Cainjector passes over a wrong name in silence."""
+    certificates = {
+        f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in of_kind(objects, "Certificate")
+    }
     secrets = {
         f"{one['metadata']['namespace']}/{one['spec']['secretName']}"
         for one in of_kind(objects, "Certificate")
-        if one["spec"].get("secretTemplate", {}).get("annotations", {}).get("cert-manager.io/allow-direct-injection") == "true"
+        if one["spec"].get("secretTemplate", {}).get("annotations", {}).get("cert-manager.io/allow-direct-injection")
+        == "true"
     }
     for one in of_kind(objects, "APIService"):
         annotations = one["metadata"].get("annotations", {})
@@ -127,7 +149,7 @@ def test_issuers_that_are_named_exist(objects):
     issuers = {one["metadata"]["name"] for one in of_kind(objects, "Issuer")}
     wrong = [title(one) for one in of_kind(objects, "Certificate") if one["spec"]["issuerRef"]["name"] not in issuers]
 
-    assert [] == wrong
+    assert wrong == []
 
 
 def test_backend_is_told_what_is_registered(backend):
@@ -143,6 +165,11 @@ def test_backend_is_told_what_is_registered(backend):
 def test_roles_are_given_to_accounts_that_run(objects):
     """No binding to a ServiceAccount that no pod uses."""
     accounts = {spec["serviceAccountName"] for _, _, spec in pod_specs(objects)}
-    bound = {subject["name"] for one in of_kind(objects, "RoleBinding", "ClusterRoleBinding") for subject in one["subjects"] if subject["kind"] == "ServiceAccount"}
+    bound = {
+        subject["name"]
+        for one in of_kind(objects, "RoleBinding", "ClusterRoleBinding")
+        for subject in one["subjects"]
+        if subject["kind"] == "ServiceAccount"
+    }
 
     assert bound <= accounts

@@ -1,6 +1,7 @@
 """While the backend is away, the whole cluster's discovery is degraded: rollouts, drains and dead nodes must not take it away."""
 
 import pytest
+
 from chart.rendered import environment, of_kind, only, pod_specs, render
 
 
@@ -12,7 +13,7 @@ def test_rollout_never_drops_below_the_replicas():
     """The new pod comes first."""
     strategy = only(render(), "Deployment")["spec"]["strategy"]["rollingUpdate"]
 
-    assert {"maxUnavailable": 0, "maxSurge": 1} == strategy
+    assert strategy == {"maxUnavailable": 0, "maxSurge": 1}
 
 
 def test_host_network_is_one_consistent_set():
@@ -20,9 +21,9 @@ def test_host_network_is_one_consistent_set():
     deployment = only(render(configuration="host-network"), "Deployment")
     spec = deployment["spec"]["template"]["spec"]
 
-    assert (True, "ClusterFirstWithHostNet") == (spec["hostNetwork"], spec["dnsPolicy"])
-    assert {"maxUnavailable": 1, "maxSurge": 0} == deployment["spec"]["strategy"]["rollingUpdate"]
-    assert [10443] == [port["containerPort"] for port in spec["containers"][0]["ports"]]
+    assert (spec["hostNetwork"], spec["dnsPolicy"]) == (True, "ClusterFirstWithHostNet")
+    assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
+    assert [port["containerPort"] for port in spec["containers"][0]["ports"]] == [10443]
 
 
 def test_several_replicas_bring_their_protection_by_themselves():
@@ -33,7 +34,9 @@ def test_several_replicas_bring_their_protection_by_themselves():
 
     assert budget["maxUnavailable"] == 1
     assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
-    assert ["topology.kubernetes.io/zone", "kubernetes.io/hostname"] == [constraint["topologyKey"] for constraint in spec["topologySpreadConstraints"]]
+    assert [
+        constraint["topologyKey"] for constraint in spec["topologySpreadConstraints"]
+    ] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
     assert {10} == {toleration["tolerationSeconds"] for toleration in spec["tolerations"]}
 
 
@@ -42,18 +45,25 @@ def test_one_replica_brings_none_of_it(replicas):
     """A PodDisruptionBudget over one pod only blocks drains."""
     objects = render({"replicas": replicas})
 
-    assert [] == of_kind(objects, "PodDisruptionBudget")
-    assert not {"topologySpreadConstraints", "tolerations"} & set(only(objects, "Deployment")["spec"]["template"]["spec"])
+    assert of_kind(objects, "PodDisruptionBudget") == []
+    assert not {"topologySpreadConstraints", "tolerations"} & set(
+        only(objects, "Deployment")["spec"]["template"]["spec"]
+    )
 
 
 def test_budget_of_zero_is_kept():
     """Zero is a number: nobody may evict."""
-    assert only(render({"podDisruptionBudget": {"maxUnavailable": 0}}), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 0
+    assert (
+        only(render({"podDisruptionBudget": {"maxUnavailable": 0}}), "PodDisruptionBudget")["spec"]["maxUnavailable"]
+        == 0
+    )
 
 
 def test_eviction_after_zero_seconds_is_kept():
     """Zero means at once."""
-    assert {0} == {toleration["tolerationSeconds"] for toleration in pod_spec({"fastEviction": {"seconds": 0}})["tolerations"]}
+    assert {0} == {
+        toleration["tolerationSeconds"] for toleration in pod_spec({"fastEviction": {"seconds": 0}})["tolerations"]
+    }
 
 
 def test_own_tolerations_and_spread_are_used():
@@ -67,7 +77,10 @@ def test_own_tolerations_and_spread_are_used():
     assert [constraint] == spec["topologySpreadConstraints"]
 
 
-@pytest.mark.parametrize("shutdown", [{}, {"preStopSeconds": 7}, {"delaySeconds": 30, "timeoutSeconds": 60}, {"delaySeconds": 0, "timeoutSeconds": 0}])
+@pytest.mark.parametrize(
+    "shutdown",
+    [{}, {"preStopSeconds": 7}, {"delaySeconds": 30, "timeoutSeconds": 60}, {"delaySeconds": 0, "timeoutSeconds": 0}],
+)
 def test_grace_period_covers_the_drain(shutdown):
     """SIGKILL never comes before the backend has finished by itself."""
     spec = pod_spec({"shutdown": shutdown})
@@ -85,11 +98,13 @@ def test_pods_are_restarted_and_removed_by_different_questions():
 
     assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    assert {"HTTPS"} == {container[probe]["httpGet"]["scheme"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
+    assert {"HTTPS"} == {
+        container[probe]["httpGet"]["scheme"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")
+    }
 
 
 def test_probe_can_be_removed():
-    """null removes it."""
+    """Null removes it."""
     [container] = pod_spec({"probes": {"startup": None}})["containers"]
 
     assert "startupProbe" not in container

@@ -14,19 +14,22 @@ def test_every_directory_that_is_told_is_mounted():
     found = container()
     mounts = {mount["mountPath"]: mount["name"] for mount in found["volumeMounts"]}
 
-    assert PATHS == {variable: mounts[environment(found)[variable]] for variable in PATHS}
+    assert {variable: mounts[environment(found)[variable]] for variable in PATHS} == PATHS
 
 
 def test_backend_listens_on_its_pod_address_only():
     """Not on whatever else the pod may have."""
-    assert {"fieldRef": {"fieldPath": "status.podIP"}} == environment(container())["HEADER_ECHO_BIND_ADDRESS"]
+    assert environment(container())["HEADER_ECHO_BIND_ADDRESS"] == {"fieldRef": {"fieldPath": "status.podIP"}}
 
 
 def test_delegation_is_told():
     """And absent when off."""
     told = environment(container(configuration="locked-down"))
 
-    assert ("true", "true") == (told["HEADER_ECHO_DELEGATED_AUTHENTICATION"], told["HEADER_ECHO_DELEGATED_AUTHORIZATION"])
+    assert (
+        told["HEADER_ECHO_DELEGATED_AUTHENTICATION"],
+        told["HEADER_ECHO_DELEGATED_AUTHORIZATION"],
+    ) == ("true", "true")
     assert not {name for name in environment(container()) if "DELEGATED" in name}
 
 
@@ -40,9 +43,15 @@ def test_image_by_tag_or_digest():
 
 def test_command_arguments_and_environment_are_the_users():
     """Template expressions in them give what the chart knows."""
-    found = container({"command": ["cats"], "args": ['--versions={{ include "header-echo.versions" . }}'], "env": [{"name": "GROUP", "value": "{{ .Values.apiService.group }}"}]})
+    found = container(
+        {
+            "command": ["cats"],
+            "args": ['--versions={{ include "header-echo.versions" . }}'],
+            "env": [{"name": "GROUP", "value": "{{ .Values.apiService.group }}"}],
+        }
+    )
 
-    assert (["cats"], ["--versions=v1"]) == (found["command"], found["args"])
+    assert (found["command"], found["args"]) == (["cats"], ["--versions=v1"])
     assert environment(found)["GROUP"] == "cats.example.com"
 
 
@@ -61,17 +70,21 @@ def test_containers_volumes_and_ports_join_ours():
     }
     spec = only(render(values), "Deployment")["spec"]["template"]["spec"]
 
-    assert ["backend", "side"] == [one["name"] for one in spec["containers"]]
-    assert ["first"] == [one["name"] for one in spec["initContainers"]]
-    assert ["token", "tls", "scratch"] == [one["name"] for one in spec["volumes"]]
-    assert ["token", "tls", "scratch"] == [one["name"] for one in spec["containers"][0]["volumeMounts"]]
-    assert ["https", "debug"] == [one["name"] for one in spec["containers"][0]["ports"]]
-    assert all(spec[key] == values[key] for key in ("imagePullSecrets", "nodeSelector", "affinity", "priorityClassName"))
+    assert [one["name"] for one in spec["containers"]] == ["backend", "side"]
+    assert [one["name"] for one in spec["initContainers"]] == ["first"]
+    assert [one["name"] for one in spec["volumes"]] == ["token", "tls", "scratch"]
+    assert [one["name"] for one in spec["containers"][0]["volumeMounts"]] == ["token", "tls", "scratch"]
+    assert [one["name"] for one in spec["containers"][0]["ports"]] == ["https", "debug"]
+    assert all(
+        spec[key] == values[key] for key in ("imagePullSecrets", "nodeSelector", "affinity", "priorityClassName")
+    )
 
 
 def test_existing_backend_gets_a_registration_and_no_pods():
     """Whatever runs there is the user's."""
-    ours = [one for one in render(configuration="existing-backend") if "helm.sh/chart" in one["metadata"].get("labels", {})]
+    ours = [
+        one for one in render(configuration="existing-backend") if "helm.sh/chart" in one["metadata"].get("labels", {})
+    ]
 
     assert {"APIService", "Certificate", "Issuer", "ClusterRole"} == {one["kind"] for one in ours}
 
@@ -80,5 +93,5 @@ def test_registration_can_come_later():
     """The backend first, the APIService with the next upgrade."""
     objects = render({"apiService": {"create": False}})
 
-    assert [] == of_kind(objects, "APIService")
+    assert of_kind(objects, "APIService") == []
     assert of_kind(objects, "Deployment", "Certificate")

@@ -19,14 +19,19 @@ def test_pod_and_its_account_are_hooks_that_clean_up_after_themselves():
 
 def test_rights_exist_before_the_pod():
     """A lower weight comes first."""
-    weights = {one["kind"]: int(one["metadata"]["annotations"].get("helm.sh/hook-weight", 0)) for one in hooks(render())}
+    weights = {
+        one["kind"]: int(one["metadata"]["annotations"].get("helm.sh/hook-weight", 0)) for one in hooks(render())
+    }
 
     assert max(weight for kind, weight in weights.items() if kind != "Pod") < weights["Pod"]
 
 
 def test_pod_says_what_it_found():
     """Helm prints its log before it deletes it."""
-    assert only(render(), "Pod")["metadata"]["annotations"]["helm.sh/hook-output-log-policy"] == "hook-succeeded,hook-failed"
+    assert (
+        only(render(), "Pod")["metadata"]["annotations"]["helm.sh/hook-output-log-policy"]
+        == "hook-succeeded,hook-failed"
+    )
 
 
 def test_pod_is_the_backend_image_with_its_own_identity():
@@ -36,7 +41,7 @@ def test_pod_is_the_backend_image_with_its_own_identity():
     deployment = only(objects, "Deployment")["spec"]["template"]["spec"]
 
     assert deployment["containers"][0]["image"] == container["image"]
-    assert ["selftest"] == container["args"]
+    assert container["args"] == ["selftest"]
     assert deployment["serviceAccountName"] != only(objects, "Pod")["spec"]["serviceAccountName"]
 
 
@@ -50,5 +55,5 @@ def test_pod_knows_what_to_call():
 
 def test_it_can_be_left_out():
     """For an image that has no selftest."""
-    assert [] == hooks(render({"test": {"enabled": False}}))
-    assert [] == of_kind(render(configuration="existing-backend"), "Pod")
+    assert hooks(render({"test": {"enabled": False}})) == []
+    assert of_kind(render(configuration="existing-backend"), "Pod") == []

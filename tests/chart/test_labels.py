@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from chart.rendered import of_kind, pod_specs, render, title
 
 STANDARD = {
@@ -23,23 +24,36 @@ def own(objects):
 
 def test_every_template_sets_the_standard_labels():
     """Only extraObjects, which are the user's, may lack them."""
-    bare = [title(one) for one in render(configuration="locked-down") if not STANDARD <= set(one["metadata"].get("labels", {}))]
+    bare = [
+        title(one)
+        for one in render(configuration="locked-down")
+        if not set(one["metadata"].get("labels", {})) >= STANDARD
+    ]
 
-    assert [] == bare
+    assert bare == []
 
 
 def test_label_values_are_legal(objects):
     """At most 63 characters of the alphabet that Kubernetes allows."""
-    wrong = [(title(one), label) for one in objects for label in one["metadata"].get("labels", {}).items() if not LABEL.fullmatch(label[1])]
+    wrong = [
+        (title(one), label)
+        for one in objects
+        for label in one["metadata"].get("labels", {}).items()
+        if not LABEL.fullmatch(label[1])
+    ]
 
-    assert [] == wrong
+    assert wrong == []
 
 
 def test_pods_do_not_carry_the_chart_version(objects):
     """Else each new version of the chart would restart them."""
-    carrying = [name for name, labels, _ in pod_specs(of_kind(objects, "Deployment")) if "helm.sh/chart" in labels or "app.kubernetes.io/version" in labels]
+    carrying = [
+        name
+        for name, labels, _ in pod_specs(of_kind(objects, "Deployment"))
+        if "helm.sh/chart" in labels or "app.kubernetes.io/version" in labels
+    ]
 
-    assert [] == carrying
+    assert carrying == []
 
 
 def test_common_labels_and_annotations_reach_every_object():
@@ -53,7 +67,7 @@ def test_common_labels_and_annotations_reach_every_object():
     ]
     unlabelled = [name for name, labels, _ in pod_specs(objects) if labels.get("team") != "cats"]
 
-    assert ([], []) == (missing, unlabelled)
+    assert (missing, unlabelled) == ([], [])
 
 
 @pytest.mark.parametrize("key", ["commonLabels", "podLabels"])

@@ -6,33 +6,49 @@ from chart.rendered import only, render
 
 
 def endpoint(values=None, configuration="monitoring"):
-    [found] = only(render({"serviceMonitor": {"enabled": True}} | (values or {}), configuration=configuration), "ServiceMonitor")["spec"]["endpoints"]
+    [found] = only(
+        render({"serviceMonitor": {"enabled": True}} | (values or {}), configuration=configuration), "ServiceMonitor"
+    )["spec"]["endpoints"]
     return found
 
 
 def test_scraping_verifies_the_certificate():
     """By the name on it, with the CA of its Secret."""
-    expected = {"serverName": "header-echo.apps.svc", "ca": {"secret": {"name": "header-echo-serving", "key": "ca.crt"}}}
+    expected = {
+        "serverName": "header-echo.apps.svc",
+        "ca": {"secret": {"name": "header-echo-serving", "key": "ca.crt"}},
+    }
 
     assert expected == endpoint()["tlsConfig"]
 
 
 def test_scraping_on_openshift_uses_its_ca():
     """service-ca writes no ca.crt, but a ConfigMap into every namespace."""
-    assert {"configMap": {"name": "openshift-service-ca.crt", "key": "service-ca.crt"}} == endpoint(configuration="openshift")["tlsConfig"]["ca"]
+    assert endpoint(
+        configuration="openshift"
+    )["tlsConfig"]["ca"] == {"configMap": {"name": "openshift-service-ca.crt", "key": "service-ca.crt"}}
 
 
 def test_scraping_skips_verification_only_in_mode_insecure():
     """Everywhere else somebody knows the CA."""
-    assert {"insecureSkipVerify": True} == endpoint(configuration="insecure")["tlsConfig"]
+    assert endpoint(configuration="insecure")["tlsConfig"] == {"insecureSkipVerify": True}
 
 
 def test_there_is_an_alert_for_each_version():
     """On kube-apiserver's own metric, by the APIService's name."""
-    rules = [rule for group in only(render({"prometheusRule": {"enabled": True}}, configuration="two-versions"), "PrometheusRule")["spec"]["groups"] for rule in group["rules"]]
+    rules = [
+        rule
+        for group in only(
+            render({"prometheusRule": {"enabled": True}}, configuration="two-versions"), "PrometheusRule"
+        )["spec"]["groups"]
+        for rule in group["rules"]
+    ]
     expressions = [rule["expr"] for rule in rules if rule["alert"] == "APIServiceUnavailable"]
 
-    assert [f'max(aggregator_unavailable_apiservice{{name="{version}.birds.example.com"}}) > 0' for version in ("v1", "v1beta1")] == expressions
+    assert [
+        f'max(aggregator_unavailable_apiservice{{name="{version}.birds.example.com"}}) > 0'
+        for version in ("v1", "v1beta1")
+    ] == expressions
 
 
 def test_alerts_use_metrics_that_the_backend_has():
@@ -49,6 +65,11 @@ def test_alerts_use_metrics_that_the_backend_has():
 
 def test_certificate_alert_leaves_time_for_a_renewal():
     """168 hours, in seconds; renewal begins 720 hours before the end."""
-    [rule] = [rule for group in only(render(configuration="monitoring"), "PrometheusRule")["spec"]["groups"] for rule in group["rules"] if rule["alert"] == "APIServiceCertificateExpiring"]
+    [rule] = [
+        rule
+        for group in only(render(configuration="monitoring"), "PrometheusRule")["spec"]["groups"]
+        for rule in group["rules"]
+        if rule["alert"] == "APIServiceCertificateExpiring"
+    ]
 
     assert rule["expr"].endswith(f"< {168 * 3600}")

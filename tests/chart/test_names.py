@@ -1,6 +1,7 @@
 """Names fit, and releases never meet."""
 
 import pytest
+
 from chart.rendered import of_kind, render, title
 
 CLUSTER_SCOPED = {"APIService", "ClusterRole", "ClusterRoleBinding", "FlowSchema", "PriorityLevelConfiguration"}
@@ -17,9 +18,11 @@ def names(objects):
 
 def test_names_have_at_most_63_characters(objects):
     """Longer ones don't fit into labels and DNS names."""
-    long = [(title(one), len(one["metadata"]["name"]) - 63) for one in names(objects) if len(one["metadata"]["name"]) > 63]
+    long = [
+        (title(one), len(one["metadata"]["name"]) - 63) for one in names(objects) if len(one["metadata"]["name"]) > 63
+    ]
 
-    assert [] == long
+    assert long == []
 
 
 @pytest.mark.parametrize("release", ["r", "a.b.c", "x" * 53, "header-echo", "cats-header-echo-two"])
@@ -50,7 +53,14 @@ def test_two_releases_in_two_namespaces_share_nothing():
 
 def test_two_long_names_stay_two():
     """What is cut off is replaced by a hash of the whole."""
-    one, two = ({identity(obj) for obj in render(release="y" * 50 + end, configuration="anonymous") if obj["kind"] != "APIService"} for end in ("one", "two"))
+    one, two = (
+        {
+            identity(obj)
+            for obj in render(release="y" * 50 + end, configuration="anonymous")
+            if obj["kind"] != "APIService"
+        }
+        for end in ("one", "two")
+    )
 
     assert set() == one & two
 
@@ -59,11 +69,13 @@ def test_cluster_scoped_names_carry_the_namespace(objects):
     """Else the same release name in another namespace would collide."""
     found = [one for one in of_kind(objects, *CLUSTER_SCOPED) if one["kind"] != "APIService"]
 
-    assert [] == [title(one) for one in found if not one["metadata"]["name"].startswith("apps")]
+    assert [title(one) for one in found if not one["metadata"]["name"].startswith("apps")] == []
 
 
 def test_namespaced_objects_name_their_namespace(objects):
     """So that `helm template | kubectl apply` lands where helm would put it."""
-    homeless = [title(one) for one in objects if one["kind"] not in CLUSTER_SCOPED and "namespace" not in one["metadata"]]
+    homeless = [
+        title(one) for one in objects if one["kind"] not in CLUSTER_SCOPED and "namespace" not in one["metadata"]
+    ]
 
-    assert [] == homeless
+    assert homeless == []

@@ -15,7 +15,7 @@ def containers(objects):
 def test_pods_run_as_nobody_in_particular(objects):
     """Not root, and no fixed number: OpenShift chooses one, and a fixed one would be refused there."""
     for name, _, spec in pod_specs(objects):
-        assert {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}} == spec["securityContext"], name
+        assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}, name
 
 
 def test_containers_are_restricted(objects):
@@ -28,9 +28,13 @@ def test_containers_are_restricted(objects):
 def test_pods_share_nothing_with_the_node(configuration):
     """Except in the configuration that says so."""
     for name, _, spec in pod_specs(render(configuration=configuration)):
-        shared = {"hostNetwork", "hostPID", "hostIPC"} & set(spec) | {"hostPath" for volume in spec.get("volumes", []) if "hostPath" in volume}
+        shared = {"hostNetwork", "hostPID", "hostIPC"} & set(spec) | {
+            "hostPath" for volume in spec.get("volumes", []) if "hostPath" in volume
+        }
 
-        assert ({"hostNetwork"} if configuration == "host-network" and name.startswith("Deployment") else set()) == shared, name
+        assert (
+            {"hostNetwork"} if configuration == "host-network" and name.startswith("Deployment") else set()
+        ) == shared, name
 
 
 def test_token_is_short_lived_and_its_own(configuration):
@@ -41,22 +45,38 @@ def test_token_is_short_lived_and_its_own(configuration):
         sources = next(volume["projected"]["sources"] for volume in spec["volumes"] if volume["name"] == "token")
 
         assert spec["automountServiceAccountToken"] is False, name
-        assert [3600] == [source["serviceAccountToken"]["expirationSeconds"] for source in sources if "serviceAccountToken" in source], name
+        assert [
+            source["serviceAccountToken"]["expirationSeconds"] for source in sources if "serviceAccountToken" in source
+        ] == [3600], name
 
 
 def test_certificates_are_mounted_whole(objects):
     """A subPath mount never sees a renewed certificate."""
-    wrong = [name for name, container in containers(objects) for mount in container.get("volumeMounts", []) if "subPath" in mount]
+    wrong = [
+        name
+        for name, container in containers(objects)
+        for mount in container.get("volumeMounts", [])
+        if "subPath" in mount
+    ]
 
-    assert [] == wrong
+    assert wrong == []
 
 
 def test_security_context_can_be_extended():
     """A user's field joins ours instead of replacing all of them."""
-    spec = only(render({"podSecurityContext": {"runAsUser": 7}, "securityContext": {"readOnlyRootFilesystem": False}}), "Deployment")["spec"]["template"]["spec"]
+    spec = only(
+        render({"podSecurityContext": {"runAsUser": 7}, "securityContext": {"readOnlyRootFilesystem": False}}),
+        "Deployment",
+    )["spec"]["template"]["spec"]
 
-    assert {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, "runAsUser": 7} == spec["securityContext"]
-    assert {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": False} == spec["containers"][0]["securityContext"]
+    assert spec[
+        "securityContext"
+    ] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, "runAsUser": 7}
+    assert spec["containers"][0]["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": False,
+    }
 
 
 def test_user_namespaces_can_be_asked_for():

@@ -1,6 +1,7 @@
 """Values that can't work are refused with one sentence that names the value and the remedy."""
 
 import pytest
+
 from chart.rendered import CHART, render, template
 from harness.errors import HarnessError
 
@@ -18,32 +19,62 @@ def refusal(values, **options):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"apiService": {"group": "Cats.example.com"}}, "apiService.group must be a DNS name in lower case with at least one dot, such as 'cats.example.com', not 'Cats.example.com'"),
+        (
+            {"apiService": {"group": "Cats.example.com"}},
+            "apiService.group must be a DNS name in lower case with at least one dot, such as 'cats.example.com', not 'Cats.example.com'",
+        ),
         ({"apiService": {"group": "cats"}}, "with at least one dot"),
         ({"apiService": {"group": ""}}, "apiService.group must be"),
-        ({"apiService": {"groupPriorityMinimum": 20001}}, "apiService.groupPriorityMinimum must be from 1 to 20000, not 20001"),
+        (
+            {"apiService": {"groupPriorityMinimum": 20001}},
+            "apiService.groupPriorityMinimum must be from 1 to 20000, not 20001",
+        ),
         ({"apiService": {"groupPriorityMinimum": 0}}, "must be from 1 to 20000, not 0"),
         ({"apiService": {"versions": []}}, "apiService.versions must list at least one version"),
-        ({"apiService": {"versions": [{"name": "1", "versionPriority": 1}]}}, "a name must be a DNS label that begins with a letter, such as 'v1' or 'v1beta1', not '1'"),
+        (
+            {"apiService": {"versions": [{"name": "1", "versionPriority": 1}]}},
+            "a name must be a DNS label that begins with a letter, such as 'v1' or 'v1beta1', not '1'",
+        ),
         ({"apiService": {"versions": [{"name": "V1", "versionPriority": 1}]}}, "not 'V1'"),
-        ({"apiService": {"versions": [{"name": "v1", "versionPriority": 1001}]}}, "versionPriority of 'v1' must be from 1 to 1000, not 1001"),
-        ({"apiService": {"versions": [{"name": "v1", "versionPriority": 2}, {"name": "v1", "versionPriority": 1}]}}, "'v1' is listed twice"),
-        ({"apiService": {"versions": [{"name": "v1", "versionPriority": 1}, {"name": "v2", "versionPriority": 2}]}}, "versionPriority of 'v2' is 2 and must be lower than 1"),
+        (
+            {"apiService": {"versions": [{"name": "v1", "versionPriority": 1001}]}},
+            "versionPriority of 'v1' must be from 1 to 1000, not 1001",
+        ),
+        (
+            {"apiService": {"versions": [{"name": "v1", "versionPriority": 2}, {"name": "v1", "versionPriority": 1}]}},
+            "'v1' is listed twice",
+        ),
+        (
+            {"apiService": {"versions": [{"name": "v1", "versionPriority": 1}, {"name": "v2", "versionPriority": 2}]}},
+            "versionPriority of 'v2' is 2 and must be lower than 1",
+        ),
         ({"backend": {"create": False}}, "set backend.service.name"),
         ({"backend": {"service": {"name": "cats"}}}, "set backend.create to false, or remove the name"),
-        ({"backend": {"create": False, "service": {"name": "cats", "namespace": "zoo"}}}, "install this release into that namespace, or set tls.mode to 'secret'"),
+        (
+            {"backend": {"create": False, "service": {"name": "cats", "namespace": "zoo"}}},
+            "install this release into that namespace, or set tls.mode to 'secret'",
+        ),
         ({"fullnameOverride": "Cats"}, "The name 'Cats' can't be a Service's: set fullnameOverride"),
         ({"fullnameOverride": "7cats"}, "a letter first"),
         ({"serviceAccount": {"create": False}}, "set serviceAccount.name"),
         ({"port": 443}, "port must be from 1024 to 65535, not 443"),
         ({"port": 65536}, "port must be from 1024 to 65535, not 65536"),
         ({"hostNetwork": True}, "port is 10250, which the kubelet of every node holds: set port to a free one"),
-        ({"hostNetwork": True, "port": 10443, "networkPolicy": {"enabled": True}}, "a NetworkPolicy doesn't apply to pods in the node's network"),
+        (
+            {"hostNetwork": True, "port": 10443, "networkPolicy": {"enabled": True}},
+            "a NetworkPolicy doesn't apply to pods in the node's network",
+        ),
         ({"hostNetwork": True, "port": 10443, "hostUsers": False}, "set hostUsers to true"),
-        ({"env": [{"name": "HEADER_ECHO_GROUP", "value": "x"}]}, "env sets HEADER_ECHO_GROUP, which the chart sets itself"),
+        (
+            {"env": [{"name": "HEADER_ECHO_GROUP", "value": "x"}]},
+            "env sets HEADER_ECHO_GROUP, which the chart sets itself",
+        ),
         ({"commonLabels": {"app.kubernetes.io/name": "x"}}, "commonLabels sets app.kubernetes.io/name"),
         ({"podLabels": {"app.kubernetes.io/component": "x"}}, "podLabels sets app.kubernetes.io/component"),
-        ({"prometheusRule": {"enabled": True, "certificateExpiryHours": 720}}, "certificateExpiryHours is 720 and must be lower than tls.certificate.renewBeforeHours, 720"),
+        (
+            {"prometheusRule": {"enabled": True, "certificateExpiryHours": 720}},
+            "certificateExpiryHours is 720 and must be lower than tls.certificate.renewBeforeHours, 720",
+        ),
     ],
 )
 def test_impossible_values_are_refused(values, sentence):
@@ -56,26 +87,56 @@ def test_impossible_values_are_refused(values, sentence):
     [
         ({"mode": "certManagerIssuer"}, "set tls.issuerRef.name"),
         ({"issuerRef": {"name": "given"}}, "set tls.mode to 'certManagerIssuer', or remove the name"),
-        ({"secretName": "given"}, "tls.mode 'certManager' makes its own Secret: set tls.mode to 'secret', or remove tls.secretName"),
+        (
+            {"secretName": "given"},
+            "tls.mode 'certManager' makes its own Secret: set tls.mode to 'secret', or remove tls.secretName",
+        ),
         ({"mode": "openshift", "secretName": "given"}, "tls.mode 'openshift' makes its own Secret"),
         (ISSUER | {"secretName": "given"}, "tls.mode 'certManagerIssuer' makes its own Secret"),
-        ({"mode": "secret", "caBundle": CA}, "set tls.secretName to a Secret of type kubernetes.io/tls in namespace 'apps' with a certificate for header-echo.apps.svc"),
-        ({"mode": "secret", "secretName": "given"}, "set tls.caBundle to the CA of its certificate (PEM), or tls.injectCaFrom.secret"),
-        ({"mode": "insecure"}, "set tls.secretName to a Secret of type kubernetes.io/tls, or tls.ownCertificate to true"),
-        ({"mode": "insecure", "secretName": "any", "caBundle": CA}, "Kubernetes refuses a CA beside insecureSkipTLSVerify"),
-        ({"mode": "insecure", "secretName": "any", "injectCaFrom": {"secret": "a/b"}}, "have no place in tls.mode 'insecure'"),
+        (
+            {"mode": "secret", "caBundle": CA},
+            "set tls.secretName to a Secret of type kubernetes.io/tls in namespace 'apps' with a certificate for header-echo.apps.svc",
+        ),
+        (
+            {"mode": "secret", "secretName": "given"},
+            "set tls.caBundle to the CA of its certificate (PEM), or tls.injectCaFrom.secret",
+        ),
+        (
+            {"mode": "insecure"},
+            "set tls.secretName to a Secret of type kubernetes.io/tls, or tls.ownCertificate to true",
+        ),
+        (
+            {"mode": "insecure", "secretName": "any", "caBundle": CA},
+            "Kubernetes refuses a CA beside insecureSkipTLSVerify",
+        ),
+        (
+            {"mode": "insecure", "secretName": "any", "injectCaFrom": {"secret": "a/b"}},
+            "have no place in tls.mode 'insecure'",
+        ),
         ({"mode": "openshift", "caBundle": CA}, "the service-ca operator writes it"),
         ({"caBundle": CA}, "tls.mode 'certManager' has its CA written by cert-manager: remove tls.caBundle"),
         ({"injectCaFrom": {"secret": "a/b"}}, "remove tls.caBundle and tls.injectCaFrom.secret"),
         (ISSUER | {"caBundle": CA, "injectCaFrom": {"secret": "a/b"}}, "exclude each other"),
         ({"mode": "secret", "secretName": "given", "caBundle": "MIIB"}, "tls.caBundle must hold certificates in PEM"),
-        ({"mode": "secret", "secretName": "given", "caBundle": CA + "-----BEGIN PRIVATE KEY-----"}, "never a private key"),
-        ({"mode": "secret", "secretName": "given", "injectCaFrom": {"secret": "b"}}, "tls.injectCaFrom.secret must be '<namespace>/<name>', not 'b'"),
+        (
+            {"mode": "secret", "secretName": "given", "caBundle": CA + "-----BEGIN PRIVATE KEY-----"},
+            "never a private key",
+        ),
+        (
+            {"mode": "secret", "secretName": "given", "injectCaFrom": {"secret": "b"}},
+            "tls.injectCaFrom.secret must be '<namespace>/<name>', not 'b'",
+        ),
         ({"ownCertificate": True}, "tls.ownCertificate is true, which goes with tls.mode 'insecure'"),
         ({"mode": "insecure", "secretName": "any", "ownCertificate": True}, "without tls.secretName only"),
         ({"certificate": {"durationHours": 0}}, "tls.certificate.durationHours must be at least 1, not 0"),
-        ({"certificate": {"renewBeforeHours": 2160}}, "tls.certificate.renewBeforeHours is 2160 and must be from 1 to less than tls.certificate.durationHours, 2160"),
-        ({"ca": {"renewBeforeHours": 43800}}, "tls.ca.renewBeforeHours is 43800 and must be from 1 to less than tls.ca.durationHours, 43800"),
+        (
+            {"certificate": {"renewBeforeHours": 2160}},
+            "tls.certificate.renewBeforeHours is 2160 and must be from 1 to less than tls.certificate.durationHours, 2160",
+        ),
+        (
+            {"ca": {"renewBeforeHours": 43800}},
+            "tls.ca.renewBeforeHours is 43800 and must be from 1 to less than tls.ca.durationHours, 43800",
+        ),
         ({"ca": {"renewBeforeHours": 2159}}, "would outlive that CA by 1 hours"),
         ({"ca": {"renewBeforeHours": 100}}, "tls.ca.renewBeforeHours is 100 and tls.certificate.durationHours is 2160"),
         ({"privateKey": {"size": 2048}}, "tls.privateKey.size must be one of 256, 384, 521 for ECDSA, not 2048"),
@@ -95,7 +156,10 @@ def test_ca_may_be_renewed_exactly_when_its_last_leaf_ends():
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"tls": {"mode": "cert-manager"}}, "at '/tls/mode': value must be one of 'certManager', 'certManagerIssuer', 'openshift', 'secret', 'insecure'"),
+        (
+            {"tls": {"mode": "cert-manager"}},
+            "at '/tls/mode': value must be one of 'certManager', 'certManagerIssuer', 'openshift', 'secret', 'insecure'",
+        ),
         ({"replicas": "2"}, "at '/replicas': got string, want integer"),
         ({"replica": 2}, "additional properties 'replica' not allowed"),
         ({"image": {"pullPolicy": "Sometimes"}}, "at '/image/pullPolicy': value must be one of"),
@@ -113,7 +177,9 @@ def test_absent_cert_manager_is_named_with_its_remedies(mode):
     """Never "no matches for kind", and never a silent install that waits for a Secret."""
     words = refusal({"tls": {"mode": mode, "issuerRef": {"name": "" if mode == "certManager" else "given"}}}, served=())
 
-    assert f"tls.mode is '{mode}', but this cluster doesn't serve cert-manager.io/v1. Install cert-manager first" in words
+    assert (
+        f"tls.mode is '{mode}', but this cluster doesn't serve cert-manager.io/v1. Install cert-manager first" in words
+    )
     assert "add --api-versions cert-manager.io/v1" in words
 
 

@@ -4,6 +4,7 @@ import functools
 
 import pytest
 import yaml
+
 from chart.rendered import CHART, CONFIGURATIONS, render, template, title
 
 # Where an empty value is the meaning: https://cert-manager.io/docs/configuration/selfsigned/, a volume without options.
@@ -37,16 +38,21 @@ def leaves(value, path=()):
 
 def test_nothing_is_null_or_empty(objects):
     """Argo CD and Flux would see a difference for ever."""
-    empty = [(title(one), path) for one in objects for path, leaf in leaves(one) if leaf in (None, "", {}, []) and path[-1] not in MEANT]
+    empty = [
+        (title(one), path)
+        for one in objects
+        for path, leaf in leaves(one)
+        if leaf in (None, "", {}, []) and path[-1] not in MEANT
+    ]
 
-    assert [] == empty
+    assert empty == []
 
 
 def test_no_default_is_spelt_out(objects):
     """A field is rendered when it has something to say."""
     spelt = [(title(one), path) for one in objects for path, leaf in leaves(one) if (path[-1], leaf) in DEFAULTS]
 
-    assert [] == spelt
+    assert spelt == []
 
 
 def test_rendering_twice_is_equal(configuration):
@@ -58,22 +64,38 @@ def test_rendering_twice_is_equal(configuration):
 
 def test_no_template_looks_into_the_cluster():
     """`lookup` gives nothing in Argo CD, and another render tomorrow. Random and generated values change by themselves."""
-    forbidden = ("lookup ", "randAlpha", "genCA", "genSelfSigned", "genSigned", "now", "uuidv4", ".Release.Revision", ".Release.IsUpgrade")
-    found = [(path.name, word) for path in CHART.rglob("templates/**/*") if path.is_file() for word in forbidden if f"{{{{ {word}" in path.read_text() or f"{{{{- {word}" in path.read_text()]
+    forbidden = (
+        "lookup ",
+        "randAlpha",
+        "genCA",
+        "genSelfSigned",
+        "genSigned",
+        "now",
+        "uuidv4",
+        ".Release.Revision",
+        ".Release.IsUpgrade",
+    )
+    found = [
+        (path.name, word)
+        for path in CHART.rglob("templates/**/*")
+        if path.is_file()
+        for word in forbidden
+        if f"{{{{ {word}" in path.read_text() or f"{{{{- {word}" in path.read_text()
+    ]
 
-    assert [] == found
+    assert found == []
 
 
 def test_no_key_appears_twice(configuration):
     """YAML's last one would win in silence."""
 
     class Strict(yaml.SafeLoader):
-        def construct_mapping(self, node, deep=False):  # noqa: FBT002 - yaml's signature
+        def construct_mapping(self, node, deep=False):
             keys = [key.value for key, _ in node.value]
             assert sorted(set(keys)) == sorted(keys), f"repeated key in {keys}"
             return super().construct_mapping(node, deep)
 
-    list(yaml.load_all(template(files=(CHART / "ci" / f"{configuration}-values.yaml",)), Strict))  # noqa: S506 - a SafeLoader
+    list(yaml.load_all(template(files=(CHART / "ci" / f"{configuration}-values.yaml",)), Strict))
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
@@ -86,17 +108,25 @@ def test_helm_3_and_helm_4_render_the_same(configuration):
 
 def test_templates_are_short():
     """None is longer than 120 lines: the chart stays readable in one sitting."""
-    long = [(path.name, lines) for path in CHART.rglob("templates/**/*") if path.is_file() and (lines := len(path.read_text().splitlines())) > 120]
+    long = [
+        (path.name, lines)
+        for path in CHART.rglob("templates/**/*")
+        if path.is_file() and (lines := len(path.read_text().splitlines())) > 120
+    ]
 
-    assert [] == long
+    assert long == []
 
 
 def test_each_template_holds_one_kind():
     """A newcomer finds an object by its file's name. The PKI is the exception: its objects are one story."""
     wrong = []
     for path in (CHART / "templates").rglob("*.yaml"):
-        kinds = [line.removeprefix("kind: ").lower() for line in path.read_text().splitlines() if line.startswith("kind: ")]
-        if path.name not in {"pki.yaml", "extraobjects.yaml"} and not (len(kinds) == 1 and path.name.startswith(kinds[0])):
+        kinds = [
+            line.removeprefix("kind: ").lower() for line in path.read_text().splitlines() if line.startswith("kind: ")
+        ]
+        if path.name not in {"pki.yaml", "extraobjects.yaml"} and not (
+            len(kinds) == 1 and path.name.startswith(kinds[0])
+        ):
             wrong.append((path.name, kinds))
 
-    assert [] == wrong
+    assert wrong == []

@@ -3,27 +3,36 @@
 import base64
 
 import pytest
+
 from chart.rendered import of_kind, only, render
 
-INJECTION = {"cert-manager.io/inject-ca-from", "cert-manager.io/inject-ca-from-secret", "service.beta.openshift.io/inject-cabundle"}
+INJECTION = {
+    "cert-manager.io/inject-ca-from",
+    "cert-manager.io/inject-ca-from-secret",
+    "service.beta.openshift.io/inject-cabundle",
+}
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
 def trust(apiservice):
     """Return everything by which this APIService learns whom to trust."""
     spec = apiservice["spec"]
-    return (INJECTION & set(apiservice["metadata"].get("annotations", {}))) | ({"caBundle", "insecureSkipTLSVerify"} & set(spec))
+    return (INJECTION & set(apiservice["metadata"].get("annotations", {}))) | (
+        {"caBundle", "insecureSkipTLSVerify"} & set(spec)
+    )
 
 
 def test_there_is_exactly_one_source_of_trust(objects):
-    """caBundle is never rendered where somebody injects it: Helm 4 would fight over the field, and an upgrade would empty it."""
+    """CaBundle is never rendered where somebody injects it: Helm 4 would fight over the field, and an upgrade would empty it."""
     for one in of_kind(objects, "APIService"):
         assert len(trust(one)) == 1, one["metadata"]["name"]
 
 
 def test_only_the_mode_insecure_skips_verification(configuration):
     """The field is absent everywhere else, not false."""
-    skipping = {"insecureSkipTLSVerify" in one["spec"] for one in of_kind(render(configuration=configuration), "APIService")}
+    skipping = {
+        "insecureSkipTLSVerify" in one["spec"] for one in of_kind(render(configuration=configuration), "APIService")
+    }
 
     assert {configuration == "insecure"} == skipping
 
@@ -34,10 +43,13 @@ def test_default_is_a_two_tier_pki():
     ca, serving = sorted(of_kind(objects, "Certificate"), key=lambda one: not one["spec"].get("isCA", False))
     issuers = {one["metadata"]["name"]: one["spec"] for one in of_kind(objects, "Issuer")}
 
-    assert {"selfSigned": {}} == issuers[ca["spec"]["issuerRef"]["name"]]
+    assert issuers[ca["spec"]["issuerRef"]["name"]] == {"selfSigned": {}}
     assert {"ca": {"secretName": ca["spec"]["secretName"]}} == issuers[serving["spec"]["issuerRef"]["name"]]
-    assert f"apps/{ca['metadata']['name']}" == only(objects, "APIService")["metadata"]["annotations"]["cert-manager.io/inject-ca-from"]
-    assert ["digital signature", "server auth"] == serving["spec"]["usages"]
+    assert (
+        f"apps/{ca['metadata']['name']}"
+        == only(objects, "APIService")["metadata"]["annotations"]["cert-manager.io/inject-ca-from"]
+    )
+    assert serving["spec"]["usages"] == ["digital signature", "server auth"]
 
 
 def test_ca_outlives_what_it_signs():
@@ -67,7 +79,9 @@ def test_given_issuer_signs_the_serving_certificate():
     objects = render({"tls": {"mode": "certManagerIssuer", "issuerRef": reference}})
 
     assert reference == only(objects, "Certificate")["spec"]["issuerRef"]
-    assert only(objects, "APIService")["metadata"]["annotations"] == {"cert-manager.io/inject-ca-from": "apps/header-echo-serving"}
+    assert only(objects, "APIService")["metadata"]["annotations"] == {
+        "cert-manager.io/inject-ca-from": "apps/header-echo-serving"
+    }
 
 
 def test_given_issuer_that_publishes_no_ca_comes_with_a_bundle():
@@ -91,23 +105,26 @@ def test_given_secret_comes_with_a_bundle():
     """The CA stands in the values, as PEM; kube-apiserver gets it in base64."""
     objects = render({"tls": {"mode": "secret", "secretName": "given", "caBundle": CA}})
 
-    assert CA == base64.b64decode(only(objects, "APIService")["spec"]["caBundle"]).decode()
-    assert [] == of_kind(objects, "Certificate", "Issuer")
+    assert base64.b64decode(only(objects, "APIService")["spec"]["caBundle"]).decode() == CA
+    assert of_kind(objects, "Certificate", "Issuer") == []
 
 
 def test_backend_with_its_own_certificate_gets_no_mount():
     """Only without verification: nobody could know the CA."""
     spec = only(render({"tls": {"mode": "insecure", "ownCertificate": True}}), "Deployment")["spec"]["template"]["spec"]
 
-    assert ["token"] == [volume["name"] for volume in spec["volumes"]]
+    assert [volume["name"] for volume in spec["volumes"]] == ["token"]
 
 
 def test_existing_service_can_be_registered_with_its_own_ca():
     """Nothing is made but the registration."""
-    values = {"backend": {"create": False, "service": {"name": "cats", "namespace": "zoo"}}, "tls": {"mode": "secret", "caBundle": CA}}
+    values = {
+        "backend": {"create": False, "service": {"name": "cats", "namespace": "zoo"}},
+        "tls": {"mode": "secret", "caBundle": CA},
+    }
     objects = render(values)
 
-    assert {"name": "cats", "namespace": "zoo"} == only(objects, "APIService")["spec"]["service"]
+    assert only(objects, "APIService")["spec"]["service"] == {"name": "cats", "namespace": "zoo"}
     assert {"APIService", "ClusterRole"} == {one["kind"] for one in objects}
 
 
@@ -115,7 +132,9 @@ def test_existing_service_can_be_registered_with_its_own_ca():
 def test_user_annotations_join_the_injection_annotation(configuration):
     """Argo CD's sync wave and our annotation live side by side; ours can't be overwritten."""
     annotations = {"argocd.argoproj.io/sync-wave": "1", "service.beta.openshift.io/inject-cabundle": "false"}
-    found = only(render({"apiService": {"annotations": annotations}}, configuration=configuration), "APIService")["metadata"]["annotations"]
+    found = only(render({"apiService": {"annotations": annotations}}, configuration=configuration), "APIService")[
+        "metadata"
+    ]["annotations"]
 
     assert found["argocd.argoproj.io/sync-wave"] == "1"
     assert (found["service.beta.openshift.io/inject-cabundle"] == "true") == (configuration == "openshift")
@@ -124,8 +143,19 @@ def test_user_annotations_join_the_injection_annotation(configuration):
 def test_private_key_of_each_algorithm():
     """Ed25519 has no size."""
     keys = [
-        only(render({"tls": {"mode": "certManagerIssuer", "issuerRef": {"name": "i"}, "privateKey": {"algorithm": algorithm, "size": size}}}), "Certificate")["spec"]["privateKey"]
+        only(
+            render(
+                {
+                    "tls": {
+                        "mode": "certManagerIssuer",
+                        "issuerRef": {"name": "i"},
+                        "privateKey": {"algorithm": algorithm, "size": size},
+                    }
+                }
+            ),
+            "Certificate",
+        )["spec"]["privateKey"]
         for algorithm, size in (("ECDSA", 384), ("RSA", 2048), ("Ed25519", 0))
     ]
 
-    assert [384, 2048, None] == [key.get("size") for key in keys]
+    assert [key.get("size") for key in keys] == [384, 2048, None]

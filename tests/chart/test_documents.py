@@ -1,0 +1,177 @@
+"""README, schema and Chart.yaml say what values.yaml and the templates say."""
+
+import json
+import re
+import shutil
+import sys
+
+import yaml
+
+from chart.rendered import CHART, CONFIGURATIONS, of_kind, only, render, template
+from harness.run import run
+from harness.tools import tool
+
+CHART_YAML = yaml.safe_load((CHART / "Chart.yaml").read_text())
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+README = (CHART / "README.md").read_text()
+
+
+def test_generated_text_is_up_to_date():
+    """The table in README.md and the schema's descriptions are those of values.yaml."""
+    run([sys.executable, CHART.parent / "ci" / "chart_docs.py", "--check"], timeout_seconds=30)
+
+
+def leaves(schema, values, path=""):
+    """Yield (path, schema) of every value that isn't only a group of others."""
+    for key, inner in schema["properties"].items():
+        if "properties" in inner:
+            yield from leaves(inner, values.get(key, {}), f"{path}{key}.")
+        else:
+            yield f"{path}{key}", inner
+
+
+def test_schema_and_values_have_the_same_keys():
+    """Only `global` and `enabled`, a parent chart's, are in the schema alone."""
+
+    def keys(schema, values, path=""):
+        yield from (
+            (f"{path}{key}", key in schema.get("properties", {}), key in values)
+            for key in {*schema.get("properties", {}), *values}
+        )
+        for key, inner in schema.get("properties", {}).items():
+            if "properties" in inner:
+                yield from keys(inner, values.get(key, {}), f"{path}{key}.")
+
+    assert {"global", "enabled"} == {
+        path for path, in_schema, in_values in keys(SCHEMA, VALUES) if in_schema != in_values
+    }
+
+
+def test_every_value_is_described():
+    """With a sentence."""
+    bare = [path for path, schema in leaves(SCHEMA, VALUES) if not schema.get("description", "").endswith(".")]
+
+    assert bare == []
+
+
+def test_schema_is_strict():
+    """Every group of values refuses unknown keys."""
+
+    def groups(schema, path):
+        if "properties" in schema:
+            yield path, schema.get("additionalProperties")
+            for key, inner in schema["properties"].items():
+                yield from groups(inner, f"{path}.{key}")
+
+    assert [path for path, additional in groups(SCHEMA, "values") if additional is not False] == []
+
+
+def test_chart_works_below_a_parent_chart(tmp_path):
+    """A parent passes `global` and often `enabled`: https://github.com/cert-manager/cert-manager/issues/7329."""
+    parent = tmp_path / "umbrella"
+    shutil.copytree(CHART, parent / "charts" / "header-echo")
+    dependency = {"name": "header-echo", "version": CHART_YAML["version"], "condition": "header-echo.enabled"}
+    (parent / "Chart.yaml").write_text(
+        json.dumps({"apiVersion": "v2", "name": "umbrella", "version": "1.0.0", "dependencies": [dependency]})
+    )
+    values = {
+        "global": {"imageRegistry": "registry.example.com", "cats": 9},
+        "header-echo": {"enabled": True, "replicas": 1},
+    }
+    objects = [one for one in yaml.safe_load_all(template(json.dumps(values), chart=parent, release="zoo")) if one]
+
+    assert only(objects, "Deployment")["metadata"]["name"] == "zoo-header-echo"
+    values["header-echo"]["enabled"] = False
+    assert template(json.dumps(values), chart=parent, release="zoo").strip() == ""
+
+
+def test_readme_explains_every_tls_mode():
+    """In its table."""
+    assert [
+        mode for mode in SCHEMA["properties"]["tls"]["properties"]["mode"]["enum"] if f"| `{mode}` |" not in README
+    ] == []
+
+
+def test_every_tls_mode_has_a_configuration_that_is_tested():
+    """chart/ci is the list of what is supported."""
+    modes = {
+        (yaml.safe_load((CHART / "ci" / f"{name}-values.yaml").read_text()) or {})
+        .get("tls", {})
+        .get("mode", "certManager")
+        for name in CONFIGURATIONS
+    }
+
+    assert set(SCHEMA["properties"]["tls"]["properties"]["mode"]["enum"]) == modes
+
+
+def test_every_configuration_says_what_it_is_for():
+    """In its first line."""
+    assert [
+        name for name in CONFIGURATIONS if not (CHART / "ci" / f"{name}-values.yaml").read_text().startswith("# ")
+    ] == []
+
+
+def test_readme_has_the_rescue_command_and_the_reasons():
+    """For the day when namespaces hang. https://github.com/kubernetes/kube-aggregator, remote_available_controller.go."""
+    reasons = [
+        "ServiceNotFound",
+        "ServicePortError",
+        "EndpointsNotFound",
+        "MissingEndpoints",
+        "FailedDiscoveryCheck",
+        "Passed",
+    ]
+
+    assert "    kubectl delete apiservice v1.cats.example.com" in README
+    assert [reason for reason in reasons if f"`{reason}`" not in README] == []
+
+
+def test_readme_table_of_rights_is_complete():
+    """Every role that the chart binds or makes is named there."""
+    objects = render(configuration="locked-down")
+    bound = {
+        one["roleRef"]["name"]
+        for one in of_kind(objects, "RoleBinding", "ClusterRoleBinding")
+        if not one["roleRef"]["name"].startswith("apps:")
+    }
+
+    assert {"extension-apiserver-authentication-reader", "system:auth-delegator"} == bound
+    assert [name for name in bound if f"`{name}`" not in README] == []
+
+
+def test_readme_names_values_that_exist():
+    """`a.b.c` in backquotes, where it looks like a value."""
+    known = set()
+
+    def collect(value, path):
+        known.add(path)
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                collect(inner, f"{path}.{key}" if path else key)
+
+    collect(VALUES, "")
+    named = {
+        match[1]
+        for match in re.finditer(
+            r"`(?:--set )?([a-z][A-Za-z]+(?:\.[a-z][A-Za-z]+)+)(?:=[^`]*)?`", README.partition("## Values")[0]
+        )
+    }
+
+    assert set() == {name for name in named if name.split(".")[0] in VALUES} - known
+
+
+def test_chart_version_is_semantic_and_has_a_changelog_for_artifact_hub():
+    """https://artifacthub.io/docs/topics/annotations/helm/."""
+    annotations = CHART_YAML["annotations"]
+
+    assert re.fullmatch(r"\d+\.\d+\.\d+", CHART_YAML["version"])
+    assert annotations["artifacthub.io/license"] == "Apache-2.0"
+    assert all({"kind", "description"} == set(entry) for entry in yaml.safe_load(annotations["artifacthub.io/changes"]))
+
+
+def test_helm_lint_is_content():
+    """In every configuration, strictly."""
+    files = [CHART / "ci" / f"{name}-values.yaml" for name in CONFIGURATIONS]
+    for path in files:
+        run([tool("helm"), "lint", CHART, "--strict", "--kube-version=1.37.0", f"--values={path}"], timeout_seconds=30)

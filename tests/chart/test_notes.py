@@ -1,0 +1,106 @@
+"""NOTES.txt gives the commands that fit, and warns where it should."""
+
+import json
+import shutil
+
+import pytest
+import yaml
+
+from chart.rendered import CHART, template
+
+
+@pytest.fixture(scope="session")
+def notes(tmp_path_factory):
+    """Return a function values -> text. helm prints NOTES only with a cluster, so a copy of the chart shows it as a template."""
+    chart = tmp_path_factory.mktemp("notes") / "chart"
+    shutil.copytree(CHART, chart)
+    (chart / "templates" / "NOTES.txt").rename(chart / "notes.tpl")
+    (chart / "templates" / "notes.yaml").write_text('text: {{ tpl (.Files.Get "notes.tpl") . | quote }}\n')
+
+    def render_notes(values, release="header-echo"):
+        text = template(
+            json.dumps(values), (), ("templates/notes.yaml",), release=release, namespace="apps", chart=chart
+        )
+        return yaml.safe_load(text)["text"]
+
+    return render_notes
+
+
+def test_it_gives_one_command_that_shows_it_works(notes):
+    """Wait until kube-apiserver reaches the backend, then call it."""
+    command = "kubectl wait --for=condition=Available --timeout=2m apiservice/v1.cats.example.com && kubectl get --raw /apis/cats.example.com/v1/"
+
+    assert command in notes({})
+
+
+def test_it_names_group_namespace_and_release(notes):
+    """Commands can be pasted as they are."""
+    text = notes(
+        {"apiService": {"group": "birds.example.com", "versions": [{"name": "v2", "versionPriority": 9}]}},
+        release="tweet",
+    )
+
+    assert "apiservice/v2.birds.example.com" in text
+    assert "helm test tweet --namespace apps" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "warning"),
+    [
+        ({"replicas": 1}, "WARNING: replicas is 1"),
+        ({"tls": {"mode": "insecure", "secretName": "any"}}, "WARNING: tls.mode is insecure"),
+        ({"anonymous": {"enabled": True}}, "WARNING: anonymous.enabled is true"),
+        ({"hostNetwork": True, "port": 10443}, "WARNING: hostNetwork is true"),
+    ],
+)
+def test_it_warns_of_what_is_dangerous(notes, values, warning):
+    """And only then."""
+    assert warning in notes(values)
+    assert warning not in notes({})
+
+
+def test_default_has_nothing_to_warn_of(notes):
+    """A warning that everybody sees is read by nobody."""
+    assert "WARNING" not in notes({})
+
+
+def test_it_names_the_port_to_open(notes):
+    """The most common reason for an API that isn't available."""
+    assert "TCP port 10250" in notes({})
+    assert "the nodes on TCP port 10443" in notes({"hostNetwork": True, "port": 10443})
+
+
+def test_it_names_the_secrets_that_stay(notes):
+    """cert-manager keeps them after an uninstall."""
+    assert "leaves the Secrets header-echo-ca and header-echo-serving" in notes({})
+    assert "leaves the Secret header-echo-serving" in notes(
+        {"tls": {"mode": "certManagerIssuer", "issuerRef": {"name": "i"}}}
+    )
+    assert "leaves" not in notes({"tls": {"mode": "openshift"}})
+
+
+def test_it_says_who_renews_a_given_secret(notes):
+    """You."""
+    text = notes({"tls": {"mode": "secret", "secretName": "given", "injectCaFrom": {"secret": "a/b"}}})
+
+    assert "Nobody but you renews the certificate in Secret given" in text
+
+
+def test_it_says_what_is_missing_without_a_registration(notes):
+    """And how to register."""
+    text = notes({"apiService": {"create": False}})
+
+    assert "nothing is registered yet" in text
+    assert "--set apiService.create=true" in text
+
+
+def test_paragraphs_are_apart(notes):
+    """One empty line between them, none doubled."""
+    text = notes({"replicas": 1, "anonymous": {"enabled": True}, "hostNetwork": True, "port": 10443})
+
+    assert "\n\n\n" not in text.strip()
+    assert all(
+        not line or text.splitlines()[number] == ""
+        for number, line in enumerate(text.splitlines()[1:])
+        if line.startswith("WARNING")
+    )
