@@ -1,6 +1,6 @@
 """Any backend: the container is the user's, the contract around it the chart's."""
 
-from chart.rendered import environment, of_kind, only, render
+from chart.rendered import environment, of_kind, only, pod_specs, render
 
 PATHS = {"HEADER_ECHO_TLS_DIRECTORY": "tls", "HEADER_ECHO_SERVICE_ACCOUNT_DIRECTORY": "token"}
 
@@ -20,6 +20,12 @@ def test_every_directory_that_is_told_is_mounted():
 def test_backend_listens_on_its_pod_address_only():
     """Not on whatever else the pod may have."""
     assert environment(container())["HEADER_ECHO_BIND_ADDRESS"] == {"fieldRef": {"fieldPath": "status.podIP"}}
+
+
+def test_no_variable_is_set_for_the_service():
+    """Kubernetes would set HEADER_ECHO_PORT=tcp://… for a Service called header-echo, and the backend refuses what it doesn't know."""
+    for name, _, spec in pod_specs(render()):
+        assert spec["enableServiceLinks"] is False, name
 
 
 def test_delegation_is_told():
