@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from harness.run import run
 
 INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120")
 NEEDED_MIB = 1500
+INSTALLERS = ("dpkg", "debconf", "install-info", "adduser", "tar")
 
 
 def can_install() -> bool:
@@ -82,9 +84,60 @@ def _release_value(key: str) -> str:
     return ""
 
 
+def unpack(target: Path, packages: Sequence[str]) -> None:
+    """Unpack ``packages`` and the libraries they need into ``target``: nothing is configured, and no root is needed.
+
+    Raises:
+        HarnessError: not Debian, or apt does not find or cannot fetch a package.
+    """
+    if shutil.which("apt-get") is None:
+        raise HarnessError("making an image from Debian's packages needs Debian or Ubuntu: let Docker reach a registry")
+    downloads = target.with_suffix(".packages")
+    downloads.mkdir()
+    try:
+        names = sorted(_closure(packages))
+        # as root, apt would download as another user, who may not write here
+        run(["apt-get", "download", "-o", "APT::Sandbox::User=root", *names], cwd=downloads, timeout_seconds=300)
+        for folder in ("bin", "sbin", "lib", "lib64"):
+            (target / "usr" / folder).mkdir(parents=True)
+            (target / folder).symlink_to(f"usr/{folder}")
+        for package in sorted(downloads.glob("*.deb")):
+            run(["dpkg-deb", "--extract", package, target], timeout_seconds=120)
+    finally:
+        shutil.rmtree(downloads)
+
+
+def _closure(packages: Sequence[str]) -> set[str]:
+    """Return ``packages`` and all they depend on, save for what only their installation needs."""
+    kinds = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+    argv = ["apt-cache", "depends", "--recurse", *(f"--no-{kind}" for kind in kinds), *packages]
+    dependencies: dict[str, list[str]] = {}
+    name, chosen = "", False
+    for line in run(argv, timeout_seconds=120).stdout.splitlines():
+        if not line.startswith((" ", "<")):
+            name = line
+            dependencies[name] = []
+        match = re.match(r"^ ( |\|)(?:Pre)?Depends: ([^<\s]+)$", line)
+        if match:
+            if not chosen:
+                dependencies[name].append(match[2])
+            chosen = match[1] == "|"  # the first of several that would do; the next line is another
+    missing = set(packages) - dependencies.keys()
+    if missing:
+        raise HarnessError(f"apt does not know {', '.join(sorted(missing))}: run 'apt-get update' as root")
+    found: set[str] = set()
+    left = list(packages)
+    while left:
+        package = left.pop()
+        if package not in found and package not in INSTALLERS:
+            found.add(package)
+            left += dependencies.get(package, [])
+    return found
+
+
 def strip_file_system(root: Path) -> None:
     """Remove from ``root`` what a container never reads: package lists, documentation, translations, logs."""
     for folder in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale",
                    "usr/share/info", "var/log", "usr/share/bash-completion", "usr/share/lintian"):  # fmt: skip
         shutil.rmtree(root / folder, ignore_errors=True)
-    (root / "var/log").mkdir()
+    (root / "var/log").mkdir(parents=True)

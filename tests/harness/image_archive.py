@@ -23,7 +23,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True)
 class Image:
-    """An image of one layer: ``files`` maps a path in the image ("usr/bin/x") to the file or link it is a copy of."""
+    """An image of one layer: ``files`` maps a path in the image ("usr/bin/x") to the file, folder or link to copy."""
 
     name: str
     files: Mapping[str, Path]
@@ -50,6 +50,11 @@ def write_archive(target: Path, images: Sequence[Image]) -> None:
             _add_bytes(archive, f"{name}.json", configuration)
             manifest.append({"Config": f"{name}.json", "RepoTags": [image.name], "Layers": [f"{digest}/layer.tar"]})
         _add_bytes(archive, "manifest.json", json.dumps(manifest).encode())
+
+
+def files_below(root: Path) -> dict[str, Path]:
+    """Return every folder, file and link below ``root`` by its path in an image."""
+    return {str(path.relative_to(root)): path for path in root.rglob("*")}
 
 
 def load(archive: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from harness import debian
 from harness.cache import cache_dir, demand_free_disk, digest, locked
 from harness.go import platform
-from harness.image_archive import Image, write_archive
+from harness.image_archive import Image, files_below, write_archive
 from harness.progress import step
 from harness.registry import has_image
 from harness.run import run
@@ -32,11 +32,7 @@ PACKAGES = (
 )  # fmt: skip
 ON_THE_NODE = ("kubeadm", "kubelet", "kubectl")
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "etcd", "coredns")
-# kube-proxy runs the iptables of its image; these packages of the node hold it and the libraries it loads.
-IPTABLES = (
-    "iptables", "libxtables12", "libip4tc2", "libip6tc2", "libmnl0", "libnftnl11", "libnfnetlink0",
-    "libnetfilter-conntrack3", "libc6", "conntrack", "kmod", "libkmod2", "liblzma5", "libzstd1", "libssl3",
-)  # fmt: skip
+KUBE_PROXY_PACKAGES = ("iptables", "conntrack", "kmod")  # it runs those of its own image
 ENABLED = ("containerd", "node-images", "kubelet", "name-server")
 MASKED = (
     "getty.target", "console-getty.service", "systemd-udevd.service", "systemd-udevd-control.socket",
@@ -89,15 +85,15 @@ def _build(directory: Path) -> Iterator[str]:
     yield "3 of 4, the control plane's images"
     images = root / "kind" / "images"
     images.mkdir()
-    write_archive(images / "control-plane.tar", list(_control_plane(root)))
+    write_archive(images / "control-plane.tar", list(_control_plane(root, directory / "kube-proxy")))
     yield "4 of 4, importing into Docker"
     archive = directory / "node.tar"
     run(["tar", "--create", "--numeric-owner", "--file", archive, "--directory", root, "."], timeout_seconds=300)
     shutil.rmtree(root)
     changes = ["ENV container=docker", "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                'ENTRYPOINT ["/usr/local/bin/entrypoint"]']  # fmt: skip
-    flags: list[str | Path] = [word for change in changes for word in ("--change", change)]
-    run(["docker", "import", *flags, archive, reference()], timeout_seconds=300)
+    flags = [word for change in changes for word in ("--change", change)]
+    run(["docker", "import", *flags, str(archive), reference()], timeout_seconds=300)
     _forget_older()
 
 
@@ -121,33 +117,19 @@ def _image_names() -> dict[str, str]:
     return {name.rpartition("/")[2].partition(":")[0]: name for name in names}
 
 
-def _control_plane(root: Path) -> Iterator[Image]:
+def _control_plane(root: Path, extras: Path) -> Iterator[Image]:
+    """Yield the images; kube-proxy's extra files come into the new folder ``extras``."""
+    extras.mkdir()
+    debian.unpack(extras, KUBE_PROXY_PACKAGES)
+    debian.strip_file_system(extras)
+    for name in ("iptables", "ip6tables"):
+        for suffix in ("", "-save", "-restore"):
+            (extras / "usr/sbin" / f"{name}{suffix}").symlink_to("xtables-nft-multi")  # update-alternatives does it
     names = _image_names()
     for program in CONTROL_PLANE:
-        libraries = _files_of(root, IPTABLES) if program == "kube-proxy" else {}
-        yield Image(names[program], {f"usr/local/bin/{program}": tool(program), **libraries}, [program])
+        files = files_below(extras) if program == "kube-proxy" else {}
+        yield Image(names[program], {**files, f"usr/local/bin/{program}": tool(program)}, [program])
     yield Image(names["pause"], {"pause": root / "usr/bin/catatonit"}, ["/pause", "-P"])
-
-
-def _files_of(root: Path, packages: tuple[str, ...]) -> dict[str, Path]:
-    """Return what ``packages`` installed in ``root``, with the links around it, by path in the image."""
-    links = {name: root / name for name in ("bin", "sbin", "lib", "lib64") if (root / name).is_symlink()}
-    files = dict(links)
-    alternatives = sorted((root / "etc/alternatives").glob("ip*tables*"))
-    listed = [root / name.strip("/") for package in packages for name in _package_list(root, package)]
-    for path in [*listed, *alternatives]:
-        inside = path.parent.resolve() / path.name  # /lib is a link to usr/lib
-        if path.is_symlink() or path.is_file():
-            files[str(inside.relative_to(root))] = inside
-    for name in ("iptables", "ip6tables", "iptables-save", "iptables-restore", "ip6tables-save", "ip6tables-restore"):
-        files[f"usr/sbin/{name}"] = root / "usr/sbin" / name  # made by update-alternatives, so in no list
-    return files
-
-
-def _package_list(root: Path, package: str) -> list[str]:
-    info = root / "var/lib/dpkg/info"
-    found = next(iter([*info.glob(f"{package}.list"), *info.glob(f"{package}:*.list")]))
-    return found.read_text().splitlines()
 
 
 def _forget_older() -> None:

@@ -1,0 +1,108 @@
+"""The backend image: two packages of ours and pinned wheels on a Python base; its tag stands for its content."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.base_image import Python, base_image, python_of
+from harness.cache import cache_dir, digest, locked
+from harness.go import platform
+from harness.progress import step
+from harness.registry import has_image
+from harness.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+BACKEND = ROOT / "backend"
+REQUIREMENTS = ROOT / "requirements" / "backend.txt"
+NAME = "header-echo"
+# Wheels for a C library up to that of the bases we know; pip matches what it is told, not the base.
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+WHEEL_PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
+
+
+def build_image(tag: str | None = None) -> str:
+    """Build the backend image unless the engine has it; return its name, "header-echo:<tag>".
+
+    Args:
+        tag: None stands for a hash of the content; a given one names the same image besides.
+
+    Raises:
+        HarnessError: no base can be had, a wheel is missing for the base's Python, or the build failed.
+    """
+    base = base_image()
+    name = f"{NAME}:{_content(base)}"
+    with locked("backend-image"):
+        if not has_image(name):
+            with (
+                step(f"building image {name} on {base}"),
+                tempfile.TemporaryDirectory(prefix=".backend-image-", dir=cache_dir()) as folder,
+            ):
+                _build(Path(folder), base, name)
+    if tag is None:
+        return name
+    run(["docker", "tag", name, f"{NAME}:{tag}"], timeout_seconds=30)
+    return f"{NAME}:{tag}"
+
+
+def make_context(directory: Path, python: Python, architectures: Sequence[str]) -> None:
+    """Fill ``directory`` with what backend/Dockerfile builds from, for each of ``architectures`` ("amd64", "arm64")."""
+    shutil.copy(BACKEND / "Dockerfile", directory)
+    project = tomllib.loads((BACKEND / "pyproject.toml").read_text())
+    for architecture in architectures:
+        target = directory / f"site-packages-{architecture}"
+        _install_wheels(target, python, MACHINES[architecture])
+        for package in project["tool"]["setuptools"]["packages"]:
+            path = package.replace(".", "/")
+            shutil.copytree(BACKEND / path, target / path, ignore=shutil.ignore_patterns("__pycache__"))
+    (directory / "bin").mkdir()
+    for script, entry in project["project"]["scripts"].items():
+        module, _, function = entry.partition(":")
+        start = directory / "bin" / script
+        start.write_text(
+            f"#!{python.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n"
+        )
+        start.chmod(0o755)
+
+
+def _content(base: str) -> str:
+    sources = [path for path in BACKEND.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    relative = [str(path.relative_to(BACKEND)) for path in sorted(sources)]
+    return digest([*sources, REQUIREMENTS, Path(__file__)], base, platform(), *relative)
+
+
+def _build(context: Path, base: str, name: str) -> None:
+    python = python_of(base)
+    architecture = platform().partition("-")[2]
+    make_context(context, python, [architecture])
+    arguments = {"BASE": base, "SITE_PACKAGES": python.site_packages, "TARGETARCH": architecture}
+    flags = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
+    run(["docker", "build", *flags, "--tag", name, str(context)], timeout_seconds=600)
+
+
+def _install_wheels(target: Path, python: Python, machine: str) -> None:
+    """Unpack the pinned wheels for ``python``, which need not be the Python that runs this.
+
+    pip judges environment markers by the Python it runs under (https://github.com/pypa/pip/issues/11664), so they are
+    taken out: at worst that adds a small package that a newer Python no longer needs.
+    """
+    pinned = target.with_suffix(".txt")
+    pinned.write_text(re.sub(r" ;[^\\\n]*", " ", REQUIREMENTS.read_text()))
+    platforms = [f"--platform={libc}_{machine}" for libc in WHEEL_PLATFORMS]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    try:
+        run(
+            [*pip, f"--target={target}", f"--python-version={python.version}", *platforms, "--only-binary=:all:",
+             "--no-deps", "--require-hashes", "-r", pinned],
+            timeout_seconds=600,
+            env={**os.environ, "PIP_NO_INPUT": "1"},
+        )  # fmt: skip
+    finally:
+        pinned.unlink()
+    shutil.rmtree(target / "bin", ignore_errors=True)  # commands of the wheels, for the wrong Python
