@@ -12,7 +12,7 @@ from harness.pod_references import NODE_NAME
 VOLUMES = {"secret", "configMap", "projected", "downwardAPI", "emptyDir"}
 PROJECTIONS = {"secret", "configMap", "downwardAPI", "serviceAccountToken"}
 HANDLERS = {"httpGet", "tcpSocket", "exec", "sleep"}
-HOST_FEATURES = ("hostNetwork", "hostPID", "hostIPC", "activeDeadlineSeconds")
+HOST_FEATURES = ("hostNetwork", "hostPID", "hostIPC")
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 NODE_LABELS = {
     "kubernetes.io/hostname": NODE_NAME,

@@ -56,8 +56,13 @@ class PodWorker:
         ending = asyncio.create_task(self._ending.wait())
         tasks: list[asyncio.Task[Any]] = [life, publisher, ending]
         try:
-            await asyncio.wait([life, ending], return_when=asyncio.FIRST_COMPLETED)
-            if life.done() and (error := life.exception()) is not None:
+            limit = self.pod["spec"].get("activeDeadlineSeconds")
+            done, _ = await asyncio.wait([life, ending], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                self.state.failure = "DeadlineExceeded", f"Pod was active on the node longer than {limit} seconds"
+                self._dirty.set()
+                await self._end(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
+            elif life.done() and (error := life.exception()) is not None:
                 self._give_up(error)
             await ending  # a pod that completed waits for its deletion
             await self._end(self.pod["metadata"].get("deletionGracePeriodSeconds", 0))
