@@ -2,18 +2,16 @@
 {{- define "header-echo.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "header-echo.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/component: backend
 {{- end }}
 
-{{- /* Labels and annotations of any object. Keys: context; optional labels, annotations (maps of the object's own), component. */}}
+{{- /* Labels and annotations of any object. Keys: context; optional labels, annotations (maps of the object's own), test (true: another name, so that no selector finds it). */}}
 {{- define "header-echo.metadata" -}}
 {{- $context := .context }}
 {{- with $context -}}
 labels:
   helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-  app.kubernetes.io/name: {{ include "header-echo.name" . }}
+  app.kubernetes.io/name: {{ include "header-echo.name" . }}{{ if $.test }}-test{{ end }}
   app.kubernetes.io/instance: {{ .Release.Name }}
-  app.kubernetes.io/component: {{ $.component | default "backend" }}
   app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
   app.kubernetes.io/managed-by: {{ .Release.Service }}
   {{- with merge (dict) ($.labels | default dict) .Values.commonLabels }}

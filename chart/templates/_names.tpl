@@ -3,7 +3,7 @@ Every name that has to agree between objects is made here, once.
 */}}
 
 {{- define "header-echo.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride | trunc 58 | trimSuffix "-" }}
 {{- end }}
 
 {{- /* A DNS label: release names may hold dots, Service names may not. Leaves room for suffixes; what is longer keeps a hash, so that two names stay two. */}}

@@ -86,7 +86,7 @@ All faults are shown at once. Types, unknown keys and lists of allowed words are
 {{- end }}
 {{- end }}
 {{- range $map := list "commonLabels" "podLabels" }}
-{{- range list "name" "instance" "component" }}
+{{- range list "name" "instance" }}
 {{- if hasKey (index $.Values $map) (printf "app.kubernetes.io/%s" .) }}
 - {{ $map }} sets app.kubernetes.io/{{ . }}, by which the Service finds its pods: remove it; nameOverride changes the name.
 {{- end }}

@@ -8,7 +8,7 @@ def grants(objects):
     return {
         one["roleRef"]["name"]: [subject["name"] for subject in one["subjects"]]
         for one in of_kind(objects, "RoleBinding", "ClusterRoleBinding")
-        if one["metadata"]["labels"]["app.kubernetes.io/component"] == "backend"
+        if one["metadata"]["labels"]["app.kubernetes.io/name"] == "header-echo"
     }
 
 
@@ -35,9 +35,9 @@ def test_view_and_edit_get_what_the_resource_can_do():
     roles = {one["metadata"]["name"].rpartition(":")[2]: one for one in of_kind(render(), "ClusterRole")}
     key = "rbac.authorization.k8s.io/aggregate-to-"
 
-    assert roles["view"][
-        "rules"
-    ] == [{"apiGroups": ["cats.example.com"], "resources": ["echoes"], "verbs": ["get", "list"]}]
+    assert roles["view"]["rules"] == [
+        {"apiGroups": ["cats.example.com"], "resources": ["echoes"], "verbs": ["get", "list"]}
+    ]
     assert roles["edit"]["rules"] == [{"apiGroups": ["cats.example.com"], "resources": ["echoes"], "verbs": ["create"]}]
     assert {key + "view", key + "edit", key + "admin"} <= set(roles["view"]["metadata"]["labels"])
     assert key + "view" not in roles["edit"]["metadata"]["labels"]
@@ -71,9 +71,9 @@ def test_anonymous_access_is_to_the_echo_alone():
         if one["metadata"]["name"].endswith(":anonymous")
     ]
 
-    assert role[
-        "rules"
-    ] == [{"nonResourceURLs": ["/apis/cats.example.com/v1", "/apis/cats.example.com/v1/"], "verbs": ["get"]}]
+    assert role["rules"] == [
+        {"nonResourceURLs": ["/apis/cats.example.com/v1", "/apis/cats.example.com/v1/"], "verbs": ["get"]}
+    ]
 
 
 def test_network_policy_never_selects_peers_by_label():

@@ -173,3 +173,10 @@ def test_roles_are_given_to_accounts_that_run(objects):
     }
 
     assert bound <= accounts
+
+
+def test_selector_of_the_pods_never_changes():
+    """It is immutable: a Deployment of any earlier release must accept an upgrade."""
+    expected = {"app.kubernetes.io/name": "header-echo", "app.kubernetes.io/instance": "header-echo"}
+
+    assert {"matchLabels": expected} == only(render(), "Deployment")["spec"]["selector"]

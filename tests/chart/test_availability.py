@@ -34,9 +34,10 @@ def test_several_replicas_bring_their_protection_by_themselves():
 
     assert budget["maxUnavailable"] == 1
     assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
-    assert [
-        constraint["topologyKey"] for constraint in spec["topologySpreadConstraints"]
-    ] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+    assert [constraint["topologyKey"] for constraint in spec["topologySpreadConstraints"]] == [
+        "topology.kubernetes.io/zone",
+        "kubernetes.io/hostname",
+    ]
     assert {10} == {toleration["tolerationSeconds"] for toleration in spec["tolerations"]}
 
 

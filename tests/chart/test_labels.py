@@ -10,16 +10,10 @@ STANDARD = {
     "helm.sh/chart",
     "app.kubernetes.io/name",
     "app.kubernetes.io/instance",
-    "app.kubernetes.io/component",
     "app.kubernetes.io/version",
     "app.kubernetes.io/managed-by",
 }
 LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-
-
-def own(objects):
-    """Objects of the templates; those of extraObjects are the user's and carry what the user wrote."""
-    return [one for one in objects if "helm.sh/chart" in one["metadata"].get("labels", {})]
 
 
 def test_every_template_sets_the_standard_labels():

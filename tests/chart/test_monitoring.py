@@ -24,9 +24,9 @@ def test_scraping_verifies_the_certificate():
 
 def test_scraping_on_openshift_uses_its_ca():
     """service-ca writes no ca.crt, but a ConfigMap into every namespace."""
-    assert endpoint(
-        configuration="openshift"
-    )["tlsConfig"]["ca"] == {"configMap": {"name": "openshift-service-ca.crt", "key": "service-ca.crt"}}
+    assert endpoint(configuration="openshift")["tlsConfig"]["ca"] == {
+        "configMap": {"name": "openshift-service-ca.crt", "key": "service-ca.crt"}
+    }
 
 
 def test_scraping_skips_verification_only_in_mode_insecure():

@@ -69,9 +69,11 @@ def test_security_context_can_be_extended():
         "Deployment",
     )["spec"]["template"]["spec"]
 
-    assert spec[
-        "securityContext"
-    ] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, "runAsUser": 7}
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+        "runAsUser": 7,
+    }
     assert spec["containers"][0]["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},

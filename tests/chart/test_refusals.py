@@ -70,7 +70,7 @@ def refusal(values, **options):
             "env sets HEADER_ECHO_GROUP, which the chart sets itself",
         ),
         ({"commonLabels": {"app.kubernetes.io/name": "x"}}, "commonLabels sets app.kubernetes.io/name"),
-        ({"podLabels": {"app.kubernetes.io/component": "x"}}, "podLabels sets app.kubernetes.io/component"),
+        ({"podLabels": {"app.kubernetes.io/instance": "x"}}, "podLabels sets app.kubernetes.io/instance"),
         (
             {"prometheusRule": {"enabled": True, "certificateExpiryHours": 720}},
             "certificateExpiryHours is 720 and must be lower than tls.certificate.renewBeforeHours, 720",

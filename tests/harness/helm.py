@@ -59,5 +59,6 @@ class Helm:
         self("uninstall", self.release, "--wait", "--ignore-not-found", "--timeout=120s")
 
     def test(self) -> str:
-        """Run the chart's own tests and return what helm and the test pods printed."""
-        return self("test", self.release, "--logs", "--timeout=120s").stdout
+        """Run the chart's own tests and return what helm and the test pods printed (by a hook annotation: --logs comes after the pods are gone)."""
+        answer = self("test", self.release, "--timeout=120s")
+        return answer.stdout + answer.stderr
