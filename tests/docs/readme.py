@@ -1,0 +1,41 @@
+"""The README's code blocks, each with what it is."""
+
+import re
+import textwrap
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Block:
+    """A code block: its kind, its text, and the line it begins at."""
+
+    kind: str
+    text: str
+    line: int
+
+    def __str__(self) -> str:
+        """Name it as pytest shows it."""
+        return f"line {self.line}, {self.kind}"
+
+
+KINDS = {
+    "path": r".* → .*",  # kubectl → kube-apiserver → …
+    "python": r"# \w+\.py\n",
+    "commands": r"((make|helm|kubectl) [^\n]*\n?)+",
+    "headers": r"(([\w-]+:( [^\n]*)?|- [^\n]+)\n?)+",
+}
+
+
+def blocks(markdown: str) -> list[Block]:
+    """Return the fenced and the indented blocks of ``markdown`` in order; the kind is "unknown" if none fits."""
+    found = []
+    for match in re.finditer(r"^```\w*\n(.*?)^```$|^(?:    [^\n]*\n)+", markdown, re.MULTILINE | re.DOTALL):
+        text = match[1] if match[1] is not None else textwrap.dedent(match[0])
+        kind = next((kind for kind, pattern in KINDS.items() if fits(kind, pattern, text)), "unknown")
+        found.append(Block(kind, text, markdown[: match.start()].count("\n") + 1))
+    return found
+
+
+def fits(kind: str, pattern: str, text: str) -> bool:
+    """Tell whether a block begins (python) or goes on to its end (all others) as its kind does."""
+    return bool(re.match(pattern, text) if kind == "python" else re.fullmatch(pattern, text.strip()))

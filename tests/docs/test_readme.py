@@ -1,0 +1,127 @@
+"""The README walked from its top: what it says to type exists, what it shows is what comes out, where it points is something."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from readme import blocks
+
+from harness.run import run
+from harness.tools import kubernetes_version, tool
+from header_echo.header_lines import header_lines
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = blocks(README)
+COMMANDS = [
+    line.partition(" #")[0].strip() for block in BLOCKS if block.kind == "commands" for line in block.text.splitlines()
+]
+DEFAULTS = yaml.safe_load((ROOT / "chart" / "values.yaml").read_text())
+
+
+def starting(program):
+    return [command for command in COMMANDS if command.split()[0] == program]
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """Yield the objects that README's `helm install` creates, run from an empty directory with the chart in it."""
+    (command,) = starting("helm")
+    empty = tmp_path_factory.mktemp("empty")
+    (empty / "chart").symlink_to(ROOT / "chart")
+    words = shlex.split(command.replace("<registry>", "registry.example"))
+    assert words[1] == "install", command
+    words[:2] = [str(tool("helm")), "template", "--kube-version", kubernetes_version()]
+    done = run(words, cwd=empty, timeout_seconds=60, check=False)
+    assert done.returncode == 0, f"'{command}' does not work:\n{done.stderr}"
+    return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_every_block_is_of_a_kind_that_is_checked(block):
+    assert block.kind != "unknown", f"README line {block.line}: extend readme.KINDS and the tests for\n{block.text}"
+
+
+def test_the_readme_says_what_to_type_first():
+    assert COMMANDS[:2] == ["make demo", "make clean"]
+
+
+@pytest.mark.parametrize("command", starting("make"))
+def test_make_knows_the_target(command):
+    plan = run(["make", "--dry-run", *shlex.split(command)[1:]], cwd=ROOT, timeout_seconds=30, check=False)
+    assert plan.returncode == 0, f"'{command}' does not work: {plan.stderr}"
+
+
+def test_every_variable_given_to_make_reaches_the_tests():
+    given = {name for command in starting("make") for name in re.findall(r"\b([A-Z_]+)=", command)} | {"KEEP"}
+    passed = (ROOT / "tox.ini").read_text().split("pass_env =")[1].split("set_env")[0].split()
+    unknown = {name for name in given if not any(re.fullmatch(pattern.replace("*", ".*"), name) for pattern in passed)}
+    assert unknown == set(), f"tox.ini does not pass {unknown}"
+
+
+def test_helm_install_registers_the_group_that_the_first_sentence_names(rendered):
+    apiservices = [manifest["metadata"]["name"] for manifest in rendered if manifest["kind"] == "APIService"]
+    assert [f"APIService {name}" for name in apiservices] == re.findall(r"APIService v1\S+", README)[:1]
+
+
+def test_helm_install_uses_the_image_that_was_pushed(rendered):
+    (deployment,) = [manifest for manifest in rendered if manifest["kind"] == "Deployment"]
+    image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert image.startswith("registry.example/header-echo:")
+
+
+def test_kubectl_asks_where_the_chart_registers(rendered):
+    specs = [manifest["spec"] for manifest in rendered if manifest["kind"] == "APIService"]
+    served = {f"/apis/{spec['group']}/{spec['version']}/" for spec in specs}
+    asked = {command.split()[-1] for command in starting("kubectl") if "--raw" in command}
+    assert asked == served
+
+
+def test_the_shown_headers_are_what_the_echo_prints_for_them():
+    (shown,) = [block.text for block in BLOCKS if block.kind == "headers"]
+    document = yaml.safe_load(shown)
+    headers = [
+        (name, value)
+        for name, values in document.items()
+        for value in (values if isinstance(values, list) else [values])
+    ]
+    assert header_lines([(name.encode(), str(value).encode()) for name, value in headers]) == shown
+
+
+def test_the_shown_headers_include_those_that_carry_the_caller():
+    (shown,) = [yaml.safe_load(block.text) for block in BLOCKS if block.kind == "headers"]
+    assert {"x-remote-user", "x-remote-group", "x-forwarded-for", "x-forwarded-uri"} <= set(shown)
+
+
+def test_the_shown_values_have_the_shown_defaults():
+    rows = re.findall(r"^\| `([^|]+)` \| `([^|]+)` \|", README, re.MULTILINE)
+    assert rows, "README shows no table of values"
+    for names, default in rows:
+        name = names.split("`")[0]
+        value = DEFAULTS
+        for key in name.split("."):
+            assert key in value, f"README names the value {name}, which chart/values.yaml lacks"
+            value = value[key]
+        assert value == yaml.safe_load(default), f"README says {name} is {default}"
+
+
+def test_the_shown_tests_are_collected(tmp_path):
+    (shown,) = [block.text for block in BLOCKS if block.kind == "python"]
+    for name, text in re.findall(r"# (\w+\.py)\n(.*?)(?=^# \w+\.py$|\Z)", shown, re.MULTILINE | re.DOTALL):
+        (tmp_path / name).write_text(text)
+    named = re.findall(r"PYTHONPATH=(\S+)", shown)[0].replace("header-echo", str(ROOT))
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    environment = {"PYTHONPATH": named, "PATH": "/usr/bin:/bin"}
+    done = run(collect, cwd=tmp_path, env=environment, timeout_seconds=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 tests collected" in done.stdout
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "chart/README.md"])
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == [], f"{page} points to what is not there"

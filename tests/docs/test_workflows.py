@@ -1,0 +1,85 @@
+"""The workflows do what a person can do here: every step is a make target, and one gate waits for all jobs."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from workflow_steps import WORKFLOWS, steps
+
+from harness.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / ".github").rglob("*.yaml"))
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z0-9]+):", MAKEFILE, re.MULTILINE))
+
+
+@pytest.mark.parametrize("workflow", sorted(WORKFLOWS.glob("*.yaml")), ids=lambda path: path.name)
+def test_every_run_line_is_a_make_target(workflow):
+    # The release's expressions are GitHub's to fill in, so the lines are read as they stand.
+    jobs = yaml.safe_load(workflow.read_text())["jobs"]
+    lines = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    for line in lines:
+        make, *targets = line.split()
+        assert make == "make", f"{workflow.name}: '{line}' does not run here with make"
+        assert set(targets) <= TARGETS, f"{workflow.name}: '{line}' names a target that the Makefile lacks"
+
+
+def test_every_environment_that_make_calls_is_in_tox():
+    called = {name for names in re.findall(r"-e ([a-z0-9,]+)", MAKEFILE) for name in names.split(",")}
+    named = set(re.findall(r"^\[testenv:(\w+)\]", (ROOT / "tox.ini").read_text(), re.MULTILINE))
+    generic = {path.name for path in (ROOT / "tests").iterdir()}  # [testenv] runs pytest on tests/<name>
+    assert called - named - generic == set()
+
+
+def test_steps_come_in_the_order_of_their_needs():
+    jobs = [step.job for step in steps(WORKFLOWS / "ci.yaml")]
+    assert jobs[0] == "programs"
+    assert jobs[-1] == "gate"
+    assert jobs.index("lint") < jobs.index("embedded") < jobs.index("kind")
+
+
+def test_a_matrix_stands_for_its_newest_entry():
+    kind = next(step for step in steps(WORKFLOWS / "ci.yaml") if step.job == "kind")
+    assert re.fullmatch(r"kindest/node:v1\.\d+\.\d+@sha256:[0-9a-f]{64}", kind.environment["NODE_IMAGE"])
+
+
+def test_the_gate_waits_for_every_job():
+    jobs = yaml.safe_load((WORKFLOWS / "ci.yaml").read_text())["jobs"]
+    assert set(jobs["gate"]["needs"]) == set(jobs) - {"gate"}
+
+
+@pytest.mark.parametrize(
+    ("results", "passes"),
+    [
+        ("success success", True),
+        ("success failure", False),
+        ("success skipped", False),
+        ("cancelled", False),
+        ("", False),
+    ],
+)
+def test_the_gate_opens_only_if_all_succeeded(results, passes):
+    gate = run(["make", "gate", f"RESULTS={results}"], cwd=ROOT, timeout_seconds=30, check=False)
+    assert (gate.returncode == 0) is passes, gate.stderr
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT / ".github")))
+def test_every_action_is_pinned_by_commit_and_says_its_version(path):
+    for used in re.findall(r"uses: (?!\./)(.+)", path.read_text()):
+        assert re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used), f"{path.name}: {used}"
+
+
+def test_every_use_of_an_action_has_one_version():
+    used = {line for path in FILES for line in re.findall(r"uses: (?!\./)(.+)", path.read_text())}
+    assert len({line.partition("@")[0] for line in used}) == len(used), f"differing pins: {sorted(used)}"
+
+
+def test_every_job_has_a_deadline_and_says_the_usual_time():
+    for workflow in WORKFLOWS.glob("*.yaml"):
+        text = workflow.read_text()
+        deadlines = re.findall(r"timeout-minutes: (\d+) # usual: ([\d.]+)", text)
+        assert len(deadlines) == len(yaml.safe_load(text)["jobs"]), f"{workflow.name}: a job lacks one"
+        for limit, usual in deadlines:
+            assert float(usual) < float(limit), f"{workflow.name}: usually {usual}, at most {limit}"
