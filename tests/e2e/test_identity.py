@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness.api import CURL
-from harness.errors import HarnessError
 from harness.wait import NotYet, wait_for
 
 TRACING = {"audit-id", "traceparent"}
@@ -206,8 +205,3 @@ def test_a_direct_call_with_forged_headers_and_a_strangers_certificate_is_refuse
     except ConnectionError:
         return
     assert answer.startswith("HTTP/1.1 401 ") or answer == "", answer
-
-
-def test_the_harness_would_notice_a_pod_that_is_not_there(cluster, namespace):
-    with pytest.raises(HarnessError, match="not found"), cluster.pod_endpoint(namespace, "nobody", 10250):
-        pass

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REQUEST_TIMEOUT_SECONDS = 30
 # The headers that curl sends, and no more: requests would add its own.
-CURL = {"Accept": "*/*", "Accept-Encoding": SKIP_HEADER, "Connection": SKIP_HEADER, "User-Agent": "curl/8.11.0"}
+CURL = {"Accept": "*/*", "Accept-Encoding": SKIP_HEADER, "Connection": None, "User-Agent": "curl/8.11.0"}
 
 
 class Api:
