@@ -68,6 +68,7 @@ def _configuration(image: Image, layer_digest: str) -> dict[str, object]:
         "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
         "os": "linux",
         "config": {"Entrypoint": list(image.entrypoint), "Env": [f"PATH={image.path}"], "User": image.user},
+        "history": [{"created_by": "header-echo"}],  # one entry a layer, or tools attribute sizes to the wrong ones
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
     }
 

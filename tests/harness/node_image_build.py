@@ -106,7 +106,7 @@ def _configure(root: Path) -> None:
     (root / "kind").mkdir()
     (root / "kind/version").write_text(kubernetes_version())
     for verb, units in (("enable", ENABLED), ("mask", MASKED)):
-        run(["chroot", root, "systemctl", verb, *units], timeout_seconds=60)
+        run(["chroot", str(root), "systemctl", verb, *units], timeout_seconds=60)
 
 
 @cache
