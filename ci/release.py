@@ -14,14 +14,17 @@ from pathlib import Path
 
 import yaml
 
+from harness.base_image import PUBLISHED, VARIABLE, base_image, python_of
 from harness.errors import HarnessError
+from harness.image import make_context
 from harness.progress import say, step
 from harness.run import run
 from harness.tools import tool
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
-PLATFORMS = "linux/amd64,linux/arm64"
+CONTEXT = DIST / "image"
+ARCHITECTURES = ("amd64", "arm64")
 BUILD_SECONDS = 3000
 PUSH_SECONDS = 300
 
@@ -79,6 +82,19 @@ def package_chart(version: str, registry: str) -> Path:
     return DIST / f"header-echo-{version}.tgz"
 
 
+def prepare_image() -> dict[str, str]:
+    """Fill dist/image with wheels for each architecture; return the build arguments that name the base and its folders."""
+    base = base_image()
+    if base != os.environ.get(VARIABLE, PUBLISHED):
+        raise HarnessError(
+            f"a release is built on {PUBLISHED}, which Docker can't pull here: mend that, or set {VARIABLE}"
+        )
+    python = python_of(base)
+    CONTEXT.mkdir()
+    make_context(CONTEXT, python, ARCHITECTURES)
+    return {"BASE": base, "SITE_PACKAGES": python.site_packages}
+
+
 def publish(version: str, registry: str, chart: Path, *, really: bool) -> None:
     """Push and sign image and chart, then make the GitHub release; only print the commands unless ``really``."""
     metadata = DIST / "image.json"
@@ -92,16 +108,10 @@ def publish(version: str, registry: str, chart: Path, *, really: bool) -> None:
             done = run(command, cwd=ROOT, timeout_seconds=timeout_seconds)
         return done.stdout + done.stderr
 
-    build: list[str | Path] = [
-        "docker",
-        "buildx",
-        "build",
-        "backend",
-        "--platform",
-        PLATFORMS,
-        "--sbom=true",
-        "--provenance=mode=max",
-    ]
+    arguments = prepare_image() if really else {"BASE": PUBLISHED, "SITE_PACKAGES": "<of the base>"}
+    build: list[str | Path] = ["docker", "buildx", "build", CONTEXT, "--sbom=true", "--provenance=mode=max"]
+    build += ["--platform", ",".join(f"linux/{architecture}" for architecture in ARCHITECTURES)]
+    build += [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
     build += ["--label", f"org.opencontainers.image.version={version}", "--tag", f"{registry}:{version}"]
     do("image", *build, "--metadata-file", metadata, "--push", timeout_seconds=BUILD_SECONDS)
     pushed = do("chart", "helm" if not really else tool("helm"), "push", chart, f"oci://{registry}/charts")
