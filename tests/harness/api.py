@@ -122,8 +122,8 @@ class Api:
 
 
 @contextmanager
-def fresh_namespace(cluster: Cluster, name: str) -> Iterator[str]:
-    """Make a labelled namespace under Pod Security "restricted", wait for its ServiceAccount; delete without waiting."""
+def fresh_namespace(cluster: Cluster, name: str, *, keep: bool = False) -> Iterator[str]:
+    """Make a labelled namespace under Pod Security "restricted"; at the end delete it without waiting, unless kept."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted", "app.kubernetes.io/part-of": "header-echo-tests"}
     kubectl = Kubectl(cluster)
     lines = "".join(f"    {key}: {value}\n" for key, value in labels.items())
@@ -138,4 +138,5 @@ def fresh_namespace(cluster: Cluster, name: str) -> Iterator[str]:
         wait_for(f"ServiceAccount {name}/default", account, timeout_seconds=60)
         yield name
     finally:
-        kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+        if not keep:
+            kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")

@@ -109,9 +109,10 @@ def run_id() -> str:
 
 
 @pytest.fixture(scope="session")
-def namespace(cluster: Cluster, run_id: str) -> Iterator[str]:
-    """Yield the release's namespace, under Pod Security "restricted"."""
-    with fresh_namespace(cluster, f"header-echo-{run_id}") as name:
+def namespace(choice: Choice, cluster: Cluster, run_id: str) -> Iterator[str]:
+    """Yield the release's namespace, under Pod Security "restricted"; of one name when kept, so that it is found again."""
+    name = "header-echo" if choice.keep else f"header-echo-{run_id}"
+    with fresh_namespace(cluster, name, keep=choice.keep):
         yield name
 
 
