@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness import diagnostics, report
 from harness.api import Api, fresh_namespace
 from harness.cluster import KINDS, Choice, Cluster, cluster_for
 from harness.errors import HarnessError
@@ -20,9 +21,10 @@ from harness.progress import say, step
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --cluster; everything else comes from the environment, as for make."""
+    """Add --cluster and --diagnostics; everything else comes from the environment, as for make."""
     group = parser.getgroup("header-echo")
     group.addoption("--cluster", choices=KINDS, default=None, help="the kind of cluster (default: $CLUSTER, else kind)")
+    diagnostics.add_options(group)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
         Choice.read(config.getoption("--cluster"))
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
+    diagnostics.register(config)
+    report.register(config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,9 +61,9 @@ def choice(request: pytest.FixtureRequest) -> Choice:
 
 
 @pytest.fixture(scope="session")
-def cluster(choice: Choice) -> Iterator[Cluster]:
+def cluster(choice: Choice, pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """Yield a cluster whose API answers; deleted at the end unless KEEP=1."""
-    cluster = cluster_for(choice)
+    cluster = pytestconfig.stash[diagnostics.CLUSTER] = cluster_for(choice)
     cluster.create()
     yield cluster
     if choice.keep:

@@ -6,11 +6,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 PLAIN_INTERVAL_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A step that ended: when it began (seconds since 1970), how long it took, and whether it succeeded."""
+
+    title: str
+    began: float
+    seconds: float
+    succeeded: bool
+
+
+finished: list[Finished] = []  # of this process, for the report of a run
 
 
 def say(text: str) -> None:
@@ -25,7 +39,7 @@ def step(title: str) -> Iterator[Callable[[str], None]]:
     Yields:
         A function that sets the detail shown beside the title ("3 of 7").
     """
-    started = time.monotonic()
+    started, began = time.monotonic(), time.time()
     detail = ""
     ended = threading.Event()
 
@@ -56,4 +70,5 @@ def step(title: str) -> Iterator[Callable[[str], None]]:
     finally:
         ended.set()
         ticker.join()
+        finished.append(Finished(title, began, time.monotonic() - started, outcome == "done"))
         say(f"{outcome:>6} {title} ({time.monotonic() - started:.1f} s)")

@@ -1,0 +1,84 @@
+"""One HTML file about a run that used a cluster: reports/run-<kind of cluster>.html.
+
+Under pytest-xdist each worker hands what it knows to the controller, which writes the file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import progress
+from harness.api import Api
+from harness.diagnostics import CLUSTER
+from harness.report_html import page
+from harness.report_model import Run, Stage, Test
+from harness.report_path import Hop, hops
+
+FROM_WORKER = "header_echo_run"
+FILE = "run-{kind}.html"
+
+
+def register(config: pytest.Config) -> None:
+    """Have this run reported."""
+    config.pluginmanager.register(_Hooks(config), "header-echo-report")
+
+
+class _Hooks:
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.run = Run(began=time.time())
+        self.written: Path | None = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+        """Follow one request as soon as the fixture `api` is served."""
+        value = yield
+        if fixturedef.argname == "api" and isinstance(value, Api) and not self.run.hops:
+            try:
+                self.run.hops.extend(hops(value))
+            except Exception as error:  # noqa: BLE001 - the report of a run must not fail the run
+                self.run.hops.append(Hop("not followed further", [("because", f"{type(error).__name__}: {error}")]))
+        return value
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take in the report of one phase."""
+        test = self.run.tests.setdefault(report.nodeid, Test(report.nodeid, report.start))
+        test.take(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Hand over to the controller, or write the file."""
+        self.run.stages.extend(Stage(s.title, s.began, s.seconds, s.succeeded) for s in progress.finished)
+        cluster = self.config.stash.get(CLUSTER, None)
+        self.run.kind = self.run.kind or (cluster.kind if cluster else "")
+        if hasattr(self.config, "workeroutput"):
+            self.config.workeroutput[FROM_WORKER] = {
+                "kind": self.run.kind,
+                "stages": [dataclasses.asdict(stage) for stage in self.run.stages],
+                "hops": [dataclasses.asdict(hop) for hop in self.run.hops],
+            }
+        elif self.run.kind:
+            self.run.ended = time.time()
+            self.written = self.config.rootpath / "reports" / FILE.format(kind=self.run.kind)
+            self.written.parent.mkdir(exist_ok=True)
+            self.written.write_text(page(self.run))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - pytest-xdist's
+        """Take over what a worker of pytest-xdist knows."""
+        known = getattr(node, "workeroutput", {}).get(FROM_WORKER)
+        if known:
+            self.run.kind = self.run.kind or known["kind"]
+            self.run.stages.extend(Stage(**stage) for stage in known["stages"])
+            self.run.hops.extend(Hop(h["title"], [tuple(r) for r in h["rows"]], h["arrow"]) for h in known["hops"])
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say where the file is."""
+        if self.written is not None:
+            terminalreporter.write_line(f"report: {self.written.relative_to(self.config.rootpath)}")
