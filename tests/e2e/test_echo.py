@@ -33,9 +33,9 @@ def test_curl_sees_the_header_lines_in_the_order_they_arrived(api):
         "x-forwarded-host",
         "x-forwarded-proto",
         "x-forwarded-uri",
+        *[name for name in names(answer.text) if name.startswith("x-remote-extra-")],
         "x-remote-group",
         "x-remote-user",
-        *[name for name in names(answer.text) if name.startswith("x-remote-extra-")],
         "accept-encoding",
     ]
     assert "accept: */*\n" in answer.text
