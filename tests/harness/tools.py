@@ -135,7 +135,7 @@ def _minor(version: str) -> tuple[str, ...]:
 def _cached(name: str) -> Path:
     family = FAMILIES / PROGRAMS[name].family
     inputs = [family / "go.mod", family / "go.sum", *family.glob("*.go")]
-    return cache_dir() / "tools" / f"{name}-{pinned_version(name)}-{digest(inputs, go.platform())}" / name
+    return cache_dir() / "tools" / f"{name}-{pinned_version(name)}-{digest(inputs, go.platform(), _version_flags(name))}" / name
 
 
 def _build(name: str, queue: str) -> None:
@@ -170,4 +170,5 @@ def _version_flags(name: str) -> str:
         return f"-X {package}.version={version}"
     major, minor = version.removeprefix("v").split(".")[:2]
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-    return " ".join(f"-X {package}.{key}={value}" for key, value in values.items())
+    packages = (package, "k8s.io/client-go/pkg/version")  # the second is for the User-Agent
+    return " ".join(f"-X {package}.{key}={value}" for package in packages for key, value in values.items())
