@@ -9,6 +9,7 @@ For each failed phase of a test that uses the cluster, the cause is worked out (
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 import shutil
 from collections.abc import Generator
@@ -103,7 +104,11 @@ def _gather(cluster: Cluster) -> Evidence:
 
 def folder_name(test: str) -> str:
     """Return a folder's name for a test: its id without the path, letters that every file system takes."""
-    return re.sub(r"[^\w.-]+", "-", test.rsplit("/", 1)[-1].replace(".py::", "-")).strip("-")[:LONGEST_NAME]
+    file, _, rest = test.partition("::")
+    name = re.sub(r"[^\w.]+", "-", f"{Path(file).stem}-{rest}")
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[:LONGEST_NAME]}-{hashlib.sha256(test.encode()).hexdigest()[:6]}"
 
 
 def add_options(group: pytest.OptionGroup) -> None:

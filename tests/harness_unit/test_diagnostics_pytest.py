@@ -1,0 +1,130 @@
+"""What somebody sees of a failure: in the terminal, in JUnit, in reports/."""
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+import harness
+
+TESTS_FOLDER = str(Path(harness.__file__).parents[1])
+CONFTEST = """
+import pathlib
+import pytest
+from harness import diagnostics
+
+pytest_plugins = ["harness.plugin"]
+
+
+class Gone:
+    kind = "embedded"
+    context = "header-echo-embedded"
+    logs_directory = None
+    kubeconfig = pathlib.Path("no-such-kubeconfig")
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig):
+    pytestconfig.stash[diagnostics.CLUSTER] = Gone()
+
+
+@pytest.fixture
+def broken_cleanup(cluster):
+    yield
+    raise ValueError("cleanup broke")
+
+
+@pytest.fixture(scope="session")
+def broken_setup(cluster):
+    raise ValueError("setup broke")
+"""
+TESTS = """
+def test_good(cluster): pass
+def test_bad(cluster): assert 1 == 2
+def test_cleanup(broken_cleanup): pass
+def test_setup_a(broken_setup): pass
+def test_setup_b(broken_setup): pass
+def test_elsewhere(): assert 3 == 4
+"""
+CAUSE = "the cluster's kubeconfig no-such-kubeconfig cannot be used"
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Return a function that runs the tests above in a pytest of their own and yields (folder, output)."""
+
+    def run(*arguments):
+        folder = tmp_path_factory.mktemp("run")
+        (folder / "conftest.py").write_text(CONFTEST)
+        (folder / "test_it.py").write_text(TESTS)
+        (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+        command = [sys.executable, "-m", "pytest", f"--rootdir={folder}", "--junitxml=junit.xml", *arguments]
+        env = os.environ | {"PYTHONPATH": TESTS_FOLDER, "COLUMNS": "200"}
+        ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+        return folder, ended.stdout + ended.stderr
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def default(ran):
+    return ran()
+
+
+@pytest.fixture(scope="module")
+def cases(default):
+    """Return the properties of each test case in JUnit, by name."""
+    found = {}
+    for case in ET.parse(default[0] / "junit.xml").iter("testcase"):  # noqa: S314 - we wrote it
+        properties = {p.get("name"): p.get("value") for p in case.iter("property")}
+        found.setdefault(case.get("name"), {}).update(properties)
+    return found
+
+
+def test_the_report_of_a_failed_test_opens_with_the_cause(default):
+    _, output = default
+    section = output.split(" why ")[1].splitlines()[1]
+    assert section.startswith(CAUSE), output
+
+
+@pytest.mark.parametrize("name", ["test_bad", "test_cleanup", "test_setup_a", "test_setup_b"])
+def test_junit_has_the_cause_and_the_folder_of_each_failed_phase(cases, name):
+    assert cases[name]["cause"].startswith(CAUSE)
+    assert cases[name]["diagnostics"].startswith("reports/diagnostics/embedded/test_it-test_")
+
+
+def test_a_passed_test_and_one_without_cluster_have_no_cause(cases):
+    assert cases["test_good"] == {}
+    assert cases["test_elsewhere"] == {}
+
+
+def test_there_is_one_folder_for_each_failure_and_one_for_a_setup_that_failed_twice(default):
+    folders = sorted(p.name for p in (default[0] / "reports/diagnostics/embedded").iterdir())
+    assert folders == ["test_it-test_bad-call", "test_it-test_cleanup-teardown", "test_it-test_setup_a-setup"]
+
+
+def test_never_writes_nothing(ran):
+    folder, output = ran("--diagnostics=never")
+    assert not (folder / "reports/diagnostics").exists()
+    assert " why " not in output
+
+
+def test_always_writes_a_folder_for_a_passed_test_too(ran):
+    folder, _ = ran("--diagnostics=always", "-k", "good")
+    assert (folder / "reports/diagnostics/embedded/test_it-test_good-call/index.txt").exists()
+
+
+def test_under_xdist_the_cause_and_the_report_come_from_the_worker(ran):
+    folder, output = ran("-n1")
+    assert CAUSE in output
+    assert "cleanup broke" in (folder / "reports/run-embedded.html").read_text()
+
+
+def test_the_plugin_adds_its_own_options_only(ran):
+    _, output = ran("--help")
+    ours = output.split("header-echo:")[1].split("\n\n")[0]
+    assert "--diagnostics" in ours
+    assert "--cluster" in ours
