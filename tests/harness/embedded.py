@@ -14,10 +14,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.cache import cache_dir
 from harness.cert_manager import crds
 from harness.control_plane_credentials import CONTEXT
-from harness.embedded_directory import PREFIX, Lock, is_running, state, stop, sweep
+from harness.embedded_directory import PREFIX, Lock, is_running, kept_directory, state, stop, sweep
 from harness.errors import HarnessError
 from harness.local_process import last_lines
 from harness.pod_images import LocalImage, local_image
@@ -44,7 +43,7 @@ class EmbeddedCluster:
         *,
         keep: bool = False,
         api_port: int | None = None,
-        name: str = "embedded",
+        name: str = "kept",
         images: Mapping[str, LocalImage] | None = None,
     ) -> None:
         """Choose; nothing runs before `create`.
@@ -58,8 +57,7 @@ class EmbeddedCluster:
         self.keep = keep
         self._api_port = api_port
         self._images = images
-        self._kept_directory = cache_dir() / "clusters" / name
-        self._directory: Path | None = self._kept_directory if keep else None
+        self._directory: Path | None = kept_directory(name) if keep else None
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     @property

@@ -14,7 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from harness.cache import cache_dir
 from harness.errors import HarnessError
+from harness.progress import step
 from harness.supervisor_control import ask
 from harness.wait import NotYet, wait_for
 
@@ -108,6 +110,19 @@ def sweep() -> None:
                 _remove(directory)
         except FileNotFoundError:  # its owner was faster
             continue
+
+
+def kept_directory(name: str) -> Path:
+    """Return the folder of the kept cluster ``name``."""
+    return cache_dir() / "clusters" / f"embedded-{name}"
+
+
+def delete_kept() -> None:
+    """End and remove all kept clusters of this user, and what killed runs left."""
+    for directory in kept_directory("").parent.glob("embedded-*"):
+        with step(f"removing the embedded cluster in {directory}"):
+            stop(directory)
+    sweep()
 
 
 def inhabitants(directory: Path) -> list[int]:

@@ -99,7 +99,10 @@ class Supervisor:
         self.node.load_image(request["reference"], LocalImage(**request["image"]))
 
     async def _pod_address(self, request: Object) -> str | None:
-        return self.agent.pod_address(request["namespace"], request["pod"])
+        found = self.agent.pod_address(request["namespace"], request["pod"])
+        if found is None:  # not yet, or no such pod
+            await self.client.request("GET", f"/api/v1/namespaces/{request['namespace']}/pods/{request['pod']}")
+        return found
 
     async def _stop(self, _: Object) -> None:
         self._ended.set()

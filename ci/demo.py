@@ -1,0 +1,104 @@
+"""A cluster with the chart installed, to look at and play with; it runs until `make clean` (make demo)."""
+
+import os
+import shlex
+import sys
+
+import requests
+
+from harness.api import Api
+from harness.cluster import Choice, Cluster
+from harness.embedded import EmbeddedCluster
+from harness.embedded_directory import delete_kept
+from harness.errors import HarnessError
+from harness.helm import Helm
+from harness.kind import Kind
+from harness.plugin import backend_image, image_values
+from harness.progress import step
+from harness.tools import tool
+
+NAMESPACE = "header-echo"
+NEXT = """
+Try next:
+
+  export KUBECONFIG={kubeconfig} PATH={programs}:$PATH
+  kubectl get --raw {path}/
+  kubectl get --raw {path}/ --as=jane --as-group=cat-lovers    # the same call as another user
+  kubectl get echoes                                           # the API as kubectl's table
+  kubectl get apiservice {version}.{group} -o yaml
+  kubectl -n {namespace} logs deploy/header-echo --tail=5
+  kubectl -n {namespace} scale deploy/header-echo --replicas=0    # and look at the APIService again
+
+It runs until: make clean
+"""
+
+
+def clean() -> None:
+    """End embedded clusters that outlive a run: the demo, and those kept by KEEP=1."""
+    delete_kept()
+
+
+def demo_cluster(choice: Choice) -> Cluster:
+    """Return the demo's cluster: embedded unless CLUSTER says kind.
+
+    Raises:
+        HarnessError: CLUSTER is existing, which is nobody's to play with.
+    """
+    if choice.kind == "kind":
+        return Kind(keep=True, api_port=choice.api_port)
+    if choice.kind == "existing":
+        raise HarnessError("the demo makes a cluster of its own: use CLUSTER=embedded or CLUSTER=kind")
+    return EmbeddedCluster(keep=True, api_port=choice.api_port, name="demo")
+
+
+def demo(cluster: Cluster) -> None:
+    """Bring the cluster up, or find it, install the chart, show what it does."""
+    cluster.create()
+    cluster.install_cert_manager()
+    image = backend_image(cluster)
+    cluster.load_image(image)
+    with step("installing the chart with helm"):
+        helm = Helm(cluster, NAMESPACE)
+        helm.upgrade({**image_values(image), **cluster.values}, arguments=["--create-namespace"])
+    api = Api(cluster)
+    with step(f"waiting for {api.group}/{api.version} to be served"):
+        api.wait_for_available()
+        api.wait_until_served()
+    show(api)
+
+
+def show(api: Api) -> None:
+    """Print the APIService's condition, the echoed headers and what to type next."""
+    condition = api.available()
+    print(f"\nAPIService {api.version}.{api.group}: Available={condition['status']} ({condition['reason']})")
+    print(f"\nGET {api.path}/ as {api.cluster.context}'s administrator; kube-apiserver added what begins with x-:\n")
+    answer = api.get(f"{api.path}/")
+    if answer.status_code != requests.codes.ok:
+        raise HarnessError(
+            f"GET {api.path}/ answered {answer.status_code}: {answer.text.strip()}; try 'make clean' first"
+        )
+    print("\n".join(f"  {line}" for line in answer.text.splitlines()))
+    print(
+        NEXT.format(
+            programs=shlex.quote(str(tool("kubectl").parent)),
+            kubeconfig=shlex.quote(str(api.cluster.kubeconfig)),
+            path=api.path,
+            group=api.group,
+            version=api.version,
+            namespace=NAMESPACE,
+        )
+    )
+
+
+if __name__ == "__main__":
+    try:
+        if sys.argv[1:] == ["--clean"]:
+            clean()
+        elif sys.argv[1:]:
+            sys.exit("usage: demo.py [--clean]; CLUSTER=embedded or kind chooses the cluster")
+        else:
+            demo(demo_cluster(Choice.read(os.environ.get("CLUSTER") or "embedded")))
+    except HarnessError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; 'make clean' removes what was started")
