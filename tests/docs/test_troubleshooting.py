@@ -1,0 +1,50 @@
+"""The page of troubles is what its data say, knows every reason of the aggregator, and names what the chart makes."""
+
+import re
+import shlex
+
+import pytest
+import yaml
+from troubleshooting import PAGE, TABLES, page
+
+from harness.run import run
+from harness.tools import kubernetes_version, tool
+
+COMMANDS = sorted({row.command for rows in TABLES.values() for row in rows})
+# https://github.com/kubernetes/kube-aggregator/blob/master/pkg/controllers/status/remote/remote_available_controller.go
+REASONS = {"ServiceNotFound", "ServicePortError", "EndpointsNotFound", "MissingEndpoints", "FailedDiscoveryCheck"}
+
+
+@pytest.fixture(scope="module")
+def names():
+    """Yield (kind, name) of what the chart makes as the README installs it."""
+    cluster = ["--kube-version", kubernetes_version(), "--api-versions", "cert-manager.io/v1"]
+    words = [tool("helm"), "template", "header-echo", PAGE.parents[1] / "chart", "--namespace", "header-echo", *cluster]
+    manifests = yaml.safe_load_all(run(words, timeout_seconds=60).stdout)
+    return {(manifest["kind"].lower(), manifest["metadata"]["name"]) for manifest in manifests if manifest}
+
+
+def test_the_page_is_current():
+    assert PAGE.read_text() == page(), "run 'python ci/troubleshooting.py' and commit docs/troubleshooting.md"
+
+
+def test_every_reason_of_the_aggregator_is_explained():
+    explained = {
+        reason for row in TABLES["The APIService is not Available"] for reason in re.findall(r"`(\w+)`", row.symptom)
+    }
+    assert explained >= REASONS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_names_what_the_chart_makes(names, command):
+    for kind, name in re.findall(r"\b(service|apiservice|deployment)[ /]([\w.-]+)", command):
+        assert (kind, name) in names, f"'{command}' names {kind} {name}, which the chart does not make"
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("kubectl")])
+def test_kubectl_knows_the_command_and_its_flags(command):
+    words = shlex.split(command)[1:]
+    asked = run([tool("kubectl"), *words, "--help"], timeout_seconds=30, check=False)
+    assert asked.returncode == 0, asked.stderr
+    flags = re.findall(r"(?<= )(--[\w-]+)", command)
+    assert [flag for flag in flags if flag not in asked.stdout] == []
