@@ -1,10 +1,10 @@
 """Makes any WSGI application a correct Kubernetes extension API server.
 
-    app = Flask(__name__)
-    cats = Resource(kind="Cat", plural="cats", description="A cat.", verbs={"list": list_cats})
+app = Flask(__name__)
+cats = Resource(kind="Cat", plural="cats", description="A cat.", verbs={"list": list_cats})
 
-    if __name__ == "__main__":
-        raise SystemExit(main(app, [cats]))
+if __name__ == "__main__":
+    raise SystemExit(main(app, [cats]))
 """
 
 from .cli import main

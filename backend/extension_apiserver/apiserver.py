@@ -15,32 +15,40 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from . import readiness
+from .authentication import Authenticator, Caller
+from .delegation import Authorizer
 from .discovery import Discovery
 from .logs import log_request
-from .messages import Response
+from .messages import Request, Response
 from .metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
+from .metrics import Metrics
 from .openapi import OpenApi
-from .request_info import request_info
+from .readiness import Readiness
+from .request_info import RequestInfo, request_info
+from .resources import Api
 from .rest import Rest
 from .status import StatusError
-from .wsgi import WsgiCaller
+from .wsgi import WsgiApp, WsgiCaller
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .authentication import Authenticator, Caller
-    from .delegation import Authorizer
-    from .messages import Request
-    from .metrics import Metrics
-    from .readiness import Readiness
-    from .request_info import RequestInfo
-    from .resources import Api
-    from .wsgi import WsgiApp
-
-_VERBS = frozenset({"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "post", "put", "head", "options"})
+_VERBS = frozenset(
+    {
+        "get",
+        "list",
+        "watch",
+        "create",
+        "update",
+        "patch",
+        "delete",
+        "deletecollection",
+        "post",
+        "put",
+        "head",
+        "options",
+    }
+)
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +79,7 @@ class ExtensionApiServer:
     def __post_init__(self) -> None:
         """Build the documents and the routes."""
         self._wsgi = WsgiCaller(self.app, blocking=self.blocking)
-        self._rest = Rest(self.api, self._wsgi.run)
+        self._rest = Rest(self._wsgi.run)
         self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
         discovery = Discovery(self.api)
         openapi = OpenApi(self.api)
@@ -79,10 +87,16 @@ class ExtensionApiServer:
             "/metrics": self._expose_metrics,
             "/apis": lambda request: discovery.groups(request.header(b"accept")).response(request),
             f"/apis/{self.api.group}": discovery.group.response,
-            **{f"/apis/{self.api.group}/{version}": document.response for version, document in discovery.versions.items()},
+            **{
+                f"/apis/{self.api.group}/{version}": document.response
+                for version, document in discovery.versions.items()
+            },
             "/openapi/v2": openapi.v2.response,
             "/openapi/v3": openapi.v3.response,
-            **{f"/openapi/v3/apis/{self.api.group}/{version}": answer for version, answer in openapi.v3_versions.items()},
+            **{
+                f"/openapi/v3/apis/{self.api.group}/{version}": answer
+                for version, answer in openapi.v3_versions.items()
+            },
         }
 
     async def handle(self, request: Request) -> Response:
@@ -100,9 +114,11 @@ class ExtensionApiServer:
                 response = await self._route(request, info, caller)
         except StatusError as error:
             response = _status_response(error)
-        except Exception:
+        except Exception:  # noqa: BLE001
             _log.exception("the application failed")
-            response = _status_response(StatusError(500, "Internal error occurred: the application failed; its log says why"))
+            response = _status_response(
+                StatusError(500, "Internal error occurred: the application failed; its log says why")
+            )
         seconds = time.perf_counter() - started
         self.metrics.requests.observe(info.verb if info.verb in _VERBS else "other", response.status, seconds)
         log_request(request, user, info.verb, response.status, seconds, probe=probe)
@@ -110,7 +126,9 @@ class ExtensionApiServer:
 
     def _probe(self, request: Request) -> Response:
         if request.method not in {"GET", "HEAD"}:
-            raise StatusError(405, f"{request.method} is not supported for {request.path}", headers=[("Allow", "GET, HEAD")])
+            raise StatusError(
+                405, f"{request.method} is not supported for {request.path}", headers=[("Allow", "GET, HEAD")]
+            )
         return self.readiness.response(request)
 
     async def _admit(self, request: Request, info: RequestInfo) -> Caller:
@@ -147,7 +165,9 @@ class ExtensionApiServer:
 
     def _expose_metrics(self, request: Request) -> Response:
         if request.method not in {"GET", "HEAD"}:
-            raise StatusError(405, f"{request.method} is not supported for {request.path}", headers=[("Allow", "GET, HEAD")])
+            raise StatusError(
+                405, f"{request.method} is not supported for {request.path}", headers=[("Allow", "GET, HEAD")]
+            )
         return Response(200, [("Content-Type", METRICS_CONTENT_TYPE)], self.metrics.expose())
 
 
@@ -156,7 +176,9 @@ def _status_response(error: StatusError) -> Response:
 
 
 #: Headers that belong to the connection or that the server writes itself.
-_SERVER_HEADERS = frozenset({"content-length", "connection", "transfer-encoding", "date", "server", "audit-id", "keep-alive", "upgrade"})
+_SERVER_HEADERS = frozenset(
+    {"content-length", "connection", "transfer-encoding", "date", "server", "audit-id", "keep-alive", "upgrade"}
+)
 
 
 def _guarded(request: Request, answer: Response) -> Response:
@@ -166,7 +188,10 @@ def _guarded(request: Request, answer: Response) -> Response:
     content_type = lower.get("content-type", "").lower()
     if answer.status // 100 == 3 and "location" in lower:  # noqa: PLR2004
         # The aggregator turns redirects into 502: CVE-2022-3172.
-        raise StatusError(404, f"{request.path} is not served; the application would redirect, which the aggregation layer does not permit")
+        raise StatusError(
+            404,
+            f"{request.path} is not served; the application would redirect, which the aggregation layer does not permit",
+        )
     if answer.status >= 400 and not content_type.startswith("application/json"):  # noqa: PLR2004
         allow = [("Allow", lower["allow"])] if "allow" in lower else []
         raise StatusError(answer.status, _sentence(answer), headers=allow)
@@ -186,4 +211,3 @@ _SENTENCES: dict[int, str] = {
 
 def _sentence(answer: Response) -> str:
     return _SENTENCES.get(answer.status, f"the application answers {answer.status}")
-

@@ -11,17 +11,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from typing import TYPE_CHECKING
 
 from .certificates import CertificateRefusedError, ClientCertificate, verify_client
+from .delegation import TokenReviewer
 from .identity import ANONYMOUS, Identity, IdentityError, identity_from_headers, with_authenticated_group
+from .messages import Connection, Request
+from .metrics import Metrics
+from .requestheader import RequestHeaderConfig, RequestHeaderWatch
 from .status import StatusError
-
-if TYPE_CHECKING:
-    from .delegation import TokenReviewer
-    from .messages import Connection, Request
-    from .metrics import Metrics
-    from .requestheader import RequestHeaderConfig, RequestHeaderWatch
 
 #: A bound on the memory that identities of the last requests take.
 _CACHE_ENTRIES = 1024
@@ -110,7 +107,9 @@ class Authenticator:
             raise self._refused(verdict.reason, f"the client certificate is refused: {verdict.refusal}")
         if token is not None:
             if self._tokens is None:
-                raise self._refused("token", "bearer tokens of direct callers are not accepted; call through kube-apiserver")
+                raise self._refused(
+                    "token", "bearer tokens of direct callers are not accepted; call through kube-apiserver"
+                )
             raise self._refused("token", "the bearer token is not valid")
         if _claims(request, config):
             raise self._refused("forged_headers", "identity headers count only from the front proxy of the cluster")
@@ -144,7 +143,9 @@ class Authenticator:
         generation = self._watch.generation
         forever = now + 3600
         if connection.session_reused:
-            return _Verdict(generation, forever, refusal="a resumed TLS session proves nothing", reason="resumed_session")
+            return _Verdict(
+                generation, forever, refusal="a resumed TLS session proves nothing", reason="resumed_session"
+            )
         if not connection.certificates:
             return _Verdict(generation, forever)
         refusal, reason = "", ""

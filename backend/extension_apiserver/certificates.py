@@ -7,15 +7,12 @@ whether the certificate chains to the front proxy's authority alone, now: so thi
 from __future__ import annotations
 
 import dataclasses
-import datetime
-from typing import TYPE_CHECKING
+import datetime as dt
+from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _AGNOSTIC = verification.Criticality.AGNOSTIC
 
@@ -51,8 +48,12 @@ def _require_authority(_policy: verification.Policy, _issuer: x509.Certificate, 
 
 
 # The defaults of cryptography are the Web PKI's: a subjectAltName in every leaf. The front proxy of kubeadm has none.
-_LEAF_POLICY = verification.ExtensionPolicy.permit_all().require_present(x509.ExtendedKeyUsage, _AGNOSTIC, _require_client_auth)
-_AUTHORITY_POLICY = verification.ExtensionPolicy.permit_all().require_present(x509.BasicConstraints, _AGNOSTIC, _require_authority)
+_LEAF_POLICY = verification.ExtensionPolicy.permit_all().require_present(
+    x509.ExtendedKeyUsage, _AGNOSTIC, _require_client_auth
+)
+_AUTHORITY_POLICY = verification.ExtensionPolicy.permit_all().require_present(
+    x509.BasicConstraints, _AGNOSTIC, _require_authority
+)
 
 
 def load_authorities(pem: str) -> tuple[x509.Certificate, ...]:
@@ -83,7 +84,7 @@ def verify_client(chain: Sequence[bytes], authorities: Sequence[x509.Certificate
         verifier = (
             verification.PolicyBuilder()
             .store(verification.Store(list(authorities)))
-            .time(datetime.datetime.now(datetime.timezone.utc))
+            .time(dt.datetime.now(dt.UTC))
             .extension_policies(ca_policy=_AUTHORITY_POLICY, ee_policy=_LEAF_POLICY)
             .build_client_verifier()
         )
@@ -152,4 +153,4 @@ def read_serving_certificate(pem: bytes) -> ServingCertificate:
 
 
 def _iso(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

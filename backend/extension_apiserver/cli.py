@@ -5,19 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from . import logs
-from .resources import Api
+from .resources import Api, Resource
 from .serve import serve
 from .settings import DEFAULT_PREFIX, Settings, SettingsError
 from .tls import TlsError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from .resources import Resource
-    from .wsgi import WsgiApp
+from .wsgi import WsgiApp
 
 _COMMANDS = ("serve",)
 #: Exit codes: the program was called wrongly, or it failed.

@@ -10,16 +10,12 @@ import hashlib
 import json
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .identity import PRIVILEGED_GROUP, Identity
-from .kubernetes import ApiError
+from .kubernetes import ApiClient, ApiError
+from .request_info import RequestInfo
 from .status import StatusError
-
-if TYPE_CHECKING:
-    from .identity import Identity as _Identity
-    from .kubernetes import ApiClient
-    from .request_info import RequestInfo
 
 CACHE_SECONDS = 10.0
 _CACHE_ENTRIES = 4096
@@ -79,15 +75,17 @@ class TokenReviewer:
 
         """
         key = hashlib.sha256(token.encode()).hexdigest()
+        identity: Identity | None
         known, identity = self._cache.get(key)
         if known:
-            return identity  # type: ignore[no-any-return]
+            return identity
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
         try:
-            status = (await _review(self._client, "/apis/authentication.k8s.io/v1/tokenreviews", body)).get("status", {})
+            status = (await _review(self._client, "/apis/authentication.k8s.io/v1/tokenreviews", body)).get(
+                "status", {}
+            )
         except (ApiError, TimeoutError) as error:
             raise StatusError(401, f"Unauthorized: the token cannot be reviewed: {error or 'timeout'}") from error
-        identity = None
         if status.get("authenticated"):
             user = status["user"]
             extra = {key.lower(): tuple(values) for key, values in (user.get("extra") or {}).items()}
@@ -104,7 +102,7 @@ class Authorizer:
         self._client = client
         self._cache = _Cache()
 
-    async def allows(self, identity: _Identity, info: RequestInfo) -> bool:
+    async def allows(self, identity: Identity, info: RequestInfo) -> bool:
         """Return whether it is allowed; no opinion is a no.
 
         Raises:
@@ -122,7 +120,9 @@ class Authorizer:
         try:
             answer = await _review(self._client, "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
         except (ApiError, TimeoutError) as error:
-            raise StatusError(500, f"Internal error occurred: the request cannot be authorized: {error or 'timeout'}") from error
+            raise StatusError(
+                500, f"Internal error occurred: the request cannot be authorized: {error or 'timeout'}"
+            ) from error
         status = answer.get("status", {})
         allowed = bool(status.get("allowed")) and not status.get("denied")
         self._cache.put(key, allowed)

@@ -5,14 +5,12 @@ https://github.com/kubernetes/apiserver/tree/v0.34.0/pkg/endpoints/discovery
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .documents import Document
 from .messages import JSON
 from .negotiation import as_kind
-
-if TYPE_CHECKING:
-    from .resources import Api, Resource
+from .resources import Api, Resource
 
 _AGGREGATED_GROUP = "apidiscovery.k8s.io"
 _PLAIN = ("", "", "")

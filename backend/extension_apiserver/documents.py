@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from .messages import Response
+from .messages import Request, Response
 from .status import StatusError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .messages import Request
 
 
 class Document:
@@ -39,7 +34,9 @@ class Document:
 
         """
         if request.method not in {"GET", "HEAD"}:
-            raise StatusError(405, f"{request.method} is not supported for {request.path}", headers=[("Allow", "GET, HEAD")])
+            raise StatusError(
+                405, f"{request.method} is not supported for {request.path}", headers=[("Allow", "GET, HEAD")]
+            )
         known = request.header(b"if-none-match")
         answer = self._unchanged if known and f'"{self.etag}"' in known else self._full
         return Response(answer.status, [*answer.headers, *headers], answer.body) if headers else answer

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from .requestheader import RequestHeaderConfig
+from .requestheader import RequestHeaderConfig
 
 ANONYMOUS_USER = "system:anonymous"
 AUTHENTICATED_GROUP = "system:authenticated"

@@ -6,15 +6,13 @@ import asyncio
 import json
 import random
 import ssl
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-    from pathlib import Path
-
-    from .settings import Settings
+from .settings import Settings
 
 _TIMEOUT_SECONDS = 10
 
@@ -27,7 +25,7 @@ class ApiError(Exception):
 
     """
 
-    def __init__(self, message: str, code: int = 0) -> None:  # noqa: D107
+    def __init__(self, message: str, code: int = 0) -> None:
         super().__init__(message)
         self.code = code
 
@@ -106,7 +104,9 @@ class ApiClient:
             answer: dict[str, Any] = await response.json()
             return answer
 
-    def _request(self, method: str, path: str, document: Mapping[str, Any] | None, timeout_seconds: float) -> _Translated:
+    def _request(
+        self, method: str, path: str, document: Mapping[str, Any] | None, timeout_seconds: float
+    ) -> _Translated:
         try:
             token = self._token_file.read_text().strip()
         except OSError as error:
@@ -130,16 +130,23 @@ class _Translated:
 
     def __init__(self, request: aiohttp.client._RequestContextManager) -> None:
         self._request = request
+        self._response: aiohttp.ClientResponse | None = None
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
         try:
-            return await self._request.__aenter__()
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            self._response = await self._request.__aenter__()
+            return self._response
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(f"kube-apiserver cannot be reached: {error or type(error).__name__}") from error
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, asyncio.CancelledError) and self._response is not None:
+            # An orderly end would wait for kube-apiserver, which goes on watching.
+            connection = self._response.connection
+            if connection is not None and connection.transport is not None:
+                connection.transport.abort()
         await self._request.__aexit__(kind, error, trace)  # type: ignore[arg-type]
-        if isinstance(error, (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError)):
+        if isinstance(error, (aiohttp.ClientError, TimeoutError, OSError, ValueError)):
             raise ApiError(f"kube-apiserver broke off: {error or type(error).__name__}") from error
 
 

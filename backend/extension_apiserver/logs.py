@@ -6,10 +6,9 @@ import json
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .messages import Request
+from .messages import Request
 
 _requests = logging.getLogger("extension_apiserver.requests")
 

@@ -6,10 +6,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 from __future__ import annotations
 
 import bisect
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _DURATION_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
@@ -105,13 +102,18 @@ class Metrics:
         self.refused_identities = Counter(
             "extension_apiserver_refused_identities_total", "Requests whose identity was refused, by reason."
         )
-        self.tls_reloads = Counter("extension_apiserver_tls_reloads_total", "Reloads of the serving certificate, by result.")
+        self.tls_reloads = Counter(
+            "extension_apiserver_tls_reloads_total", "Reloads of the serving certificate, by result."
+        )
         self.requestheader_reloads = Counter(
             "extension_apiserver_requestheader_reloads_total", "Reloads of the front proxy's configuration, by result."
         )
-        self.refused_connections = Counter("extension_apiserver_refused_connections_total", "Connections closed by a bound, by reason.")
+        self.refused_connections = Counter(
+            "extension_apiserver_refused_connections_total", "Connections closed by a bound, by reason."
+        )
         self.certificate_not_after = Gauge(
-            "extension_apiserver_certificate_not_after_seconds", "When the serving certificate expires, seconds since the epoch."
+            "extension_apiserver_certificate_not_after_seconds",
+            "When the serving certificate expires, seconds since the epoch.",
         )
         self.connections = Gauge("extension_apiserver_connections", "Open connections, unfinished handshakes included.")
 

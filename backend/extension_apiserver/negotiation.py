@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from .messages import JSON
 from .status import StatusError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _MAX_CLAUSES = 64
 
@@ -40,7 +37,9 @@ def clauses(accept: str) -> tuple[Clause, ...]:
     found: list[Clause] = []
     for text in (accept.strip() or "*/*").split(",")[:_MAX_CLAUSES]:
         media_type, *rest = [part.strip() for part in text.split(";")]
-        parameters = {name.strip().lower(): value.strip().strip('"') for name, _, value in (part.partition("=") for part in rest)}
+        parameters = {
+            name.strip().lower(): value.strip().strip('"') for name, _, value in (part.partition("=") for part in rest)
+        }
         try:
             quality = float(parameters.pop("q", "1"))
         except ValueError:
@@ -92,4 +91,6 @@ def require_json_body(content_type: str) -> None:
     """
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in {"", JSON}:
-        raise StatusError(415, f"the body of the request was in an unknown format - accepted media types include: {JSON}")
+        raise StatusError(
+            415, f"the body of the request was in an unknown format - accepted media types include: {JSON}"
+        )

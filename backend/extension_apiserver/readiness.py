@@ -6,14 +6,9 @@ The format is that of kube-apiserver: https://kubernetes.io/docs/reference/using
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from .messages import Response
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from .messages import Request
+from .messages import Request, Response
 
 #: Open to everybody: the kubelet has no certificate.
 PATHS = frozenset({"/livez", "/readyz", "/healthz"})
@@ -66,5 +61,9 @@ def _line(check: Check) -> str:
 
 
 def _text(status: int, text: str) -> Response:
-    headers = [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store")]
+    headers = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Cache-Control", "no-store"),
+    ]
     return Response(status, headers, text.encode())

@@ -6,10 +6,9 @@ https://github.com/kubernetes/apiserver/blob/v0.34.0/pkg/endpoints/request/reque
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .messages import Request
+from .messages import Request
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
@@ -76,12 +75,11 @@ def request_info(request: Request) -> RequestInfo:
         if not rest:
             return other
     namespace = ""
-    if rest[0] == "namespaces":
-        if len(rest) > 1:
-            namespace = rest[1]
-            if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:  # noqa: PLR2004
-                rest = rest[2:]
-    resource, name, subresource = (*rest[:3], "", "")[:3] if len(rest) < 3 else rest[:3]  # noqa: PLR2004
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]
+        if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:  # noqa: PLR2004
+            rest = rest[2:]
+    resource, name, subresource = (*rest, "", "")[:3]
     if not name and verb == "get":
         verb = "watch" if _is_watch(request) else "list"
     elif not name and verb == "delete":

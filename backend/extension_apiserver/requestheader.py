@@ -9,18 +9,13 @@ import asyncio
 import dataclasses
 import json
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+
+from cryptography.x509 import Certificate
 
 from .certificates import load_authorities
-from .kubernetes import ApiError, backoff_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from cryptography.x509 import Certificate
-
-    from .kubernetes import ApiClient
-    from .metrics import Metrics
+from .kubernetes import ApiClient, ApiError, backoff_seconds
+from .metrics import Metrics
 
 NAME = "extension-apiserver-authentication"
 _COLLECTION = "/api/v1/namespaces/kube-system/configmaps"
@@ -120,13 +115,17 @@ class RequestHeaderWatch:
             return
         self.complaint = None
         if not config.authorities:
-            self.complaint = f"ConfigMap kube-system/{NAME} names no requestheader-client-ca-file; no caller can be trusted"
+            self.complaint = (
+                f"ConfigMap kube-system/{NAME} names no requestheader-client-ca-file; no caller can be trusted"
+            )
         if config != self.config or not self.known:
             self.config = config
             self.generation += 1
             self._metrics.requestheader_reloads.add(result="success")
             if not config.allowed_names:
-                _log.warning("requestheader-allowed-names is empty: every certificate of that authority is a front proxy")
+                _log.warning(
+                    "requestheader-allowed-names is empty: every certificate of that authority is a front proxy"
+                )
             self._changed(config)
 
     def _complain(self, complaint: str) -> None:
@@ -154,7 +153,9 @@ class RequestHeaderWatch:
         config_map = await self._client.get(f"{_COLLECTION}/{NAME}")
         self.update(config_map.get("data") or {})
         version = config_map["metadata"]["resourceVersion"]
-        query = f"?watch=1&fieldSelector=metadata.name%3D{NAME}&resourceVersion={version}&timeoutSeconds={_WATCH_SECONDS}"
+        query = (
+            f"?watch=1&fieldSelector=metadata.name%3D{NAME}&resourceVersion={version}&timeoutSeconds={_WATCH_SECONDS}"
+        )
         async for event in self._client.watch(_COLLECTION + query, timeout_seconds=_WATCH_SECONDS + 30):
             if event["type"] in {"ADDED", "MODIFIED"}:
                 self.update(event["object"].get("data") or {})

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from .identity import Identity
-    from .messages import Request
+from .identity import Identity
+from .messages import Request
 
 #: A Kubernetes object as JSON has it.
 Object = dict[str, Any]
@@ -109,7 +107,9 @@ class Resource:
         """
         unknown = sorted(set(self.verbs) - set(VERBS))
         if unknown:
-            raise ValueError(f"resource '{self.plural}' has the unknown verb '{unknown[0]}'; known are {', '.join(VERBS)}")
+            raise ValueError(
+                f"resource '{self.plural}' has the unknown verb '{unknown[0]}'; known are {', '.join(VERBS)}"
+            )
         object.__setattr__(self, "singular", self.singular or self.kind.lower())
 
 

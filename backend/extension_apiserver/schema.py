@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from .resources import Object, Resource
+from .resources import Object, Resource
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -20,19 +18,20 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 _STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
 _FREE: Mapping[str, Any] = {}
 #: Fields of ObjectMeta; https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/object-meta/
-_METADATA: Mapping[str, Any] = {
+METADATA: Mapping[str, Any] = {
     "type": "object",
+    "description": "Metadata that every object has.",
     "properties": {
-        "name": {"type": "string"},
-        "generateName": {"type": "string"},
-        "namespace": {"type": "string"},
+        "name": {"type": "string", "description": "Unique among objects of this kind, in a namespace if it has one."},
+        "generateName": {"type": "string", "description": "Beginning of a name whose end the server chooses."},
+        "namespace": {"type": "string", "description": "Namespace of the object."},
         "labels": _STRINGS,
         "annotations": _STRINGS,
         "finalizers": {"type": "array", "items": {"type": "string"}},
-        "ownerReferences": {"type": "array"},
-        "managedFields": {"type": "array"},
-        "uid": {"type": "string"},
-        "resourceVersion": {"type": "string"},
+        "ownerReferences": {"type": "array", "items": {"type": "object"}},
+        "managedFields": {"type": "array", "items": {"type": "object"}},
+        "uid": {"type": "string", "description": "Unique in time and space."},
+        "resourceVersion": {"type": "string", "description": "Opaque version of the object."},
         "generation": {"type": "integer"},
         "selfLink": {"type": "string"},
         "creationTimestamp": _FREE,
@@ -46,7 +45,12 @@ def object_schema(resource: Resource) -> dict[str, Any]:
     """Return the schema of a whole object."""
     return {
         "type": "object",
-        "properties": {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": _METADATA, **resource.schema},
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": METADATA,
+            **resource.schema,
+        },
     }
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import resource as limits
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from .apiserver import ExtensionApiServer
 from .authentication import Authenticator
@@ -16,17 +16,12 @@ from .delegation import Authorizer, TokenReviewer
 from .kubernetes import ApiClient
 from .metrics import Metrics
 from .readiness import Check, Readiness
-from .requestheader import RequestHeaderWatch
+from .requestheader import RequestHeaderConfig, RequestHeaderWatch
+from .resources import Api
 from .server import Server
+from .settings import Settings
 from .tls import Tls
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .requestheader import RequestHeaderConfig
-    from .resources import Api
-    from .settings import Settings
-    from .wsgi import WsgiApp
+from .wsgi import WsgiApp
 
 #: Descriptors beside connections: files, the client's connections, logs.
 _OTHER_DESCRIPTORS = 64
@@ -41,7 +36,7 @@ async def serve(
     *,
     blocking: bool,
     stop: asyncio.Event | None = None,
-    started: Callable[[int], None] = lambda port: None,
+    started: Callable[[int], None] = lambda _port: None,
 ) -> None:
     """Serve an application as an extension API server until SIGTERM or SIGINT, then drain.
 
@@ -84,14 +79,16 @@ async def serve(
         api=api,
         app=app,
         blocking=blocking,
-        authenticator=Authenticator(watch, metrics, TokenReviewer(client) if settings.delegated_authentication else None),
+        authenticator=Authenticator(
+            watch, metrics, TokenReviewer(client) if settings.delegated_authentication else None
+        ),
         authorizer=Authorizer(client) if settings.delegated_authorization else None,
         readiness=readiness,
         metrics=metrics,
         starting=lambda: None if watch.known else watch.complaint,
     )
     server = Server(handler.handle, tls, settings, metrics)
-    await server.start()
+    server.start()
     _log.info("serving %s on port %d: %s", api.group, server.port, _summary(settings))
     started(server.port)
     background = [asyncio.create_task(watch.run()), asyncio.create_task(tls.run())]

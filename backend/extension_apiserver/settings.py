@@ -9,11 +9,9 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from typing import Any
 
 DEFAULT_PREFIX = "HEADER_ECHO_"
 
@@ -39,7 +37,9 @@ def _group(text: str) -> str:
 def _versions(text: str) -> tuple[str, ...]:
     versions = tuple(version.strip() for version in text.split(","))
     if not all(_DNS_LABEL.fullmatch(version) for version in versions) or len(set(versions)) != len(versions):
-        raise ValueError("must be a comma-separated list of different versions, preferred one first, such as 'v1,v1beta1'")
+        raise ValueError(
+            "must be a comma-separated list of different versions, preferred one first, such as 'v1,v1beta1'"
+        )
     return versions
 
 
@@ -113,12 +113,12 @@ class Settings:
     group: str = _variable("cats.example.com", _group)
     #: The first is the preferred one.
     versions: tuple[str, ...] = _variable("v1", _versions)
-    bind_address: str = _variable("0.0.0.0", _address)  # noqa: S104 (a pod has no other way to be reached)
+    bind_address: str = _variable("0.0.0.0", _address)  # noqa: S104
     port: int = _variable("10250", _port)
     #: Holds `tls.crt` and `tls.key`; mount the whole Secret, since a subPath is never updated.
-    tls_directory: Path = _variable("/var/run/header-echo/tls", Path)
+    tls_directory: Path = _variable("/var/run/header-echo/tls", Path)  # noqa: RUF009
     #: Holds `token`, `ca.crt` and `namespace`.
-    service_account_directory: Path = _variable("/var/run/secrets/kubernetes.io/serviceaccount", Path)
+    service_account_directory: Path = _variable("/var/run/secrets/kubernetes.io/serviceaccount", Path)  # noqa: RUF009
     #: The name the aggregator verifies, `<service>.<namespace>.svc`; empty skips the check of our own certificate.
     service_dns_name: str = _variable("", str)
     delegated_authentication: bool = _variable("false", _boolean)

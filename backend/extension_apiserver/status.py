@@ -6,10 +6,8 @@ https://github.com/kubernetes/apimachinery/blob/v0.34.0/pkg/apis/meta/v1/types.g
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 #: HTTP code → reason that clients compare with. Codes that are missing here have an empty reason, as upstream.
 REASONS: Mapping[int, str] = {
@@ -43,7 +41,7 @@ class StatusError(Exception):
 
     """
 
-    def __init__(  # noqa: D107
+    def __init__(
         self,
         code: int,
         message: str,
@@ -77,7 +75,9 @@ class StatusError(Exception):
 
 def not_found(group: str, plural: str, name: str) -> StatusError:
     """Return the 404 for an object that does not exist, in kubectl's usual words."""
-    return StatusError(404, f'{plural}.{group} "{name}" not found', details={"name": name, "group": group, "kind": plural})
+    return StatusError(
+        404, f'{plural}.{group} "{name}" not found', details={"name": name, "group": group, "kind": plural}
+    )
 
 
 def invalid(group: str, kind: str, name: str, causes: Sequence[tuple[str, str]]) -> StatusError:
@@ -98,6 +98,8 @@ def invalid(group: str, kind: str, name: str, causes: Sequence[tuple[str, str]])
             "name": name,
             "group": group,
             "kind": kind,
-            "causes": [{"reason": "FieldValueInvalid", "message": message, "field": field} for field, message in causes],
+            "causes": [
+                {"reason": "FieldValueInvalid", "message": message, "field": field} for field, message in causes
+            ],
         },
     )

@@ -5,29 +5,27 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from .resources import NAME_COLUMN
+from .resources import NAME_COLUMN, Column, Object, Resource
 from .status import StatusError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .resources import Column, Object, Resource
 
 _META = "meta.k8s.io"
 _TABLE = ("Table", _META, "v1")
 _PARTIAL = ("PartialObjectMetadata", _META, "v1")
 _PARTIAL_LIST = ("PartialObjectMetadataList", _META, "v1")
-#: Values of (as, group, version) in Accept; the first is the plain object.
-FORMS = (("", "", ""), _TABLE, _PARTIAL, _PARTIAL_LIST)
+_PLAIN = ("", "", "")
+#: Values of (as, group, version) in Accept that are possible for one object and for a list.
+OBJECT_FORMS = (_PLAIN, _TABLE, _PARTIAL)
+LIST_FORMS = (_PLAIN, _TABLE, _PARTIAL_LIST)
 
 
 def form_of_object(form: tuple[str, str, str], resource: Resource, item: Object, include_object: str) -> Object:
     """Return one object in the form asked for.
 
     Args:
-        form: one of FORMS.
+        form: one of OBJECT_FORMS.
         resource: its resource.
         item: the complete object.
         include_object: for a Table: None, Metadata or Object.
@@ -35,35 +33,38 @@ def form_of_object(form: tuple[str, str, str], resource: Resource, item: Object,
     """
     if form == _TABLE:
         return _table(resource, [item], {"resourceVersion": item["metadata"]["resourceVersion"]}, include_object)
-    if form == _PARTIAL:
-        return _partial(item)
-    if form == _PARTIAL_LIST:
-        raise StatusError(406, "a single object cannot be had as PartialObjectMetadataList")
-    return item
+    return _partial(item) if form == _PARTIAL else item
 
 
-def form_of_list(
-    form: tuple[str, str, str],
-    resource: Resource,
-    api_version: str,
-    items: Sequence[Object],
-    resource_version: str,
-    include_object: str,
-) -> Object:
-    """Return a list in the form asked for; arguments as in `form_of_object`."""
-    metadata = {"resourceVersion": resource_version}
+def form_of_list(form: tuple[str, str, str], resource: Resource, whole: Object, include_object: str) -> Object:
+    """Return a list in the form asked for.
+
+    Args:
+        form: one of LIST_FORMS.
+        resource: its resource.
+        whole: the list with complete objects.
+        include_object: for a Table: None, Metadata or Object.
+
+    """
     if form == _TABLE:
-        return _table(resource, items, metadata, include_object)
+        return _table(resource, whole["items"], whole["metadata"], include_object)
     if form == _PARTIAL_LIST:
-        return {
-            "kind": _PARTIAL_LIST[0],
-            "apiVersion": f"{_META}/v1",
-            "metadata": metadata,
-            "items": [_partial(item) for item in items],
-        }
-    if form == _PARTIAL:
-        raise StatusError(406, "a list cannot be had as PartialObjectMetadata")
-    return {"kind": f"{resource.kind}List", "apiVersion": api_version, "metadata": metadata, "items": list(items)}
+        items = [_partial(item) for item in whole["items"]]
+        return {"kind": _PARTIAL_LIST[0], "apiVersion": f"{_META}/v1", "metadata": whole["metadata"], "items": items}
+    return whole
+
+
+def include_object(query: Mapping[str, Sequence[str]]) -> str:
+    """Return how much of each object a Table carries.
+
+    Raises:
+        StatusError: 400 for an unknown value.
+
+    """
+    value = query.get("includeObject", [""])[0] or "Metadata"
+    if value not in {"None", "Metadata", "Object"}:
+        raise StatusError(400, f"includeObject must be 'None', 'Metadata' or 'Object', not '{value}'")
+    return value
 
 
 def _partial(item: Object) -> Object:
@@ -93,13 +94,8 @@ def _definition(column: Column) -> dict[str, Any]:
 
 def _row(columns: Sequence[Column], item: Object, include_object: str) -> dict[str, Any]:
     row: dict[str, Any] = {"cells": [column.value(item) for column in columns]}
-    match include_object:
-        case "None":
-            pass
-        case "Object":
-            row["object"] = item
-        case "Metadata" | "":
-            row["object"] = _partial(item)
-        case _:
-            raise StatusError(400, f"includeObject must be 'None', 'Metadata' or 'Object', not '{include_object}'")
+    if include_object == "Metadata":
+        row["object"] = _partial(item)
+    elif include_object == "Object":
+        row["object"] = item
     return row

@@ -10,14 +10,10 @@ import asyncio
 import logging
 import ssl
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from .certificates import ServingCertificate, read_serving_certificate
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from .metrics import Metrics
+from .metrics import Metrics
 
 #: How often the files are looked at. The kubelet itself needs up to a minute to update a mounted Secret.
 POLL_SECONDS = 2.0
@@ -110,7 +106,9 @@ class Tls:
     def _stamp(self) -> tuple[tuple[int, int, int], ...] | None:
         # A mounted Secret is replaced by swapping a symbolic link, so the inode changes in any case.
         try:
-            return tuple((s.st_ino, s.st_mtime_ns, s.st_size) for s in (self._certificate_file.stat(), self._key_file.stat()))
+            return tuple(
+                (s.st_ino, s.st_mtime_ns, s.st_size) for s in (self._certificate_file.stat(), self._key_file.stat())
+            )
         except OSError:
             return None
 
@@ -132,7 +130,9 @@ class Tls:
             raise TlsError(f"{self._certificate_file} or {self._key_file.name} is missing") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or str(error)
-            raise TlsError(f"{self._certificate_file} and {self._key_file.name} are not a usable pair: {reason}") from None
+            raise TlsError(
+                f"{self._certificate_file} and {self._key_file.name} are not a usable pair: {reason}"
+            ) from None
         if self._authorities_pem:
             context.load_verify_locations(cadata=self._authorities_pem)
         return context, certificate

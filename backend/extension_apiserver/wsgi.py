@@ -9,17 +9,13 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from .messages import Response
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from .identity import Identity
-    from .messages import Request
+from .identity import Identity
+from .messages import Request, Response
 
 _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
@@ -105,7 +101,9 @@ class WsgiCaller:
         answer = Response(500, [], b"")
         chunks: list[bytes] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[[bytes], None]:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: object = None
+        ) -> Callable[[bytes], None]:
             del exc_info  # Nothing was sent yet, so a second call simply replaces the first.
             answer.status, answer.headers = int(status[:3]), headers
             return chunks.append

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
-from typing import TYPE_CHECKING, Any
+import datetime as dt
+from typing import Any
 
-from extension_apiserver import Column, Resource, not_found
+from extension_apiserver import Call, Column, Object, Resource, not_found
 
 from .header_lines import header_document
-
-if TYPE_CHECKING:
-    from extension_apiserver import Call, Object
 
 #: The only object there is without creating one.
 CALLER = "caller"
@@ -23,7 +20,7 @@ def _echo(call: Call, metadata: dict[str, Any], spec: dict[str, Any]) -> Object:
         "headers": {name: [value] if isinstance(value, str) else value for name, value in headers.items()},
         "method": call.request.method,
         "path": call.request.path,
-        "receivedTime": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "receivedTime": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     }
     return {"metadata": metadata, "spec": spec, "status": status}
 
@@ -84,6 +81,8 @@ ECHOES = Resource(
         Column("User", lambda echo: echo["status"]["user"], description="Name of the user."),
         Column("Groups", lambda echo: ",".join(echo["status"].get("groups", ())), description="Groups of the user."),
         Column("UID", lambda echo: echo["status"].get("uid", ""), priority=1, description="UID of the user."),
-        Column("Received", lambda echo: echo["status"]["receivedTime"], priority=1, description="When the request arrived."),
+        Column(
+            "Received", lambda echo: echo["status"]["receivedTime"], priority=1, description="When the request arrived."
+        ),
     ],
 )

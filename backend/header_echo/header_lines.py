@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
 _REDACTED = "REDACTED"

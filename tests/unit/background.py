@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 _TIMEOUT_SECONDS = 20
 
@@ -20,11 +18,11 @@ class Background:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
-    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine there and return its result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(_TIMEOUT_SECONDS)
 
-    def call(self, function: Callable[[], Any]) -> Any:  # noqa: ANN401
+    def call(self, function: Callable[[], Any]) -> Any:
         """Call a function there and return its result."""
 
         async def coroutine() -> object:

@@ -13,14 +13,12 @@ import re
 import socket
 import ssl
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from unit.pki import Pair
+from unit.pki import Pair
 
 _TIMEOUT_SECONDS = 10
 
@@ -42,7 +40,7 @@ class Answer:
         """The body as text."""
         return self.body.decode()
 
-    def json(self) -> Any:  # noqa: ANN401
+    def json(self) -> Any:
         """The body as JSON."""
         assert self.header("Content-Type").startswith("application/json"), (self.status, self.headers, self.body)
         return json.loads(self.body)
@@ -61,7 +59,9 @@ def escape_extra_key(key: str) -> str:
 class Aggregator:
     """One kube-apiserver in front of the backend; keeps its connection open between requests."""
 
-    def __init__(self, port: int, serving_ca: str, server_name: str | None, proxy: Pair | None, directory: Path) -> None:
+    def __init__(
+        self, port: int, serving_ca: str, server_name: str | None, proxy: Pair | None, directory: Path
+    ) -> None:
         """Remember where to dial.
 
         Args:
@@ -145,8 +145,15 @@ class Aggregator:
         content = json.dumps(body).encode() if isinstance(body, dict) else body
         return self._send(method, target, host, lines, content, chunked=chunked)
 
-    def _send(  # noqa: PLR0913
-        self, method: str, target: str, host: str, lines: Sequence[tuple[str, str]], body: Any, *, chunked: bool  # noqa: ANN401
+    def _send(
+        self,
+        method: str,
+        target: str,
+        host: str,
+        lines: Sequence[tuple[str, str]],
+        body: Any,
+        *,
+        chunked: bool,
     ) -> Answer:
         connection = self._connection
         if connection is None:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
 from unit.background import Background
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from unit.pki import Pair
+from unit.pki import Pair
 
 _CONFIG_MAPS = "/api/v1/namespaces/kube-system/configmaps"
 _NAME = "extension-apiserver-authentication"
-TOKEN = "token-of-the-backend"  # noqa: S105
+TOKEN = "token-of-the-backend"
 
 
 class FakeApiServer:
@@ -40,11 +37,12 @@ class FakeApiServer:
         self._context.load_cert_chain(*pair.write(directory, "apiserver"))
         self._changed = asyncio.Event()
         self._version = 1
+        self._closing = False
         self._event: dict[str, Any] = {}
         self.config_map: Mapping[str, str] | int = 404
         self.objects: dict[str, Any] = {}
         self.users: dict[str, dict[str, Any]] = {}
-        self.allow = lambda spec: bool(spec)
+        self.allow: Callable[[dict[str, Any]], bool] = lambda _spec: True
         self.reviews: list[dict[str, Any]] = []
         self.review_code = 201
         self.port = self._background.run(self._start())
@@ -64,7 +62,12 @@ class FakeApiServer:
 
     def close(self) -> None:
         """Stop."""
-        self._background.call(self._changed.set)
+
+        def end() -> None:
+            self._closing = True
+            self._changed.set()
+
+        self._background.call(end)
         self._background.run(self._runner.cleanup())
         self._background.close()
 
@@ -97,20 +100,18 @@ class FakeApiServer:
         response = web.StreamResponse()
         await response.prepare(request)
         version = int(request.query["resourceVersion"])
-        while not self._runner.server._connections == {}:  # noqa: SLF001
+        while not self._closing:
             changed = self._changed
             if self._version > version:
                 version = self._version
                 await response.write(json.dumps(self._event).encode() + b"\n")
             await changed.wait()
-            if self._changed is changed:
-                break
         return response
 
     async def _review(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.reviews.append(body)
-        if self.review_code != 201:  # noqa: PLR2004
+        if self.review_code != 201:
             return _failure(self.review_code, "the review failed")
         if body["kind"] == "TokenReview":
             user = self.users.get(body["spec"]["token"])

@@ -12,7 +12,9 @@ from header_echo.header_lines import header_document, header_lines
 
 #: RFC 9110 section 5.6.2: what a header name may consist of, in lower case.
 _NAMES = st.text(string.ascii_lowercase + string.digits + "!#$%&'*+-.^_`|~", min_size=1)
-_HEADERS = st.lists(st.tuples(_NAMES.map(str.encode), st.binary().filter(lambda value: not set(value) & set(b"\r\n\0"))), max_size=8)
+_HEADERS = st.lists(
+    st.tuples(_NAMES.map(str.encode), st.binary().filter(lambda value: not set(value) & set(b"\r\n\0"))), max_size=8
+)
 
 
 def test_lines_of_the_seed() -> None:

@@ -1,0 +1,88 @@
+"""Reads and validates what `create` and `update` are given.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .messages import Request
+from .negotiation import require_json_body
+from .request_info import RequestInfo
+from .resources import Object, Resource
+from .schema import check
+from .status import StatusError, invalid
+
+_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_NOT_AN_OBJECT = "the body of the request must be a JSON object"
+
+
+async def read_object(
+    request: Request, info: RequestInfo, resource: Resource, query: Mapping[str, Sequence[str]]
+) -> tuple[Object, list[str]]:
+    """Return the submitted object with its name, and warnings for the client.
+
+    Raises:
+        StatusError: 400 if it is not such an object or, with `fieldValidation=Strict`, has unknown fields; 415 if it is not JSON;
+            422 if values break the schema.
+
+    """
+    require_json_body(request.header(b"content-type"))
+    mode = query.get("fieldValidation", [""])[0] or "Warn"
+    if mode not in {"Strict", "Warn", "Ignore"}:
+        raise StatusError(400, f"fieldValidation must be 'Strict', 'Warn' or 'Ignore', not '{mode}'")
+    body, duplicates = _parse(await request.read_body())
+    metadata = _checked_metadata(body, info, resource)
+    unknown, causes = check(resource, body)
+    complaints = [f'unknown field "{field}"' for field in unknown] + [
+        f'duplicate field "{field}"' for field in duplicates
+    ]
+    if complaints and mode == "Strict":
+        raise StatusError(400, f"strict decoding error: {', '.join(complaints)}")
+    if not metadata.get("name") and not metadata.get("generateName"):
+        causes.append(("metadata.name", "Required value: name or generateName is required"))
+    if causes:
+        raise invalid(info.group, resource.kind, str(metadata.get("name", "")), causes)
+    if not metadata.get("name"):
+        metadata["name"] = metadata["generateName"] + "".join(random.choices(_SUFFIX_LETTERS, k=5))  # noqa: S311
+    return body, complaints if mode == "Warn" else []
+
+
+def _parse(text: bytes) -> tuple[Object, list[str]]:
+    """Return the object and the names of fields that came twice in one object."""
+    duplicates: list[str] = []
+
+    def build(pairs: list[tuple[str, Any]]) -> Object:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            names = [name for name, _ in pairs]
+            duplicates.extend(sorted({name for name in names if names.count(name) > 1}))
+        return result
+
+    try:
+        body = json.loads(text, object_pairs_hook=build)
+    except (ValueError, RecursionError):
+        raise StatusError(400, _NOT_AN_OBJECT) from None
+    if not isinstance(body, dict):
+        raise StatusError(400, _NOT_AN_OBJECT)
+    return body, duplicates
+
+
+def _checked_metadata(body: Object, info: RequestInfo, resource: Resource) -> Object:
+    """Return the metadata of an object that fits the path."""
+    api_version = f"{info.group}/{info.version}"
+    if (body.get("apiVersion"), body.get("kind")) != (api_version, resource.kind):
+        raise StatusError(400, f"the object must be of apiVersion '{api_version}' and kind '{resource.kind}'")
+    metadata = body.setdefault("metadata", {})
+    if not isinstance(metadata, dict):
+        raise StatusError(400, "`metadata` must be an object")
+    name = metadata.get("name")
+    if info.name and name != info.name:
+        raise StatusError(400, f'the name of the object ("{name}") does not match the name on the URL ("{info.name}")')
+    if metadata.get("namespace", info.namespace) not in {info.namespace, ""}:
+        raise StatusError(400, "the namespace of the object does not match the namespace of the request")
+    return metadata

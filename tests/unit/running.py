@@ -1,0 +1,170 @@
+"""Runs a backend as a pod would: certificates, a ServiceAccount, an environment, and kube-apiserver to talk to."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from extension_apiserver import Api, Resource, Settings, serve
+from extension_apiserver.wsgi import WsgiApp
+from header_echo.app import create_app
+from header_echo.echoes import ECHOES
+from unit.background import Background
+from unit.fake_aggregator import Aggregator
+from unit.fake_apiserver import TOKEN, FakeApiServer
+from unit.pki import DNS_NAME, Authority, Pair
+
+GROUP = "cats.example.com"
+BASE = f"/apis/{GROUP}/v1"
+
+
+class Pki:
+    """One cluster's authorities and the certificates that everybody uses."""
+
+    def __init__(self) -> None:
+        self.front_proxy = Authority("front-proxy-ca")
+        self.clients = Authority("kubernetes")
+        self.serving = Authority("header-echo-ca")
+        self.apiserver = Authority("apiserver-ca")
+        self.proxy = self.front_proxy.client("front-proxy-client")
+
+    def config_map(self, **changes: str | None) -> dict[str, str]:
+        """Return `data` as kubeadm publishes it; underscores in names of changes stand for dashes, None removes a key."""
+        data: dict[str, str | None] = {
+            "client-ca-file": self.clients.pem,
+            "requestheader-client-ca-file": self.front_proxy.pem,
+            "requestheader-allowed-names": '["front-proxy-client"]',
+            "requestheader-username-headers": '["X-Remote-User"]',
+            "requestheader-group-headers": '["X-Remote-Group"]',
+            "requestheader-uid-headers": '["X-Remote-Uid"]',
+            "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+        }
+        data |= {key.replace("_", "-"): value for key, value in changes.items()}
+        return {key: value for key, value in data.items() if value is not None}
+
+
+@dataclasses.dataclass
+class Backend:
+    """A running backend and what it runs in.
+
+    Attributes:
+        port: on 127.0.0.1.
+        directory: holds `tls/` and `serviceaccount/`.
+
+    """
+
+    pki: Pki
+    apiserver: FakeApiServer
+    directory: Path
+    port: int = 0
+    stop: Callable[[], None] = lambda: None
+    aggregators: list[Aggregator] = dataclasses.field(default_factory=list)
+
+    def environ(self, **variables: str) -> dict[str, str]:
+        """Return the environment of the backend."""
+        return {
+            "HEADER_ECHO_BIND_ADDRESS": "127.0.0.1",
+            "HEADER_ECHO_PORT": "0",
+            "HEADER_ECHO_TLS_DIRECTORY": str(self.directory / "tls"),
+            "HEADER_ECHO_SERVICE_ACCOUNT_DIRECTORY": str(self.directory / "serviceaccount"),
+            "HEADER_ECHO_SERVICE_DNS_NAME": DNS_NAME,
+            "HEADER_ECHO_SHUTDOWN_DELAY_SECONDS": "0",
+            "HEADER_ECHO_SHUTDOWN_TIMEOUT_SECONDS": "2",
+            "HEADER_ECHO_LOG_LEVEL": "warning",
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(self.apiserver.port),
+            **{f"HEADER_ECHO_{name}": value for name, value in variables.items()},
+        }
+
+    def client(self, proxy: Pair | None, *, server_name: str | None = DNS_NAME) -> Aggregator:
+        """Return a client with any certificate or none."""
+        aggregator = Aggregator(self.port, self.pki.serving.pem, server_name, proxy, self.directory)
+        self.aggregators.append(aggregator)
+        return aggregator
+
+    def aggregator(self) -> Aggregator:
+        """Return a client with the front proxy's certificate."""
+        return self.client(self.pki.proxy)
+
+    def wait_until_ready(self) -> None:
+        """Wait until `/readyz` passes."""
+        client = self.client(None)
+        self.wait_for(lambda: client.request("GET", "/readyz", user=None).status == 200)
+
+    def wait_for(self, condition: Callable[[], object], *, seconds: float = 10) -> None:
+        """Wait until a condition holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"did not happen within {seconds:g} s"
+            time.sleep(0.02)
+
+
+def prepare(pki: Pki, directory: Path) -> Backend:
+    """Start a fake kube-apiserver and write the files that a pod would have."""
+    apiserver = FakeApiServer(pki.apiserver.server("127.0.0.1"), directory)
+    apiserver.set_config_map(pki.config_map())
+    account = directory / "serviceaccount"
+    account.mkdir()
+    (account / "ca.crt").write_text(pki.apiserver.pem)
+    (account / "token").write_text(TOKEN)
+    (account / "namespace").write_text("default")
+    pki.serving.server(DNS_NAME).write(directory / "tls")
+    return Backend(pki, apiserver, directory)
+
+
+def start(
+    backend: Backend,
+    *,
+    app: WsgiApp | None = None,
+    resources: Sequence[Resource] = (ECHOES,),
+    blocking: bool = False,
+    ready: bool = True,
+    **variables: str,
+) -> None:
+    """Serve in a thread until `backend.stop()`."""
+    settings = Settings.from_environ(backend.environ(**variables))
+    api = Api(settings.group, settings.versions, resources)
+    background = Background()
+    opened: asyncio.Queue[int] = asyncio.Queue()
+
+    async def begin() -> tuple[asyncio.Event, asyncio.Task[None], int]:
+        stop = asyncio.Event()
+        task = asyncio.create_task(
+            serve(app or create_app(), api, settings, blocking=blocking, stop=stop, started=opened.put_nowait)
+        )
+        port = asyncio.create_task(opened.get())
+        await asyncio.wait([task, port], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            port.cancel()
+            await task
+        return stop, task, port.result()
+
+    try:
+        stop, task, backend.port = background.run(begin())
+    except BaseException:
+        background.close()
+        raise
+
+    async def wait() -> None:
+        stop.set()
+        await task
+
+    def end() -> None:
+        backend.stop = lambda: None
+        for aggregator in backend.aggregators:
+            aggregator.close()
+        background.run(wait())
+        background.close()
+
+    backend.stop = end
+    if ready:
+        backend.wait_until_ready()
+
+
+def echo(name: str, **spec: Any) -> dict[str, Any]:
+    """Return an Echo to create."""
+    return {"apiVersion": f"{GROUP}/v1", "kind": "Echo", "metadata": {"name": name}, **({"spec": spec} if spec else {})}

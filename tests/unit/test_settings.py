@@ -1,0 +1,104 @@
+"""Configuration: all faults at once, each with its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from extension_apiserver import Settings, SettingsError
+from header_echo.__main__ import main
+
+MINIMUM = {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}
+
+
+def test_defaults_are_the_seed() -> None:
+    """Without any variable the group is the seed's and the bounds are sane."""
+    settings = Settings.from_environ(MINIMUM)
+
+    assert (settings.group, settings.versions, settings.port) == ("cats.example.com", ("v1",), 10250)
+    assert settings.tls_directory == Path("/var/run/header-echo/tls")
+    assert settings.idle_timeout_seconds > 90, "kube-apiserver keeps idle connections for 90 s"
+    assert settings.api_server_url == "https://10.96.0.1:443"
+
+
+def test_ipv6_address_of_kube_apiserver() -> None:
+    """An IPv6 address stands in brackets in a URL."""
+    assert Settings.from_environ({"KUBERNETES_SERVICE_HOST": "fd00::1"}).api_server_url == "https://[fd00::1]:443"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("GROUP", "cats", "at least two labels"),
+        ("GROUP", "Cats.example.com", "DNS name"),
+        ("VERSIONS", "", "comma-separated"),
+        ("VERSIONS", "v1,v1", "different versions"),
+        ("BIND_ADDRESS", "localhost", "IP address"),
+        ("PORT", "65536", "port number"),
+        ("PORT", "tcp://10.96.3.4:443", "enableServiceLinks"),
+        ("DELEGATED_AUTHENTICATION", "yes", "'true' or 'false'"),
+        ("SHUTDOWN_DELAY_SECONDS", "-1", "seconds"),
+        ("SHUTDOWN_DELAY_SECONDS", "nan", "seconds"),
+        ("LOG_LEVEL", "loud", "debug, info"),
+        ("MAX_BODY_BYTES", "0", "1 or more"),
+        ("MAX_BODY_BYTES", "\N{SUPERSCRIPT TWO}", "whole number"),
+        ("IDLE_TIMEOUT_SECONDS", "90", "more than 90"),
+        ("GRUOP", "cats.example.com", "is not a variable"),
+    ],
+)
+def test_a_fault_is_named(name: str, value: str, sentence: str) -> None:
+    """The message names the variable, what it must be, and what it is."""
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ({**MINIMUM, f"HEADER_ECHO_{name}": value})
+
+    assert f"HEADER_ECHO_{name} " in str(raised.value)
+    assert sentence in str(raised.value)
+
+
+def test_all_faults_are_named_at_once() -> None:
+    """Nobody has to start three times to find three faults."""
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ({"HEADER_ECHO_GROUP": "x", "HEADER_ECHO_PORT": "y"})
+
+    assert len(str(raised.value).splitlines()) == 3, str(raised.value)
+
+
+def test_variables_of_a_service_of_the_same_name_are_no_fault() -> None:
+    """The kubelet adds these when the Service is called header-echo."""
+    links = {"SERVICE_HOST": "10.96.3.4", "SERVICE_PORT": "443", "SERVICE_PORT_HTTPS": "443", "PORT_443_TCP": "tcp://x"}
+
+    Settings.from_environ({**MINIMUM, **{f"HEADER_ECHO_{name}": value for name, value in links.items()}})
+
+
+def test_a_wrong_environment_exits_2_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2 means called wrongly."""
+    monkeypatch.setenv("HEADER_ECHO_GROUP", "x")
+    monkeypatch.setattr("sys.argv", ["header-echo", "serve"])
+
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert "HEADER_ECHO_GROUP" in error
+    assert "Traceback" not in error
+
+
+def test_an_unknown_command_exits_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The usage names the commands."""
+    monkeypatch.setattr("sys.argv", ["header-echo", "dance"])
+
+    assert main() == 2
+    assert "serve" in capsys.readouterr().err
+
+
+def test_a_missing_certificate_exits_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The message names the file."""
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("HEADER_ECHO_TLS_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["header-echo"])
+
+    assert main() == 2
+    assert f"{tmp_path}/tls.crt" in capsys.readouterr().err
