@@ -54,7 +54,7 @@ def in_words(certificate: x509.Certificate, now: dt.datetime | None = None) -> s
             f"issuer     {name_of(certificate.issuer)}{' (itself)' if signed_by(certificate, certificate) else ''}",
             f"notBefore  {day(certificate.not_valid_before_utc)}",
             f"notAfter   {day(certificate.not_valid_after_utc)}, {_left(certificate, now or _now())}",
-            f"role       {'CA' if _is_ca(certificate) else usage(certificate)}",
+            f"role       {'CA' if is_ca(certificate) else usage(certificate)}",
             f"serial     {certificate.serial_number:x}",
         ]
     )
@@ -96,7 +96,8 @@ def usage(certificate: x509.Certificate) -> str:
     return ", ".join(known.get(usage, usage.dotted_string) for usage in usages(certificate)) or "any"
 
 
-def _is_ca(certificate: x509.Certificate) -> bool:
+def is_ca(certificate: x509.Certificate) -> bool:
+    """Return whether it may sign others."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:

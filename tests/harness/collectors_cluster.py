@@ -11,7 +11,7 @@ import yaml
 
 from harness.causes_certificates import fault
 from harness.collectors import Collector
-from harness.collectors_certificates import in_words, load_base64
+from harness.collectors_certificates import in_words, is_ca, load_base64
 from harness.collectors_evidence import Evidence, Object
 from harness.helm import Helm
 from harness.kubectl import Kubectl
@@ -99,8 +99,8 @@ def certificates(evidence: Evidence) -> str:
             if chain:
                 where = f"{secret['metadata']['namespace']}/{secret['metadata']['name']}"
                 verdict = fault(chain, bundle, dns_name) or f"verifies against the caBundle of {name} as {dns_name}"
-                words = [f"# Secret {where}: tls.crt", *map(in_words, chain), f"verdict    {verdict}"]
-                parts.append("\n\n".join(words))
+                judged = [] if is_ca(chain[0]) else [f"verdict    {verdict}"]
+                parts.append("\n\n".join([f"# Secret {where}: tls.crt", *map(in_words, chain), *judged]))
     return "\n\n".join(parts) + "\n"
 
 

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
+from harness.causes import HEALTHY, NOTHING
 from harness.report_model import CAUSE, DUMP, Run, Stage, Test
 
 STYLE = (Path(__file__).parent / "report.css").read_text()
-TICKS = 6
+TICKS = 7
+STEPS_SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 SHOWN_WORDS = 4000
 
 
@@ -42,7 +44,9 @@ def _failures(run: Run) -> Iterator[str]:
     if failures:
         yield "<section><h2>Why</h2>"
         for test in failures:
-            first, *rest = (test.properties.get(CAUSE) or test.words.splitlines()[-1]).splitlines()
+            lines = test.properties.get(CAUSE, "").splitlines()
+            # Where the cluster explains nothing, the test's own words come first.
+            first, *rest = [test.error, *lines] if lines in ([], [HEALTHY], [NOTHING]) else [*lines, test.error]
             yield f'<article class="why"><h3>{escape(_name(test))}</h3><p class="cause">{escape(first)}</p>'
             yield "".join(f"<p>{escape(line.strip())}</p>" for line in rest)
             if test.properties.get(DUMP):
@@ -69,7 +73,9 @@ def _timeline(run: Run) -> Iterator[str]:
         bars.append(_bar(test.began - run.began, seconds, total, test.outcome, _name(test)))
         spent += seconds
     yield _row("tests, with their fixtures", bars, spent)
-    ticks = "".join(f'<i style="left:{100 * n / TICKS:.2f}%">{_seconds(total * n / TICKS)}</i>' for n in range(TICKS))
+    between = next((step for step in STEPS_SECONDS if total / step <= TICKS), STEPS_SECONDS[-1])
+    moments = range(0, int(total * 0.97) + 1, between)  # a tick at the very end would have no room for its label
+    ticks = "".join(f'<i style="left:{100 * moment / total:.2f}%">{moment} s</i>' for moment in moments)
     yield f'<div class="row axis"><b></b><div class="track">{ticks}</div><span></span></div></div>'
 
 

@@ -29,7 +29,8 @@ class Test:
         began: seconds since 1970.
         seconds: of each phase: setup, call, teardown.
         outcome: passed, failed or skipped; failed if any phase failed.
-        words: why it failed or was skipped.
+        words: why it failed or was skipped, with the traceback.
+        error: the first line of the first error.
         properties: what the test and the harness recorded, as in JUnit.
     """
 
@@ -40,6 +41,7 @@ class Test:
     seconds: dict[str, float] = field(default_factory=dict)
     outcome: str = "passed"
     words: str = ""
+    error: str = ""
     properties: dict[str, str] = field(default_factory=dict)
 
     def take(self, report: pytest.TestReport) -> None:
@@ -49,6 +51,8 @@ class Test:
         if report.failed:
             self.outcome = "failed"
             self.words = f"{self.words}\n{report.longreprtext}".strip()
+            crash = getattr(report.longrepr, "reprcrash", None)
+            self.error = self.error or (crash.message if crash else report.longreprtext).strip().partition("\n")[0]
         elif report.skipped and self.outcome == "passed":
             self.outcome = "skipped"
             reason = report.longrepr

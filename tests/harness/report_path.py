@@ -42,7 +42,6 @@ class Hop:
 def hops(api: Api) -> Iterator[Hop]:
     """Make a real request for the header echo and yield its stations, read from the live cluster."""
     session = api.session()
-    session.headers["Accept"] = "application/yaml"
 
     def get(path: str) -> Object:
         answer: Object = session.get(
@@ -70,7 +69,11 @@ def hops(api: Api) -> Iterator[Hop]:
         ]
         yield Hop("kube-apiserver", rows, "authenticated, authorised by RBAC, identity headers replaced")
         yield from _behind(api, get, front_proxy)
-        echo = yaml.safe_load(session.get(f"{api.server}{api.path}/", timeout=TIMEOUT_SECONDS).text)
+        echo = yaml.safe_load(
+            session.get(
+                f"{api.server}{api.path}/", headers={"Accept": "application/yaml"}, timeout=TIMEOUT_SECONDS
+            ).text
+        )
         yield Hop("backend sees", [(name, _words(value)) for name, value in echo.items()])
     finally:
         session.close()

@@ -7,6 +7,7 @@ from html import unescape
 
 import pytest
 
+from harness.causes import HEALTHY
 from harness.report_html import page
 from harness.report_model import Run, Stage, Test
 from harness.report_path import Hop
@@ -41,6 +42,7 @@ def example():
             BEGAN + 12.2,
             {"setup": 0.0, "call": 2.0, "teardown": 0.1},
             "failed",
+            "def test_bad():\n>   assert <503> == 200 & more",
             "assert <503> == 200 & more",
             {
                 "cause": f"{CAUSE}\n    remedy: set tls.caBundle",
@@ -81,6 +83,12 @@ def test_the_page_says_at_its_top_what_failed_and_why():
     assert text.index("1 failed, 1 passed, 1 skipped") < text.index(CAUSE) < text.index("<h2>Time</h2>")
 
 
+def test_where_the_cluster_explains_nothing_the_tests_own_words_come_first():
+    run = example()
+    run.tests["tests/e2e/test_echo.py::test_bad"].properties["cause"] = HEALTHY
+    assert '<p class="cause">assert &lt;503&gt; == 200 &amp; more</p>' in page(run)
+
+
 def test_what_tests_printed_cannot_become_markup():
     assert "assert &lt;503&gt; == 200 &amp; more" in page(example())
 
@@ -117,6 +125,6 @@ def test_in_a_browser_nothing_overflows_and_the_cause_is_on_the_first_screen(bro
     shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     seen = unescape(re.search("<title>(.*)</title>", shown.stdout).group(1))
     assert '"overflow":0' in seen, seen
-    assert '"outside":0,"invisible":0,"bars":12' in seen, seen
+    assert '"outside":0,"invisible":0,"bars":9' in seen, seen
     assert '"colour":"rgb(200, 55, 45)"' in seen or '"colour":"rgb(239, 106, 95)"' in seen, seen
     assert '"cause":true,"hops":2' in seen, seen
