@@ -16,7 +16,7 @@ from harness.errors import HarnessError
 from harness.go import platform
 from harness.image_archive import Image, files_below, load, write_archive
 from harness.progress import say, step
-from harness.registry import has_image, pull, served
+from harness.registry import forget_others, has_image, pull, served
 from harness.run import run
 
 VARIABLE = "HEADER_ECHO_BASE_IMAGE"
@@ -101,3 +101,4 @@ def _make_own() -> None:
             archive = Path(folder) / "base.tar"
             write_archive(archive, [Image(_own(), files_below(root), ["python3"])])
         load(archive)
+        forget_others(_own())

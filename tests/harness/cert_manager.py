@@ -24,7 +24,7 @@ from harness.helm import Helm
 from harness.image_archive import Image, load, write_archive
 from harness.kubectl import Kubectl
 from harness.progress import step
-from harness.registry import has_image, served
+from harness.registry import forget_others, has_image, served
 from harness.run import run
 from harness.tools import FAMILIES, pinned_version, tool
 from harness.wait import NotYet, wait_for
@@ -72,7 +72,7 @@ def _generate(target: Path, version: str) -> None:
     try:
         with step(f"generating the CRDs of cert-manager {version}"):
             paths = [f"paths={package}" for package in API_PACKAGES]
-            argv = [generator, "crd", *paths, f"output:crd:dir={building}"]
+            argv = [str(generator), "crd", *paths, f"output:crd:dir={building}"]
             run(argv, cwd=FAMILY, env=environment, timeout_seconds=600)
         building.chmod(0o755)
         building.rename(target)
@@ -110,6 +110,7 @@ def _image(version: str) -> str:
         try:
             write_archive(archive, [Image(name, {"cert-manager": program}, ["/cert-manager"], user="65532")])
             load(archive)
+            forget_others(name)
         finally:
             archive.unlink(missing_ok=True)
     return name

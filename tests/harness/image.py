@@ -15,7 +15,7 @@ from harness.base_image import Python, base_image, python_of
 from harness.cache import cache_dir, digest, locked
 from harness.go import platform
 from harness.progress import step
-from harness.registry import has_image
+from harness.registry import forget_others, has_image
 from harness.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,6 +84,7 @@ def _build(context: Path, base: str, name: str) -> None:
     arguments = {"BASE": base, "SITE_PACKAGES": python.site_packages, "TARGETARCH": architecture}
     flags = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
     run(["docker", "build", *flags, "--tag", name, str(context)], timeout_seconds=600)
+    forget_others(name)
 
 
 def _install_wheels(target: Path, python: Python, machine: str) -> None:

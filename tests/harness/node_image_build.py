@@ -6,7 +6,6 @@ a containerd with the control plane's images, and the file /kind/version. What e
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -19,7 +18,7 @@ from harness.cache import cache_dir, demand_free_disk, digest, locked
 from harness.go import platform
 from harness.image_archive import Image, files_below, write_archive
 from harness.progress import step
-from harness.registry import has_image
+from harness.registry import forget_others, has_image
 from harness.run import run
 from harness.tools import FAMILIES, PROGRAMS, kubernetes_version, prepare, tool, variable
 
@@ -94,7 +93,7 @@ def _build(directory: Path) -> Iterator[str]:
                'ENTRYPOINT ["/usr/local/bin/entrypoint"]']  # fmt: skip
     flags = [word for change in changes for word in ("--change", change)]
     run(["docker", "import", *flags, str(archive), reference()], timeout_seconds=300)
-    _forget_older()
+    forget_others(reference())
 
 
 def _configure(root: Path) -> None:
@@ -105,14 +104,14 @@ def _configure(root: Path) -> None:
         shutil.copy(tool(name), root / "usr/local/bin" / name)
     (root / "kind").mkdir()
     (root / "kind/version").write_text(kubernetes_version())
-    for verb, units in (("enable", ENABLED), ("mask", MASKED)):
-        run(["chroot", str(root), "systemctl", verb, *units], timeout_seconds=60)
+    run(["chroot", str(root), "systemctl", "enable", *ENABLED], timeout_seconds=60)
+    run(["chroot", str(root), "systemctl", "mask", *MASKED], timeout_seconds=60)
 
 
 @cache
 def _image_names() -> dict[str, str]:
     """Return the control plane's images as our kubeadm names them, keyed by their last path element."""
-    argv = [tool("kubeadm"), "config", "images", "list", "--kubernetes-version", kubernetes_version()]
+    argv = [str(tool("kubeadm")), "config", "images", "list", "--kubernetes-version", kubernetes_version()]
     names = run(argv, timeout_seconds=30).stdout.split()
     return {name.rpartition("/")[2].partition(":")[0]: name for name in names}
 
@@ -130,12 +129,3 @@ def _control_plane(root: Path, extras: Path) -> Iterator[Image]:
         files = files_below(extras) if program == "kube-proxy" else {}
         yield Image(names[program], {**files, f"usr/local/bin/{program}": tool(program)}, [program])
     yield Image(names["pause"], {"pause": root / "usr/bin/catatonit"}, ["/pause", "-P"])
-
-
-def _forget_older() -> None:
-    """Remove images of other inputs, each over a GB, unless a container uses them."""
-    listed = run(["docker", "image", "ls", "--format", "{{json .}}", NAME], timeout_seconds=30).stdout
-    for line in listed.splitlines():
-        name = f"{NAME}:{json.loads(line)['Tag']}"
-        if name != reference():
-            run(["docker", "image", "rm", name], timeout_seconds=60, check=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from harness.errors import HarnessError
@@ -36,3 +37,12 @@ def pull(name: str) -> bool:
             return run(["docker", "pull", "--quiet", name], timeout_seconds=PULL_SECONDS, check=False).returncode == 0
         except HarnessError:
             return False
+
+
+def forget_others(name: str) -> None:
+    """Remove the images that ``name`` replaces: same repository, another content hash as tag, used by no container."""
+    repository = name.partition(":")[0]
+    listed = run(["docker", "image", "ls", "--format", "{{.Tag}}", repository], timeout_seconds=30).stdout
+    for tag in listed.split():
+        if re.search(r"(^|-)[0-9a-f]{12}$", tag) and f"{repository}:{tag}" != name:
+            run(["docker", "image", "rm", f"{repository}:{tag}"], timeout_seconds=60, check=False)
