@@ -142,6 +142,10 @@ class ControlPlane:
         )
         await self._until_ready(component)
 
+    def dead(self) -> LocalProcess | None:
+        """Return a component that ended by itself."""
+        return next((component for component in self.components if component.exit_code is not None), None)
+
     async def _until_ready(self, component: LocalProcess) -> None:
         seen = "no answer"
         trust = ssl.create_default_context(cadata=self.credentials.serving_ca.decode())
@@ -149,7 +153,7 @@ class ControlPlane:
         timeout = aiohttp.ClientTimeout(total=5)
         try:
             async with asyncio.timeout(READY_TIMEOUT_SECONDS), aiohttp.ClientSession(timeout=timeout) as session:
-                while component.exit_code is None:
+                while self.dead() is None:
                     try:
                         async with session.get(f"{self.server}/readyz", ssl=trust) as answer:
                             seen = await answer.text()
@@ -162,7 +166,7 @@ class ControlPlane:
             raise HarnessError(
                 f"kube-apiserver was not ready within {READY_TIMEOUT_SECONDS:g} s; last seen: {seen}\n{component.last_lines()}"
             ) from None
-        raise HarnessError(death(component))
+        raise HarnessError(death(self.dead() or component))
 
 
 def death(component: LocalProcess) -> str:

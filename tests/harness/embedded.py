@@ -6,7 +6,6 @@ This is the owner's side. Everything runs under one supervisor process (harness.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from harness.cert_manager import crds
 from harness.control_plane_credentials import CONTEXT
-from harness.embedded_directory import PREFIX, Lock, is_running, kept_directory, state, stop, sweep
+from harness.embedded_directory import PREFIX, Lock, is_running, kept_directory, remove, state, stop, sweep
 from harness.errors import HarnessError
 from harness.local_process import last_lines
 from harness.pod_images import LocalImage, local_image
@@ -109,19 +108,18 @@ class EmbeddedCluster:
             stop(self._directory)
         else:
             self._end_supervisor(self._supervisor)
-            shutil.rmtree(self._directory, ignore_errors=True)
+            remove(self._directory)
         self._supervisor = None
         if not self.keep:
             self._directory = None
 
-    def load_image(self, image: str) -> None:
-        """Let pods run ``image``: a local command stands for it.
+    def load_image(self, image: str, command: LocalImage | None = None) -> None:
+        """Let pods run ``image``: a local command stands for it, ``command`` or the one known by the image's short name.
 
         Raises:
-            HarnessError: nobody said which (``images``).
+            HarnessError: nobody said which.
         """
-        command = local_image(image, self._images)
-        ask(self.directory, "load-image", reference=image, image=command.to_json())
+        ask(self.directory, "load-image", reference=image, image=(command or local_image(image, self._images)).to_json())
 
     @contextmanager
     def pod_endpoint(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:

@@ -97,7 +97,7 @@ def stop(directory: Path) -> None:
                 "the embedded cluster to die", lambda: _demand_ended(directory), timeout_seconds=STOP_TIMEOUT_SECONDS
             )
     if directory.exists():
-        _remove(directory)
+        remove(directory)
 
 
 def sweep() -> None:
@@ -107,7 +107,7 @@ def sweep() -> None:
             if directory.stat().st_uid != os.getuid() or is_running(directory):
                 continue
             if (directory / "lock").exists() or time.time() - directory.stat().st_mtime > UNLOCKED_GRACE_SECONDS:
-                _remove(directory)
+                remove(directory)
         except FileNotFoundError:  # its owner was faster
             continue
 
@@ -140,7 +140,8 @@ def inhabitants(directory: Path) -> list[int]:
     return found
 
 
-def _remove(directory: Path) -> None:
+def remove(directory: Path) -> None:
+    """Remove the folder and, before it, whoever of ours still works in it."""
     for pid in inhabitants(directory):
         if pid != os.getpid():
             try:

@@ -6,6 +6,7 @@ the cluster's nodes is not done, and said: images are pulled by the cluster, pod
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import yaml
 
 from harness.errors import HarnessError
 from harness.existing_checks import demand_cert_manager, demand_rights, is_openshift, leftovers, ours
@@ -180,8 +183,10 @@ class ExistingCluster:
 
 
 def contexts() -> list[str]:
-    """Return the names of the contexts in the user's kubeconfig."""
-    return run([tool("kubectl"), "config", "get-contexts", "-o", "name"], timeout_seconds=30).stdout.split()
+    """Return the names of the contexts in the user's kubeconfig files."""
+    paths = os.environ.get("KUBECONFIG", str(Path.home() / ".kube" / "config")).split(os.pathsep)
+    files = [yaml.safe_load(Path(path).read_text()) or {} for path in paths if Path(path).is_file()]
+    return sorted({context["name"] for content in files for context in content.get("contexts") or []})
 
 
 def _known() -> str:

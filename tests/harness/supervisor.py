@@ -79,9 +79,9 @@ class Supervisor:
     async def fail_with_component(self) -> None:
         """Raise HarnessError as soon as a component ends by itself."""
         while True:
-            for component in self.control_plane.components:
-                if component.exit_code is not None and not self._restarting:
-                    raise HarnessError(f"the embedded cluster is broken: {death(component)}")
+            dead = self.control_plane.dead()
+            if dead is not None and not self._restarting:
+                raise HarnessError(f"the embedded cluster is broken: {death(dead)}")
             await asyncio.sleep(DEATH_POLL_SECONDS)
 
     def requests(self) -> dict[str, Callable[[Object], Awaitable[Any]]]:
