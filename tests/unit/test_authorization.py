@@ -1,0 +1,164 @@
+"""Delegated authorization: what is asked, who is not asked about, and what an answer means."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from extension_apiserver.messages import Connection, Request
+from extension_apiserver.request_info import RequestInfo, request_info
+from unit.running import BASE, GROUP, Backend, echo, start
+from unit.test_rest import cats
+
+DELEGATED = {"DELEGATED_AUTHORIZATION": "true"}
+
+
+async def _no_body() -> bytes:
+    await asyncio.sleep(0)
+    return b""
+
+
+def info(method: str, target: str) -> RequestInfo:
+    return request_info(Request(method, target, [], Connection(), _no_body))
+
+
+@pytest.mark.parametrize(
+    ("request_line", "expected"),
+    [
+        ("GET /apis/g.io/v1/cats", "list cats"),
+        ("GET /apis/g.io/v1/cats?watch=1", "watch cats"),
+        ("GET /apis/g.io/v1/cats?watch=true", "watch cats"),
+        ("GET /apis/g.io/v1/cats?watch=false", "list cats"),
+        ("GET /apis/g.io/v1/cats/tom?watch=true", "get cats name=tom"),
+        ("HEAD /apis/g.io/v1/cats", "list cats"),
+        ("GET /apis/g.io/v1/watch/cats", "watch cats"),
+        ("POST /apis/g.io/v1/cats", "create cats"),
+        ("PUT /apis/g.io/v1/cats/tom", "update cats name=tom"),
+        ("PATCH /apis/g.io/v1/cats/tom", "patch cats name=tom"),
+        ("DELETE /apis/g.io/v1/cats/tom", "delete cats name=tom"),
+        ("DELETE /apis/g.io/v1/cats", "deletecollection cats"),
+        ("GET /apis/g.io/v1/namespaces/n/cats", "list cats namespace=n"),
+        ("GET /apis/g.io/v1/namespaces/n/cats/tom/status/more", "get cats namespace=n name=tom subresource=status"),
+        ("GET /apis/g.io/v1/namespaces", "list namespaces"),
+        ("GET /apis/g.io/v1/namespaces/n", "get namespaces namespace=n name=n"),
+        ("GET /apis/g.io/v1/namespaces/n/status", "get namespaces namespace=n name=n subresource=status"),
+        ("GET /apis/g.io/v1/cats%2Ftom", "get cats name=tom"),
+        ("GET /apis/g.io/v1", "get /apis/g.io/v1"),
+        ("GET /apis/g.io/v1/", "get /apis/g.io/v1/"),
+        ("POST /metrics", "post /metrics"),
+    ],
+)
+def test_must_20_attributes_are_those_of_request_info(request_line: str, expected: str) -> None:
+    """Verb, resource and names are parsed from method and path as kube-apiserver parses them."""
+    method, target = request_line.split()
+    found = info(method, target)
+    names = ("namespace", "name", "subresource")
+    words = [found.verb, found.resource if found.is_resource else found.path]
+    words += [f"{name}={getattr(found, name)}" for name in names if getattr(found, name)]
+
+    assert " ".join(words) == expected
+
+
+def test_must_20_one_review_with_everything(own: Backend) -> None:
+    """Exactly one SubjectAccessReview, with user, uid, groups, extra and attributes, as TestFrontProxyConfig compares them."""
+    start(own, resources=[cats(get=lambda _call: {})], **DELEGATED)
+    extra = {"authentication.kubernetes.io/credential-id": ["JTI=1"]}
+    own.aggregator().request("GET", f"{BASE}/namespaces/n/cats/tom", user="u", groups=["a", "b"], uid="7", extra=extra)
+
+    assert own.apiserver.reviews == [
+        {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {
+                "user": "u",
+                "uid": "7",
+                "groups": ["a", "b", "system:authenticated"],
+                "extra": extra,
+                "resourceAttributes": {
+                    "verb": "get",
+                    "group": GROUP,
+                    "version": "v1",
+                    "resource": "cats",
+                    "namespace": "n",
+                    "name": "tom",
+                },
+            },
+            "status": {"allowed": True},
+        }
+    ]
+
+
+def test_must_20_a_path_is_reviewed_as_a_path(own: Backend) -> None:
+    """What is no resource is asked about by path and lower-case method."""
+    start(own, **DELEGATED)
+    own.aggregator().request("PUT", f"{BASE}/")
+
+    assert own.apiserver.reviews[0]["spec"]["nonResourceAttributes"] == {"path": f"{BASE}/", "verb": "put"}
+
+
+def test_must_21_only_masters_and_health_are_skipped(own: Backend) -> None:
+    """kube-apiserver's probe as system:masters and the kubelet's probes ask nobody; everything else does."""
+    own.apiserver.allow = lambda _spec: False
+    start(own, **DELEGATED)
+    aggregator = own.aggregator()
+    for path in ("/livez", "/readyz", "/healthz", "/readyz?verbose"):
+        assert own.client(None).request("GET", path, user=None).status == 200, path
+    assert aggregator.request("GET", BASE, user="system:kube-aggregator", groups=["system:masters"]).status == 200
+    assert own.apiserver.reviews == []
+    for path in ("/metrics", BASE, "/livez/etcd", f"{BASE}/"):
+        assert aggregator.request("GET", path).status == 403, path
+    assert own.client(None).request("GET", BASE, user=None).status == 403
+    assert own.apiserver.reviews[-1]["spec"]["user"] == "system:anonymous"
+
+
+def test_must_22_a_denial_is_403_in_the_usual_words(own: Backend) -> None:
+    """The Status names user, verb, resource, group and scope."""
+    own.apiserver.allow = lambda _spec: False
+    start(own, **DELEGATED)
+    answer = own.aggregator().request("POST", f"{BASE}/echoes", body=echo("x"))
+
+    assert (answer.status, answer.json()["reason"]) == (403, "Forbidden")
+    assert answer.json()["message"] == (
+        f'echoes.{GROUP} is forbidden: User "alice" cannot create resource "echoes" in API group "{GROUP}" '
+        "at the cluster scope"
+    )
+
+
+def test_must_22_a_failed_review_is_500_and_never_a_yes(own: Backend) -> None:
+    """Who cannot be asked about may do nothing."""
+    own.apiserver.review_code = 403
+    start(own, **DELEGATED)
+    answer = own.aggregator().request("GET", BASE)
+
+    assert (answer.status, answer.json()["reason"]) == (500, "InternalError")
+
+
+def test_must_22_an_answer_is_remembered_by_the_whole_spec(own: Backend) -> None:
+    """The same question is asked once; another group, verb, name or extra is another question."""
+    start(own, **DELEGATED)
+    aggregator = own.aggregator()
+    for _ in range(3):
+        aggregator.request("GET", f"{BASE}/echoes")
+    assert len(own.apiserver.reviews) == 1
+    aggregator.request("GET", f"{BASE}/echoes", groups=["other"])
+    aggregator.request("POST", f"{BASE}/echoes", body=echo("x"))
+    aggregator.request("GET", f"{BASE}/echoes/caller")
+    aggregator.request("GET", f"{BASE}/echoes", extra={"k": ["v"]})
+
+    assert len(own.apiserver.reviews) == 5
+
+
+def test_must_22_an_answer_is_forgotten_after_ten_seconds(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A revoked right ends within 10 seconds."""
+    start(own, **DELEGATED)
+    aggregator = own.aggregator()
+    assert aggregator.request("GET", BASE).status == 200
+    own.apiserver.allow = lambda _spec: False
+    assert aggregator.request("GET", BASE).status == 200, "the answer is still fresh"
+    monkeypatch.setattr("extension_apiserver.delegation.CACHE_SECONDS", 0)
+    own.apiserver.reviews.clear()
+    assert aggregator.request("GET", f"{BASE}/").status == 403
+    assert aggregator.request("GET", f"{BASE}/").status == 403
+
+    assert len(own.apiserver.reviews) == 2
