@@ -33,6 +33,7 @@ def test_any_release_name_makes_a_service_name(release):
 
     assert len(service) <= 63
     assert "." not in service
+    assert len({identity(one) for one in objects}) == len(objects)
     assert all(len(one["metadata"]["name"]) <= 63 for one in names(objects))
 
 

@@ -1,6 +1,5 @@
 """Each supported configuration of the chart from install to uninstall, and the ways from one release to another."""
 
-import json
 import subprocess
 import tarfile
 from contextlib import ExitStack
@@ -132,19 +131,6 @@ def test_helm_4_installs_and_upgrades_by_server_side_apply(cluster, another, bas
     helm.upgrade({**chosen, "replicas": 1})
     assert kubectl.get("apiservice", f"v1.{group}")["spec"]["caBundle"] == bundle
     served(cluster, group)
-
-
-def test_the_manifests_are_valid_to_the_real_api(cluster, another, base_values, kubectl):
-    """Server-side dry-run of every configuration whose kinds the cluster knows."""
-    helm = another("dry")
-    for path in VALUES:
-        if name_of(path) == "monitoring":
-            continue
-        rendered = helm.upgrade(base_values, files=[path], arguments=["--dry-run=server", "--output=json"])
-        manifest = json.loads(rendered.stdout)["manifest"]
-        kubectl(
-            "apply", "--dry-run=server", "--server-side", f"--namespace={helm.namespace}", "-f", "-", input=manifest
-        )
 
 
 def test_two_releases_of_one_name_live_in_two_namespaces(cluster, another, base_values):
