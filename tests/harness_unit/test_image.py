@@ -1,0 +1,73 @@
+"""The backend image's name stands for its content, and its wheels fit the base rather than the builder."""
+
+import subprocess
+
+import pytest
+
+from harness import base_image, image
+from harness.errors import HarnessError
+from harness.image import BACKEND, make_context
+
+
+@pytest.fixture
+def pip(monkeypatch):
+    """Have the requirements that pip is given, instead of an installation."""
+    given = []
+
+    def install(argv, **_):
+        given.append((argv, argv[-1].read_text()))
+        return subprocess.CompletedProcess(argv, 0, "", "")
+
+    monkeypatch.setattr(image, "run", install)
+    return given
+
+
+@pytest.fixture
+def context(tmp_path, pip):
+    """Have a build context for a base with another Python than ours."""
+    make_context(tmp_path, base_image.Python("3.14", "/opt/python3", "/opt/site-packages"), ["amd64", "arm64"])
+    return tmp_path
+
+
+def test_wheels_are_chosen_for_the_python_and_machine_of_the_base(context, pip):
+    assert [
+        f"--platform=manylinux_2_28_{machine}" in argv
+        for (argv, _), machine in zip(pip, ("x86_64", "aarch64"), strict=True)
+    ]
+    assert all("--python-version=3.14" in argv and "--require-hashes" in argv for argv, _ in pip)
+
+
+def test_no_requirement_is_left_out_by_the_python_that_builds(context, pip):
+    pinned, given = image.REQUIREMENTS.read_text(), pip[0][1]
+    assert " ; " in pinned
+    assert " ; " not in given
+    assert given.count("==") == pinned.count("==")
+
+
+def test_the_start_script_is_that_of_the_project_under_the_python_of_the_base(context):
+    assert (context / "bin/header-echo").read_text().splitlines() == [
+        "#!/opt/python3", "import sys", "from header_echo.__main__ import main", "sys.exit(main())",
+    ]  # fmt: skip
+
+
+def test_our_packages_are_in_the_context_without_compiled_files(context):
+    copied = context / "site-packages-amd64" / "header_echo"
+    assert {path.name for path in copied.iterdir()} == {
+        p.name for p in (BACKEND / "header_echo").glob("*") if p.name != "__pycache__"
+    }
+
+
+def test_the_name_changes_with_the_base_and_with_a_source_file(tmp_path, monkeypatch):
+    names = {image._content("python:3.13-slim"), image._content("python:3.14-slim")}
+    monkeypatch.setattr(image, "BACKEND", tmp_path)
+    names.add(image._content("python:3.13-slim"))
+    (tmp_path / "new.py").touch()
+    names.add(image._content("python:3.13-slim"))
+    assert len(names) == 4
+
+
+def test_a_base_without_python_is_named_with_its_variable(monkeypatch):
+    failed = subprocess.CompletedProcess([], 127, "", "python3: not found")
+    monkeypatch.setattr(base_image, "run", lambda *_, **__: failed)
+    with pytest.raises(HarnessError, match=r"'alpine' runs no python3.*set HEADER_ECHO_BASE_IMAGE"):
+        base_image.python_of("alpine")
