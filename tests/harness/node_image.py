@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from harness import node_image_build
 from harness.errors import HarnessError
 from harness.progress import say
 from harness.registry import has_image, pull, served
+from harness.run import run
 from harness.tools import kubernetes_version
 
+NODE_MIB = 3000
 CI = Path(__file__).resolve().parents[2] / "ci"
 
 
@@ -22,8 +25,9 @@ def node_image() -> str:
     """Return a node image that the engine has: NODE_IMAGE, else kindest/node of our version, else our own.
 
     Raises:
-        HarnessError: NODE_IMAGE cannot be had, or our own cannot be built here.
+        HarnessError: the engine has no room, NODE_IMAGE cannot be had, or our own cannot be built here.
     """
+    _demand_room()
     named = os.environ.get("NODE_IMAGE")
     if named:
         if not has_image(named) and not pull(named):
@@ -49,3 +53,12 @@ def kind_config(image: str) -> str:
         config["kubeadmConfigPatches"] += ours.pop("kubeadmConfigPatches")
         config |= ours
     return yaml.safe_dump(config, sort_keys=False)
+
+
+def _demand_room() -> None:
+    """Raise HarnessError where the engine's disk, if it is this machine's, cannot hold a node."""
+    root = Path(run(["docker", "info", "--format", "{{.DockerRootDir}}"], timeout_seconds=30).stdout.strip())
+    if root.is_dir() and shutil.disk_usage(root).free < NODE_MIB * 2**20:
+        raise HarnessError(
+            f"a kind node needs {NODE_MIB} MiB of free disk in {root}: free some ('docker system prune')"
+        )

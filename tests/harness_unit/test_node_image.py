@@ -6,6 +6,7 @@ import shutil
 import pytest
 import yaml
 
+from harness import node_image as node_image_module
 from harness import node_image_build
 from harness.cache import cache_dir
 from harness.errors import HarnessError
@@ -19,7 +20,9 @@ def docker(tmp_path, monkeypatch):
     programs = tmp_path / "bin"
     programs.mkdir()
     stub = programs / "docker"
-    stub.write_text(f'#!/bin/sh\n[ "$1 $2" = "image inspect" ] && grep -qxF "$3" {tmp_path}/images\n')
+    stub.write_text(
+        f'#!/bin/sh\n[ "$1" != info ] || exec echo {tmp_path}\n[ "$1 $2" = "image inspect" ] && grep -qxF "$3" {tmp_path}/images\n'
+    )
     stub.chmod(0o755)
     (tmp_path / "images").touch()
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
@@ -61,6 +64,12 @@ def test_our_own_image_gets_another_name_when_what_it_is_made_of_changes(tmp_pat
     assert node_image_build.reference() == before
     (sources / "rootfs/usr/local/bin/entrypoint").write_text("#!/bin/sh\n")
     assert node_image_build.reference() != before
+
+
+def test_an_engine_without_room_for_a_node_is_told_before_anything_is_made(docker, monkeypatch):
+    monkeypatch.setattr(node_image_module, "NODE_MIB", 10**9)
+    with pytest.raises(HarnessError, match=r"a kind node needs \d+ MiB of free disk in .*docker system prune"):
+        node_image()
 
 
 def test_a_build_that_fails_leaves_nothing_half_made(docker, monkeypatch):
