@@ -1,0 +1,94 @@
+"""The README's first commands, typed in an empty directory that holds a clone of this tree: what it promises comes out.
+
+Programs that are built and environments that are made already are used; demo and cluster are this test's own.
+"""
+
+import os
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from readme import blocks
+
+from harness.cache import cache_dir
+from harness.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCKS = blocks((ROOT / "README.md").read_text())
+DEMO_SECONDS = 1800  # with no program built; usually 20
+MAKE_CLEAN_SECONDS = 180
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """Yield a folder with what git would clone, changes not yet committed included."""
+    folder = tmp_path_factory.mktemp("walk") / "header-echo"
+    listed = run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, timeout_seconds=60).stdout
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    if (ROOT / ".venv" / "done").exists():
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """Yield an environment with a cache of its own, in which only the built programs are those of the machine."""
+    cache = tmp_path_factory.mktemp("cache")
+    for built in ("tools", *(path.name for path in cache_dir().glob("go-*"))):
+        (cache_dir() / built).mkdir(exist_ok=True)
+        (cache / built).symlink_to(cache_dir() / built)
+    kept = {name: value for name, value in os.environ.items() if name not in {"CLUSTER", "KEEP", "PYTHONPATH"}}
+    return {**kept, "HEADER_ECHO_CACHE": str(cache), "TOX_WORK_DIR": str(ROOT / ".tox")}
+
+
+@pytest.fixture(scope="module")
+def demo(clone, environment):
+    """Yield what `make demo` prints; `make clean` at the end."""
+    try:
+        yield run(["make", "demo"], cwd=clone, env=environment, timeout_seconds=DEMO_SECONDS).stdout
+    finally:
+        run(["make", "clean"], cwd=clone, env=environment, timeout_seconds=MAKE_CLEAN_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def kubectl(demo, environment):
+    """Yield a function that runs a kubectl command line as the demo says to: its KUBECONFIG, its programs on PATH."""
+    (exports,) = re.findall(r"^ *export (KUBECONFIG=.*)$", demo, re.MULTILINE)
+    given = dict(word.split("=", 1) for word in shlex.split(exports))
+    variables = {**environment, **given, "PATH": given["PATH"].replace("$PATH", os.environ["PATH"])}
+    program = shutil.which("kubectl", path=variables["PATH"])
+    return lambda command: run([program, *shlex.split(command)[1:]], env=variables, timeout_seconds=60).stdout
+
+
+def shape(text):
+    """Return the headers' names in order, each with whether it has several values."""
+    return [(name, isinstance(value, list)) for name, value in yaml.safe_load(text).items()]
+
+
+def test_make_demo_ends_with_an_available_api(demo):
+    assert "APIService v1.cats.example.com: Available=True (Passed)" in demo
+
+
+def test_kubectl_shows_the_headers_that_the_readme_shows(kubectl):
+    (command,) = {line for block in BLOCKS for line in block.text.splitlines() if line.startswith("kubectl get --raw")}
+    (shown,) = [block.text for block in BLOCKS if block.kind == "headers"]
+    printed = kubectl(command)
+    assert shape(printed) == shape(shown), f"the README shows other headers than\n{printed}"
+
+
+def test_what_the_demo_says_to_try_next_works(demo, kubectl):
+    commands = re.findall(r"^ *(kubectl [^#\n]*)", demo, re.MULTILINE)
+    assert commands, demo
+    for command in commands:
+        assert kubectl(command.strip()), f"'{command}' prints nothing"
+
+
+def test_make_clean_leaves_no_cluster(demo, clone, environment):
+    run(["make", "clean"], cwd=clone, env=environment, timeout_seconds=MAKE_CLEAN_SECONDS)
+    assert [path.name for path in Path(environment["HEADER_ECHO_CACHE"]).glob("clusters/*")] == []
