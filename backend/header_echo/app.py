@@ -13,6 +13,9 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 #: The first is the answer for a client that takes anything, as `kubectl get --raw` does.
 _OFFERS = ("text/plain", "application/yaml", "application/json")
 
+#: curl's Accept. YAML would have it quoted; as text it stands as it came.
+_BARE_IN_TEXT = ("*/*",)
+
 
 def create_app() -> flask.Flask:
     """Return the application. Paths of other groups never reach it."""
@@ -33,4 +36,5 @@ def echo(group: str, version: str) -> flask.Response:
         return flask.Response(error.body(), error.code, content_type="application/json")
     if media_type == "application/json":
         return flask.jsonify(header_document(headers))
-    return flask.Response(header_lines(headers), content_type=f"{media_type}; charset=utf-8")
+    bare = _BARE_IN_TEXT if media_type == "text/plain" else ()
+    return flask.Response(header_lines(headers, bare), content_type=f"{media_type}; charset=utf-8")

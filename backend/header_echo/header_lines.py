@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
 _REDACTED = "REDACTED"
@@ -36,17 +36,21 @@ def header_document(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str | l
     return {name: several[0] if len(several) == 1 else several for name, several in values.items()}
 
 
-def header_lines(headers: Sequence[tuple[bytes, bytes]]) -> str:
-    """Return the document as YAML, values plain where YAML allows."""
+def header_lines(headers: Sequence[tuple[bytes, bytes]], bare: Collection[str] = ()) -> str:
+    """Return the document as YAML, values plain where YAML allows, and those in ``bare`` even where it does not."""
+
+    def shown(value: str) -> str:
+        return value if value in bare else scalar(value)
+
     lines: list[str] = []
     for name, value in header_document(headers).items():
         key = scalar(name)
         key = f"{key}:" if len(key) <= _LONGEST_KEY else f"? {key}\n:"
         if isinstance(value, str):
-            lines.append(f"{key} {scalar(value)}")
+            lines.append(f"{key} {shown(value)}")
         else:
             lines.append(key)
-            lines.extend(f"- {scalar(item)}" for item in value)
+            lines.extend(f"- {shown(item)}" for item in value)
     return "\n".join(lines) + "\n"
 
 
