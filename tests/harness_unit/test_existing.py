@@ -1,0 +1,45 @@
+"""An existing cluster is used only by name, and only if it can be left as it was found."""
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.existing import ExistingCluster
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+contexts:
+- {name: staging, context: {cluster: a, user: a}}
+- {name: production, context: {cluster: b, user: b}}
+current-context: production
+"""
+
+
+@pytest.fixture
+def kubeconfig(tmp_path, monkeypatch):
+    """Yield the user's kubeconfig, with two contexts."""
+    path = tmp_path / "config"
+    path.write_text(KUBECONFIG)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    return path
+
+
+def test_no_context_is_taken_for_granted(kubeconfig):
+    with pytest.raises(HarnessError, match="set KUBECONTEXT to one of production, staging"):
+        ExistingCluster(context=None).create()
+
+
+def test_a_context_that_does_not_exist_lists_the_known_ones(kubeconfig):
+    with pytest.raises(HarnessError, match="no context 'prod': set KUBECONTEXT to one of production, staging"):
+        ExistingCluster(context="prod").create()
+
+
+def test_an_empty_kubeconfig_says_what_to_set(monkeypatch, tmp_path):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
+    with pytest.raises(HarnessError, match="your kubeconfig has none: set KUBECONFIG"):
+        ExistingCluster(context="prod").create()
+
+
+def test_deleting_what_was_never_opened_does_nothing(kubeconfig):
+    ExistingCluster(context="staging").delete()
+    assert kubeconfig.read_text() == KUBECONFIG
