@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TOX = .venv/bin/tox -q run
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint unit chart docs bench image clean programs outdated ci gate release
+.PHONY: help demo test e2e lint unit chart docs bench soak image clean programs outdated ci gate release
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ chart: .venv/done  ## the rendered chart
 
 docs: .venv/done  ## the README walked, versions that agree, the workflows and the release's dry run
 	@$(TOX) -e docs
+
+bench: .venv/done  ## measurements beside Go and gunicorn: table, plots, raw figures (BENCH=quick|full)
+	@$(TOX) -e bench
+
+soak: .venv/done  ## hostile clients for MINUTES=10, with memory, descriptors and honest latency plotted
+	@$(TOX) -e soak
 
 image: .venv/done  ## the backend image
 	@$(TOX) -e image

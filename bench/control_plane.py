@@ -66,7 +66,12 @@ class ControlPlane:
     def kubectl(self, *args: str, manifest: list[dict[str, Any]] | None = None) -> str:
         """Run kubectl as administrator; ``manifest`` becomes its standard input."""
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": manifest}) if manifest else None
-        argv = [tool("kubectl"), f"--kubeconfig={self.directory / 'kubeconfig'}", f"--context={CONTEXT}", *args]
+        argv: list[str | Path] = [
+            tool("kubectl"),
+            f"--kubeconfig={self.directory / 'kubeconfig'}",
+            f"--context={CONTEXT}",
+            *args,
+        ]
         return run(argv, input=text, timeout_seconds=60).stdout
 
 

@@ -78,8 +78,16 @@ class Load:
             HarnessError: called wrongly, or it did not end.
         """
         argv: list[str | Path] = [self.program, f"-url={url}", f"-ca={self.ca_file}", f"-connections={connections}"]
-        argv += [f"-duration={seconds:g}s", f"-warm-up={0 if requests else warm_up_seconds:g}s", f"-requests={requests}"]
-        argv += [f"-body-bytes={body_bytes}", f"-server-name={server_name}", *(f"-header={header}" for header in headers)]
+        argv += [
+            f"-duration={seconds:g}s",
+            f"-warm-up={0 if requests else warm_up_seconds:g}s",
+            f"-requests={requests}",
+        ]
+        argv += [
+            f"-body-bytes={body_bytes}",
+            f"-server-name={server_name}",
+            *(f"-header={header}" for header in headers),
+        ]
         if token_file is not None:
             argv.append(f"-token-file={token_file}")
         if client is not None:
@@ -94,6 +102,12 @@ class Load:
             HarnessError: any request failed or was answered with anything but 200.
         """
         answer = self.run(url, **arguments)  # type: ignore[arg-type]
-        if answer.errors or not answer.requests:
-            raise HarnessError(f"{url}: {answer.errors} of {answer.requests} requests failed: {answer.codes} {answer.failures}")
+        if not answer.requests and not answer.errors:
+            raise HarnessError(
+                f"{url}: no request was answered within {answer.seconds:g} s: this machine is too busy to measure"
+            )
+        if answer.errors:
+            raise HarnessError(
+                f"{url}: {answer.errors} of {answer.requests} requests failed: {answer.codes} {answer.failures}"
+            )
         return answer

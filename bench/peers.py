@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 import shutil
@@ -22,6 +23,8 @@ from harness.certificates import write_private
 from harness.wait import NotYet, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
+#: Another checkout's backend, to compare a change with what was before.
+BACKEND = Path(os.environ.get("BENCH_BACKEND") or ROOT / "backend")
 GO_SOURCES = Path(__file__).parent / "go"
 READY_TIMEOUT_SECONDS = 60.0
 #: gunicorn's own advice for two cores: https://docs.gunicorn.org/en/stable/design.html#how-many-workers
@@ -63,7 +66,9 @@ def go_program(name: str) -> Path:
         if not target.exists():
             target.parent.mkdir(exist_ok=True)
             building = target.with_suffix(".building")
-            go.build(f"./cmd/{name}", building, directory=GO_SOURCES, link_flags="", title=f"building bench/go/cmd/{name}")
+            go.build(
+                f"./cmd/{name}", building, directory=GO_SOURCES, link_flags="", title=f"building bench/go/cmd/{name}"
+            )
             building.replace(target)
     return target
 
@@ -131,7 +136,9 @@ def peers(plane: ControlPlane, names: Sequence[str] = tuple(COMMANDS)) -> Iterat
     _give_account(plane)
     with ExitStack() as stack:
         running = {name: stack.enter_context(peer(plane, name)) for name in names}
-        plane.kubectl("apply", "-f", "-", manifest=[item for one in running.values() for item in _registration(plane, one)])
+        plane.kubectl(
+            "apply", "-f", "-", manifest=[item for one in running.values() for item in _registration(plane, one)]
+        )
         for one in running.values():
             _until_served(plane, one)
         yield running
@@ -161,7 +168,9 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
             if answer.errors:
                 raise NotYet(f"{answer.codes} {answer.failures}")
 
-        wait_for(f"{name} answers", answers, timeout_seconds=READY_TIMEOUT_SECONDS, interval_seconds=0.005, died=child.death)
+        wait_for(
+            f"{name} answers", answers, timeout_seconds=READY_TIMEOUT_SECONDS, interval_seconds=0.005, died=child.death
+        )
         yield Peer(name, group, port, child, time.monotonic() - before)
     shutil.rmtree(tls)
 
@@ -169,7 +178,7 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
 def _environment() -> dict[str, str]:
     """Return what every peer inherits: no setting of ours or of gunicorn's from outside."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    return {**inherited, "PYTHONPATH": f"{ROOT / 'backend'}{os.pathsep}{ROOT}"}
+    return {**inherited, "PYTHONPATH": f"{BACKEND}{os.pathsep}{ROOT}"}
 
 
 def _give_account(plane: ControlPlane) -> None:
@@ -186,7 +195,9 @@ def _give_account(plane: ControlPlane) -> None:
         "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "extension-apiserver-authentication-reader"},
         "subjects": [{"kind": "ServiceAccount", **account}],
     }
-    plane.kubectl("apply", "-f", "-", manifest=[{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}, binding])
+    plane.kubectl(
+        "apply", "-f", "-", manifest=[{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account}, binding]
+    )
     token = plane.kubectl("create", "token", "backend", f"--namespace={NAMESPACE}").strip()
     write_private(folder / "token", token.encode())
     write_private(folder / "namespace", NAMESPACE.encode())
@@ -195,8 +206,6 @@ def _give_account(plane: ControlPlane) -> None:
 
 def _registration(plane: ControlPlane, one: Peer) -> list[dict[str, Any]]:
     """Return the Service that points at this machine, and the APIService that points at the Service."""
-    import base64
-
     service = {"name": one.name, "namespace": NAMESPACE}
     return [
         {

@@ -68,7 +68,7 @@ class Child:
 
     def descriptors(self) -> int:
         """Return how many file descriptors the tree has open."""
-        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.tree())
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.tree())
 
     def death(self) -> str | None:
         """Say that it ended, with its last lines; None while it runs."""

@@ -1,0 +1,155 @@
+"""`make bench`: measure, print one report, write it with plots and raw figures to reports/bench.
+
+BENCH=quick (the default, about three minutes) or BENCH=full (about twenty)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench import plots, table
+from bench.bringup import bring_up
+from bench.control_plane import GROUP_COUNTS, ControlPlane, control_plane
+from bench.measures import BODIES_BYTES, SIZES_BYTES, Bench
+from bench.peers import COMMANDS, ROOT, go_program, peer, peers
+from bench.processes import Memory
+from harness.errors import HarnessError
+from harness.progress import say, step
+from harness.tools import prepare
+
+REPORTS = ROOT / "reports" / "bench"
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")
+GROWING = ("go", "ours")
+STARTED = ("go", "ours", "gthread")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to measure."""
+
+    connections: tuple[int, ...]
+    rounds: int
+    seconds: float
+    starts: int
+    installs: int
+
+
+PLANS = {
+    "quick": Plan(connections=(1, 32), rounds=3, seconds=1.0, starts=3, installs=1),
+    "full": Plan(connections=(1, 8, 32, 128), rounds=5, seconds=2.0, starts=5, installs=5),
+}
+
+
+def main() -> int:
+    """Measure and report; 0 if everything could be measured, whether goals are met or not."""
+    chosen = os.environ.get("BENCH") or "quick"
+    if chosen not in PLANS:
+        raise HarnessError(f"BENCH is '{chosen}' and must be one of {', '.join(PLANS)}: try BENCH=quick")
+    prepare(PROGRAMS)
+    go_program("echo")
+    go_program("load")
+    report = measure(PLANS[chosen])
+    say("")
+    print(report)
+    say(f"\nthe same with plots and raw figures: {REPORTS.relative_to(ROOT)}")
+    return 0
+
+
+def measure(plan: Plan) -> str:
+    """Measure everything and return the report; files go to REPORTS."""
+    begin = time.monotonic()
+    conditions = table.conditions()
+    with tempfile.TemporaryDirectory(prefix="header-echo-bench-") as name, ExitStack() as stack:
+        with step("starting etcd and kube-apiserver"):
+            plane = stack.enter_context(control_plane(Path(name)))
+        starts = start_seconds(plane, plan.starts)
+        with step("starting the peers"):
+            running = stack.enter_context(peers(plane, tuple(COMMANDS)))
+        bench = Bench(plane, running, plan.seconds, plan.rounds)
+        with step("throughput and latency") as detail:
+            bench.connections(plan.connections, detail)
+        memory = {who: one.child.memory() for who, one in running.items()}
+        with step("growing requests") as detail:
+            bench.growth(GROWING, detail)
+    installs = []
+    for turn in range(plan.installs):
+        with step(f"a cluster from nothing to Available, {turn + 1} of {plan.installs}"):
+            installs.append(bring_up("embedded"))
+    text = report(plan, bench, memory, starts, installs, conditions, time.monotonic() - begin)
+    write(bench, memory, starts, installs, text, plan)
+    return text
+
+
+def start_seconds(plane: ControlPlane, rounds: int) -> dict[str, list[float]]:
+    """Start each peer alone a few times; return seconds from start to its first answer."""
+    seconds: dict[str, list[float]] = {}
+    with step("start to ready") as detail:
+        for turn in range(rounds):
+            for name in STARTED:
+                detail(f"round {turn + 1} of {rounds}, {name}")
+                with peer(plane, name) as one:
+                    seconds.setdefault(name, []).append(one.start_seconds)
+    return seconds
+
+
+def report(
+    plan: Plan,
+    bench: Bench,
+    memory: dict[str, Memory],
+    starts: dict[str, list[float]],
+    installs: Sequence[dict[str, float]],
+    conditions: str,
+    seconds: float,
+) -> str:
+    """Return the whole report as Markdown."""
+    goals = table.goals(bench, memory["ours"], starts["ours"], installs)
+    parts = [
+        f"{conditions}; {plan.rounds} interleaved rounds of {plan.seconds:g} s; median (lowest to highest); {seconds / 60:.0f} minutes in all.",
+        table.goals_table(goals),
+        table.load_table(bench, "through", plan.connections),
+        table.load_table(bench, "direct", plan.connections),
+        table.cost_table(bench, memory, starts),
+        table.growth_table(bench, "groups", GROUP_COUNTS, GROWING),
+        table.growth_table(bench, "header bytes", SIZES_BYTES, GROWING),
+        table.growth_table(bench, "body bytes", BODIES_BYTES, GROWING),
+        table.install_table(installs),
+    ]
+    return "\n\n".join(parts)
+
+
+def write(
+    bench: Bench,
+    memory: dict[str, Memory],
+    starts: dict[str, list[float]],
+    installs: Sequence[dict[str, float]],
+    text: str,
+    plan: Plan,
+) -> None:
+    """Write report, plots and raw figures."""
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    (REPORTS / "report.md").write_text(text + "\n")
+    for name, svg in plots.of_bench(bench, memory, plan.connections).items():
+        (REPORTS / f"{name}.svg").write_text(svg)
+    raw = {
+        "samples": [sample.document() for sample in bench.samples],
+        "memory": {name: asdict(one) for name, one in memory.items()},
+        "starts": starts,
+        "installs": list(installs),
+    }
+    (REPORTS / "raw.json").write_text(json.dumps(raw, indent=1))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except HarnessError as error:
+        say(f"error: {error}")
+        sys.exit(1)
