@@ -53,9 +53,9 @@ def python_pins() -> dict[str, str]:
     """Return the packages that requirements/*.in name and the versions that *.txt pin, {"aiohttp": "3.12.0"}."""
     named: set[str] = set()
     pinned: dict[str, str] = {}
-    for path in sorted((ROOT / "requirements").glob("*.in")):
-        named |= set(re.findall(r"^([A-Za-z][\w.-]*)", path.read_text(), re.MULTILINE))
-        pinned |= dict(re.findall(r"^([\w.-]+)==(\S+)", path.with_suffix(".txt").read_text(), re.MULTILINE))
+    for path in sorted((ROOT / "requirements").glob("*.txt")):
+        named |= set(re.findall(r"^([A-Za-z][\w.-]*)", path.with_suffix(".in").read_text(), re.MULTILINE))
+        pinned |= dict(re.findall(r"^([\w.-]+)==(\S+)", path.read_text(), re.MULTILINE))
     known = {normal(name): version for name, version in pinned.items()}
     return {name: known[normal(name)] for name in sorted(named, key=str.lower)}
 

@@ -78,6 +78,12 @@ def filled(text: str, known: dict[str, str]) -> str:
     return re.sub(r"\$\{\{\s*(.*?)\s*\}\}", lambda match: known[match[1]], text)
 
 
+def outside() -> dict[str, str]:
+    """Return the environment without what make and tox were told for this run: a step starts anew."""
+    ours = ("TOX_", "VIRTUAL_ENV", "PYTHONPATH", "RUN", "UNSET", "CLUSTER", "KEEP")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
 def main() -> None:
     """List the steps, or run them."""
     unset = set(filter(None, os.environ.get("UNSET", "").split(",")))
@@ -86,7 +92,7 @@ def main() -> None:
         if os.environ.get("RUN"):
             environment = {name: value for name, value in step.environment.items() if name not in unset}
             done = subprocess.run(
-                step.command.split(), cwd=ROOT, env={**os.environ, **environment}, timeout=TIMEOUT_SECONDS, check=False
+                step.command.split(), cwd=ROOT, env={**outside(), **environment}, timeout=TIMEOUT_SECONDS, check=False
             )
             if done.returncode != 0:
                 sys.exit(f"failed with exit code {done.returncode}: {step}")

@@ -22,7 +22,7 @@ KINDS = {
     "path": r".* → .*",  # kubectl → kube-apiserver → …
     "python": r"# \w+\.py\n",
     "commands": r"((make|helm|kubectl) [^\n]*\n?)+",
-    "headers": r"(([\w-]+:( [^\n]*)?|- [^\n]+)\n?)+",
+    "headers": r"(([\w.%-]+:( [^\n]*)?|- [^\n]+)\n?)+",
 }
 
 

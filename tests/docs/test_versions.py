@@ -88,3 +88,9 @@ def test_every_pinned_module_has_its_checksum():
 def test_both_readmes_ask_for_the_same_cert_manager():
     chart = re.findall(r"cert-manager.*\| (1\.\d+) or later", (ROOT / "chart" / "README.md").read_text())
     assert re.findall(r"\[cert-manager\] (1\.\d+) or\s+newer", README) == chart
+
+
+def test_every_set_of_requirements_is_resolved():
+    folder = ROOT / "requirements"
+    named = set(re.search(r"for name in (.+?);", (folder / "update").read_text())[1].split())
+    assert {path.stem for path in folder.glob("*.in")} == named == {path.stem for path in folder.glob("*.txt")}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from readme import blocks
+from workflow_steps import outside
 
 from harness.cache import cache_dir
 from harness.run import run
@@ -43,8 +44,7 @@ def environment(tmp_path_factory):
     for built in ("tools", *(path.name for path in cache_dir().glob("go-*"))):
         (cache_dir() / built).mkdir(exist_ok=True)
         (cache / built).symlink_to(cache_dir() / built)
-    kept = {name: value for name, value in os.environ.items() if name not in {"CLUSTER", "KEEP", "PYTHONPATH"}}
-    return {**kept, "HEADER_ECHO_CACHE": str(cache), "TOX_WORK_DIR": str(ROOT / ".tox")}
+    return {**outside(), "HEADER_ECHO_CACHE": str(cache), "TOX_WORK_DIR": str(ROOT / ".tox")}
 
 
 @pytest.fixture(scope="module")
