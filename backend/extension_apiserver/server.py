@@ -18,6 +18,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import cast
 
 from aiohttp import http_exceptions, web
@@ -29,11 +30,10 @@ from .settings import Settings
 from .status import StatusError
 from .tls import Tls
 
-_PHRASES = {408: "Request Timeout", 431: "Request Header Fields Too Large"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 _BACKLOG = 512
-_TLS_SHUTDOWN_SECONDS = 3.0
+_TLS_SHUTDOWN_SECONDS = 1.0
 _ACCEPT_PAUSE_SECONDS = 0.1
 #: The request line, and one header line; `max_header_bytes` bounds all of them together.
 _LONGEST_HEADER_LINE = 16384
@@ -80,6 +80,7 @@ class Server:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._accepting
         self._listener.close()
+        self._manager.pre_shutdown()
         await self._manager.shutdown(timeout_seconds)
         for task in self._handshakes:
             task.cancel()
@@ -122,23 +123,25 @@ class Server:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         protocol = cast("_Protocol", request.protocol)
-        if request.raw_path.startswith("/"):
+        headers = [(name.lower(), value) for name, value in request.raw_headers]
+        if not request.raw_path.startswith("/"):
+            # `GET http://elsewhere/`, `CONNECT elsewhere:443` and `OPTIONS *` have no meaning here.
+            answer = _failure(StatusError(400, "the request target must be a path"))
+        elif sum(len(name) + len(value) for name, value in headers) > self._settings.max_header_bytes:
+            answer = _failure(_header_too_large(self._settings))
+        else:
             answer = await self._handler(
                 Request(
                     request.method,
                     request.raw_path,
-                    [(name.lower(), value) for name, value in request.raw_headers],
+                    headers,
                     protocol.connection,
                     lambda: _read_body(request, self._settings),
                 )
             )
-        else:
-            # `GET http://elsewhere/`, `CONNECT elsewhere:443` and `OPTIONS *` have no meaning here.
-            error = StatusError(400, "the request target must be a path")
-            answer = Response(error.code, [("Content-Type", JSON)], error.body())
         response = web.Response(status=answer.status, body=answer.body, headers=answer.headers)
         response.headers["Server"] = "extension-apiserver"
-        if self.draining or "Upgrade" in request.headers:
+        if self.draining or "Upgrade" in request.headers or answer.status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
             response.force_close()
         return response
 
@@ -209,22 +212,24 @@ class _Protocol(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         requests = self._request_count
+        current = self._current_request
+        waiting = requests == 0 or (self._waiter is not None and not self._waiter.done())
+        header = waiting or (current is not None and current.content.is_eof())
         super().data_received(data)
         if self._request_count != requests:
             self._header_bytes = 0
             self._stop_header_timer()
-            return
-        current = self._current_request
-        idle = self._waiter is not None and not self._waiter.done()
-        if idle or (current is not None and current.content.is_eof()):
+        elif header:
             self._header_bytes += len(data)
-            if self._header_bytes > self._settings.max_header_bytes:
-                self._refuse_header(431, f"the request header must be at most {self._settings.max_header_bytes} bytes")
-            elif self._header_timer is None:
-                seconds = self._settings.header_timeout_seconds
-                self._header_timer = self._loop.call_later(
-                    seconds, self._refuse_header, 408, f"the request header must arrive within {seconds:g} seconds"
-                )
+            self._bound_header()
+
+    def _bound_header(self) -> None:
+        if self._header_bytes > self._settings.max_header_bytes:
+            self._refuse_header(_header_too_large(self._settings))
+        elif self._header_timer is None:
+            seconds = self._settings.header_timeout_seconds
+            late = StatusError(408, f"the request header must arrive within {seconds:g} seconds")
+            self._header_timer = asyncio.get_running_loop().call_later(seconds, self._refuse_header, late)
 
     def handle_error(
         self,
@@ -250,14 +255,24 @@ class _Protocol(web.RequestHandler):
             self._header_timer.cancel()
             self._header_timer = None
 
-    def _refuse_header(self, code: int, message: str) -> None:
-        self._header_timer = None
-        if self.transport is None:
-            return
-        body = StatusError(code, message).body()
-        head = f"HTTP/1.1 {code} {_PHRASES[code]}\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        self.transport.write(head.encode() + body)
+    def _refuse_header(self, error: StatusError) -> None:
+        self._stop_header_timer()
+        if self.transport is not None:
+            body = error.body()
+            head = (
+                f"HTTP/1.1 {error.code} {HTTPStatus(error.code).phrase}\r\n"
+                f"Content-Type: {JSON}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
         self.force_close()
+
+
+def _failure(error: StatusError) -> Response:
+    return Response(error.code, [("Content-Type", JSON)], error.body())
+
+
+def _header_too_large(settings: Settings) -> StatusError:
+    return StatusError(431, f"the request header must be at most {settings.max_header_bytes} bytes")
 
 
 def _peer_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:

@@ -28,8 +28,7 @@ def shared(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backe
     backend = prepare(pki, tmp_path_factory.mktemp("backend"))
     start(backend)
     yield backend
-    backend.stop()
-    backend.apiserver.close()
+    backend.close()
 
 
 @pytest.fixture
@@ -45,5 +44,4 @@ def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
     """A backend of one's own, not yet started: call `start(own, …)`."""
     backend = prepare(pki, tmp_path)
     yield backend
-    backend.stop()
-    backend.apiserver.close()
+    backend.close()

@@ -90,6 +90,13 @@ class Backend:
         """Return a client with the front proxy's certificate."""
         return self.client(self.pki.proxy)
 
+    def close(self) -> None:
+        """End everything."""
+        for aggregator in self.aggregators:
+            aggregator.close()
+        self.stop()
+        self.apiserver.close()
+
     def wait_until_ready(self) -> None:
         """Wait until `/readyz` passes."""
         client = self.client(None)
@@ -155,8 +162,6 @@ def start(
 
     def end() -> None:
         backend.stop = lambda: None
-        for aggregator in backend.aggregators:
-            aggregator.close()
         background.run(wait())
         background.close()
 

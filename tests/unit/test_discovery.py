@@ -41,7 +41,13 @@ def test_must_24_the_availability_probe(aggregator: Aggregator) -> None:
         "apiVersion": "v1",
         "groupVersion": f"{GROUP}/v1",
         "resources": [
-            {"name": "echoes", "singularName": "echo", "namespaced": False, "kind": "Echo", "verbs": ["create", "get", "list"]}
+            {
+                "name": "echoes",
+                "singularName": "echo",
+                "namespaced": False,
+                "kind": "Echo",
+                "verbs": ["create", "get", "list"],
+            }
         ],
     }
 
@@ -82,7 +88,9 @@ def test_must_25_apis_in_the_form_asked_for(
     aggregator: Aggregator, accept: str | None, content_type: str, kind: str
 ) -> None:
     """Aggregated v2, v2beta1 only where v2 is not asked for, the plain list otherwise; the type says which."""
-    answer = aggregator.request("GET", "/apis", user="system:kube-aggregator", groups=("system:masters",), accept=accept)
+    answer = aggregator.request(
+        "GET", "/apis", user="system:kube-aggregator", groups=("system:masters",), accept=accept
+    )
 
     assert (answer.status, answer.header("Content-Type"), answer.json()["apiVersion"]) == (200, content_type, kind)
     assert answer.header("Vary") == "Accept"
@@ -106,7 +114,15 @@ def test_must_27_group_and_unknown_paths(aggregator: Aggregator) -> None:
     group = aggregator.request("GET", f"/apis/{GROUP}").json()
     assert (group["kind"], group["name"], group["preferredVersion"]["version"]) == ("APIGroup", GROUP, "v1")
     paths = ["/", "/api", "/apis/", f"/apis/{GROUP}/", f"/apis/{GROUP}/v2", f"/apis/{GROUP}/v2/echoes", "/apis/apps/v1"]
-    for path in [*paths, "/openapi", f"/openapi/v3/apis/{GROUP}/v2", f"/APIS/{GROUP}/v1", f"{BASE}x", "/livez/", "/readyz/x"]:
+    for path in [
+        *paths,
+        "/openapi",
+        f"/openapi/v3/apis/{GROUP}/v2",
+        f"/APIS/{GROUP}/v1",
+        f"{BASE}x",
+        "/livez/",
+        "/readyz/x",
+    ]:
         answer = aggregator.request("GET", path)
         assert (answer.status, answer.json()["reason"]) == (404, "NotFound"), path
 

@@ -51,7 +51,9 @@ def test_must_35_nothing_acceptable_is_406(aggregator: Aggregator, accept: str, 
 @pytest.mark.parametrize("content_type", ["application/yaml", "text/plain", "application/vnd.kubernetes.protobuf"])
 def test_must_35_an_unknown_body_is_415(aggregator: Aggregator, content_type: str) -> None:
     """Only JSON is read."""
-    assert_status(aggregator.request("POST", ECHOES, body=b"a: 1", content_type=content_type), 415, "UnsupportedMediaType")
+    assert_status(
+        aggregator.request("POST", ECHOES, body=b"a: 1", content_type=content_type), 415, "UnsupportedMediaType"
+    )
 
 
 @pytest.mark.parametrize(

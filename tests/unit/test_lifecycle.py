@@ -1,0 +1,128 @@
+"""Start and end of the process, as a pod lives them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from unit.running import BASE, Backend, start
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+
+
+@contextmanager
+def process(backend: Backend, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `header-echo serve` as a process and learn its port from its log."""
+    environ = {
+        "PYTHONPATH": f"{ROOT}/backend",
+        "PATH": os.environ["PATH"],
+        **backend.environ(LOG_LEVEL="info", **variables),
+    }
+    command = [sys.executable, "-m", "header_echo", "serve"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        try:
+            for line in child.stderr:
+                if " on port " in line:
+                    backend.port = int(json.loads(line)["message"].partition(" on port ")[2].partition(":")[0])
+                    break
+            yield child
+        finally:
+            child.kill()
+
+
+def test_must_29_while_starting_everything_is_503(own: Backend) -> None:
+    """Never 404, or kube-apiserver would take the server for one without OpenAPI v3 for as long as it lives."""
+    own.apiserver.set_config_map(500)
+    start(own, ready=False)
+    client = own.client(None)
+    for path in ("/openapi/v3", "/openapi/v2", "/apis", BASE, f"{BASE}/", f"{BASE}/echoes", "/no-such", "/metrics"):
+        answer = client.request("GET", path, user="system:aggregator", groups=())
+        assert (answer.status, answer.json()["reason"], answer.header("Retry-After")) == (
+            503,
+            "ServiceUnavailable",
+            "1",
+        ), path
+    codes = {path: client.request("GET", path, user=None).status for path in ("/readyz", "/livez", "/healthz")}
+
+    assert codes == {"/readyz": 503, "/livez": 200, "/healthz": 200}
+
+
+def test_must_30_sigterm_drains(own: Backend) -> None:
+    """Readiness fails first, requests are still answered on new connections until the delay ends; exit code 0."""
+    with process(own, SHUTDOWN_DELAY_SECONDS="1.5") as child:
+        own.wait_until_ready()
+        client = own.aggregator()
+        assert client.request("GET", BASE).header("Connection") == ""
+        child.send_signal(signal.SIGTERM)
+        own.wait_for(lambda: own.client(None).request("GET", "/readyz", user=None).status == 503)
+        assert "shutting down" in own.client(None).request("GET", "/readyz", user=None).text
+        answer = own.aggregator().request("GET", BASE)
+        assert (answer.status, answer.header("Connection")) == (200, "close")
+        assert child.wait(10) == 0
+
+
+def test_must_30_requests_in_flight_are_finished(own: Backend) -> None:
+    """A request that is being answered when the port closes is answered."""
+
+    def application(_environ, start_response):  # type: ignore[no-untyped-def]
+        time.sleep(1)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"done"]
+
+    start(own, app=application, blocking=True, SHUTDOWN_DELAY_SECONDS="0", SHUTDOWN_TIMEOUT_SECONDS="5")
+    client = own.aggregator()
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(client.request, "GET", f"{BASE}/slow")
+        own.wait_for(lambda: client._connection is not None and client._connection.sock is not None)
+        time.sleep(0.2)
+        own.stop()
+        assert (answer.result().status, answer.result().body) == (200, b"done")
+    with pytest.raises((ConnectionError, ssl.SSLError)):
+        own.aggregator().request("GET", BASE)
+
+
+def test_start_to_ready_is_quick(own: Backend, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the start of Python to a passing `/readyz`; printed, and bounded generously because tests share their machine."""
+    started = time.monotonic()
+    with process(own) as child:
+        own.wait_until_ready()
+        seconds = time.monotonic() - started
+        with open(f"/proc/{child.pid}/status", encoding="ascii") as status:  # noqa: PTH123
+            resident = next(line.split()[1] for line in status if line.startswith("VmRSS"))
+    with capsys.disabled():
+        print(f" start to ready {seconds:.2f} s, {int(resident) / 1024:.1f} MiB resident ", end="")
+
+    assert seconds < 5
+
+
+def test_every_request_is_one_json_line(own: Backend) -> None:
+    """With audit id, user, verb, path, code and seconds; without query and headers, which may hold secrets."""
+    with process(own) as child:
+        own.wait_until_ready()
+        client = own.aggregator()
+        client.request("GET", f"{BASE}/echoes?token=s3cret", headers=[("Cookie", "s3cret"), ("Audit-Id", "42")])
+        client.request("GET", "/readyz", user=None)
+        own.client(None).request("GET", BASE, user=None, headers=[("Authorization", "Bearer s3cret")])
+        child.send_signal(signal.SIGTERM)
+        _, log = child.communicate(timeout=10)
+    lines = [json.loads(line) for line in log.splitlines()]
+    requests = [line for line in lines if "code" in line]
+
+    assert "s3cret" not in log
+    assert [(line["user"], line["verb"], line["path"], line["code"]) for line in requests] == [
+        ("alice", "list", f"{BASE}/echoes", 200),
+        ("", "get", BASE, 401),
+    ]
+    assert requests[0]["auditID"].endswith("42")
+    assert 0 < requests[0]["seconds"] < 5
