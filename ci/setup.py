@@ -9,7 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 
 
-def main():
+def main() -> None:
     """Make the environment; stop with one sentence if this Python cannot."""
     version = "%d.%d" % sys.version_info[:2]
     if sys.version_info < (3, 11):

@@ -5,10 +5,10 @@ import shlex
 
 import pytest
 import yaml
-from troubleshooting import PAGE, TABLES, page
 
 from harness.run import run
 from harness.tools import kubernetes_version, tool
+from troubleshooting import PAGE, TABLES, page
 
 COMMANDS = sorted({row.command for rows in TABLES.values() for row in rows})
 # https://github.com/kubernetes/kube-aggregator/blob/master/pkg/controllers/status/remote/remote_available_controller.go

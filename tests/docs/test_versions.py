@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from outdated import python_pins
-from release import changelog, released_version
 
 from harness import go
 from harness.tools import FAMILIES, kubernetes_version
+from outdated import python_pins
+from release import changelog, released_version
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 from readme import blocks
-from workflow_steps import outside
 
 from harness.cache import cache_dir
 from harness.run import run
+from workflow_steps import outside
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = blocks((ROOT / "README.md").read_text())

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from workflow_steps import WORKFLOWS, steps
 
 from harness.run import run
+from workflow_steps import WORKFLOWS, steps
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / ".github").rglob("*.yaml"))
