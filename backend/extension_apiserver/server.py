@@ -13,6 +13,7 @@ and HTTP/2 brought rapid resets (CVE-2023-44487) and connections pinned to a dea
 from __future__ import annotations
 
 import asyncio
+import asyncio.sslproto
 import contextlib
 import logging
 import socket
@@ -33,10 +34,15 @@ from .tls import Tls
 Handler = Callable[[Request], Awaitable[Response]]
 
 _BACKLOG = 512
+#: aiohttp would name itself and Python with their versions.
+_SERVER = "extension-apiserver"
 _TLS_SHUTDOWN_SECONDS = 1.0
 _ACCEPT_PAUSE_SECONDS = 0.1
 #: The request line, and one header line; `max_header_bytes` bounds all of them together.
 _LONGEST_HEADER_LINE = 16384
+
+# asyncio gives every TLS connection a read buffer of 256 KiB, though a TLS record has at most 16: 120 connections took 35 MiB.
+asyncio.sslproto.SSLProtocol.max_size = 32768
 
 _log = logging.getLogger(__name__)
 
@@ -124,12 +130,14 @@ class Server:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         protocol = cast("_Protocol", request.protocol)
         headers = [(name.lower(), value) for name, value in request.raw_headers]
+        refused = True
         if not request.raw_path.startswith("/"):
             # `GET http://elsewhere/`, `CONNECT elsewhere:443` and `OPTIONS *` have no meaning here.
             answer = _failure(StatusError(400, "the request target must be a path"))
         elif sum(len(name) + len(value) for name, value in headers) > self._settings.max_header_bytes:
             answer = _failure(_header_too_large(self._settings))
         else:
+            refused = False
             answer = await self._handler(
                 Request(
                     request.method,
@@ -140,8 +148,8 @@ class Server:
                 )
             )
         response = web.Response(status=answer.status, body=answer.body, headers=answer.headers)
-        response.headers["Server"] = "extension-apiserver"
-        if self.draining or "Upgrade" in request.headers or answer.status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        response.headers["Server"] = _SERVER
+        if self.draining or refused or "Upgrade" in request.headers:
             response.force_close()
         return response
 
@@ -203,7 +211,7 @@ class _Protocol(web.RequestHandler):
         super().connection_made(transport)
         tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
         self.connection = Connection(_peer_chain(tls), session_reused=bool(tls.session_reused))
-        self._connections.established(self._client, self.force_close, verified=bool(self.connection.certificates))
+        self._connections.established(self._client, transport.abort, verified=bool(self.connection.certificates))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
@@ -246,7 +254,7 @@ class _Protocol(web.RequestHandler):
         else:
             _log.error("request failed", exc_info=exc)
             error = StatusError(status, "the server failed; its log says why")
-        response = web.Response(status=error.code, body=error.body(), content_type=JSON)
+        response = web.Response(status=error.code, body=error.body(), content_type=JSON, headers={"Server": _SERVER})
         response.force_close()
         return response
 

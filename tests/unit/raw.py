@@ -26,7 +26,7 @@ def exchange(tls: ssl.SSLSocket, data: bytes) -> list[tuple[int, bytes]]:
 def split(received: bytes) -> list[tuple[int, bytes]]:
     """Split a stream of answers, each with a Content-Length."""
     answers = []
-    while match := re.match(rb"HTTP/1\.1 (\d{3})[^\r]*\r\n((?:[^\r]+\r\n)*)\r\n", received):
+    while match := re.match(rb"HTTP/1\.[01] (\d{3})[^\r]*\r\n((?:[^\r]+\r\n)*)\r\n", received):
         length = int(re.search(rb"(?i)content-length: *(\d+)", match[2])[1])  # type: ignore[index]
         answers.append((int(match[1]), received[match.end() : match.end() + length]))
         received = received[match.end() + length :]
