@@ -36,11 +36,15 @@ def template(
     return run([tool(program), "template", release, chart, *flags], timeout_seconds=60, input=values).stdout
 
 
-def render(values=None, *, configuration="default", **options):
-    """Return the objects that the chart makes of chart/ci/<configuration>-values.yaml and `values` over it."""
+def text(values=None, *, configuration="default", again=False, **options):
+    """Return the text made of chart/ci/<configuration>-values.yaml and `values` over it; `again` renders it anew."""
     files = (CHART / "ci" / f"{configuration}-values.yaml",)
-    text = template(json.dumps(values or {}), files, **options)
-    return [document for document in yaml.safe_load_all(text) if document]
+    return (template.__wrapped__ if again else template)(json.dumps(values or {}), files, **options)
+
+
+def render(values=None, **options):
+    """Return the objects in that text."""
+    return [document for document in yaml.safe_load_all(text(values, **options)) if document]
 
 
 def of_kind(objects, *kinds):

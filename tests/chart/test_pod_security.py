@@ -3,7 +3,7 @@
 https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 """
 
-from chart.rendered import only, pod_specs, render
+from chart.rendered import of_kind, only, pod_specs, render, title
 
 
 def containers(objects):
@@ -48,6 +48,13 @@ def test_token_is_short_lived_and_its_own(configuration):
         assert [
             source["serviceAccountToken"]["expirationSeconds"] for source in sources if "serviceAccountToken" in source
         ] == [3600], name
+
+
+def test_service_accounts_hand_out_no_token_by_themselves():
+    """Another pod under the same account gets none unasked."""
+    handing = [title(one) for one in of_kind(render(), "ServiceAccount") if one["automountServiceAccountToken"]]
+
+    assert handing == []
 
 
 def test_certificates_are_mounted_whole(objects):
