@@ -92,6 +92,7 @@ def test_flow_schema_covers_resources_and_paths_of_the_group():
 
     assert only(objects, "PriorityLevelConfiguration")["metadata"]["name"] == spec["priorityLevelConfiguration"]["name"]
     assert spec["matchingPrecedence"] < 9000
+    assert spec["distinguisherMethod"] == {"type": "ByUser"}
     assert rule["resourceRules"][0]["apiGroups"] == ["cats.example.com"]
     assert [subject["group"]["name"] for subject in rule["subjects"]] == [
         "system:authenticated",

@@ -41,6 +41,14 @@ def test_several_replicas_bring_their_protection_by_themselves():
     assert {10} == {toleration["tolerationSeconds"] for toleration in spec["tolerations"]}
 
 
+def test_spread_counts_each_rollout_by_itself():
+    """Else the old pods would push the new ones together."""
+    assert [constraint["matchLabelKeys"] for constraint in pod_spec()["topologySpreadConstraints"]] == [
+        ["pod-template-hash"],
+        ["pod-template-hash"],
+    ]
+
+
 @pytest.mark.parametrize("replicas", [0, 1])
 def test_one_replica_brings_none_of_it(replicas):
     """A PodDisruptionBudget over one pod only blocks drains."""

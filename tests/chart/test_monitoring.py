@@ -73,3 +73,15 @@ def test_certificate_alert_leaves_time_for_a_renewal():
     ]
 
     assert rule["expr"].endswith(f"< {168 * 3600}")
+
+
+def test_only_an_unavailable_api_is_critical():
+    """It wakes somebody; the others wait for the morning."""
+    groups = only(render(configuration="monitoring"), "PrometheusRule")["spec"]["groups"]
+    severities = {rule["alert"]: rule["labels"]["severity"] for group in groups for rule in group["rules"]}
+
+    assert severities == {
+        "APIServiceUnavailable": "critical",
+        "APIServiceCertificateExpiring": "warning",
+        "APIServiceReloadFailing": "warning",
+    }

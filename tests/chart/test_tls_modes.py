@@ -66,6 +66,21 @@ def test_rotation_policy_is_explicit(objects):
             assert one["spec"]["privateKey"]["rotationPolicy"] == "Always", one["metadata"]["name"]
 
 
+def test_ca_may_sign_for_the_service_alone():
+    """Critical: who doesn't understand the constraint must not trust the CA."""
+    [ca] = [one for one in of_kind(render(), "Certificate") if one["spec"].get("isCA")]
+
+    assert ca["spec"]["nameConstraints"] == {"critical": True, "permitted": {"dnsDomains": ["header-echo.apps.svc"]}}
+
+
+def test_secrets_that_stay_can_be_found():
+    """NOTES and README delete them by these labels."""
+    labels = {"app.kubernetes.io/name": "header-echo", "app.kubernetes.io/instance": "header-echo"}
+    found = [one["spec"]["secretTemplate"]["labels"] for one in of_kind(render(), "Certificate")]
+
+    assert found == [labels, labels]
+
+
 def test_name_constraints_can_be_left_out():
     """For a cert-manager whose feature gate is off."""
     objects = render({"tls": {"ca": {"nameConstraints": False}}})
