@@ -177,9 +177,9 @@ RULES = (
     Rule(causes_pods.scheduling, while_available=True),
     Rule(causes_pods.may_not_read, while_available=True),
     Rule(causes_pods.crash, while_available=True),
+    Rule(causes_tls.serving),  # before readiness: a backend may call itself unready for its certificate
     Rule(causes_pods.not_ready, while_available=True),
     Rule(_target_port),
-    Rule(causes_tls.serving),
     Rule(_network_policy),
     Rule(_unjudged),
     Rule(_otherwise),

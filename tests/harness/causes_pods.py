@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 
 from harness.causes_view import Cause, View
@@ -15,6 +17,7 @@ NO_IMAGE = (
     "ImageInspectError",
     "RegistryUnavailable",
 )
+COMPLAINT = re.compile(r"error|warn|fatal|panic|critical|exception", re.IGNORECASE)
 READER = "extension-apiserver-authentication-reader"
 
 
@@ -160,8 +163,22 @@ def _warnings(view: View, pod: Object) -> list[str]:
 
 
 def _last_words(view: View, pod: Object) -> str:
-    lines = view.evidence.logs.get(_name(pod), "").strip().splitlines()
-    return lines[-1].strip() if lines else ""
+    """Return the last line of the pod's log that complains, else the last line; of a JSON line its message."""
+    lines = [line.strip() for line in view.evidence.logs.get(_name(pod), "").splitlines() if line.strip()]
+    complaints = [line for line in lines if COMPLAINT.search(line)]
+    return _message((complaints or lines or [""])[-1])
+
+
+def _message(line: str) -> str:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return line
+    return (
+        next((str(record[key]) for key in ("message", "msg") if key in record), line)
+        if isinstance(record, dict)
+        else line
+    )
 
 
 def _name(pod: Object) -> str:

@@ -164,9 +164,9 @@ def _read_log(reader: Reader, pod: Object, evidence: Evidence) -> None:
             continue
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/log"
         query = {"container": status["name"], "tailLines": str(LAST_LINES)}
-        running = "running" in (status.get("state") or {})
-        previous = reader.text(path, **query, previous="true") if status.get("restartCount") and not running else ""
-        text = previous or reader.text(path, **query)
+        # Between two crashes the container that starts again has said nothing yet: what the one before it said counts.
+        crashed = "terminated" in (status.get("lastState") or {})
+        text = (reader.text(path, **query, previous="true") if crashed else "") or reader.text(path, **query)
         evidence.logs[f"{namespace}/{name}"] = evidence.redactor.text(text)
 
 

@@ -99,7 +99,7 @@ def _gather(cluster: Cluster) -> Evidence:
     try:
         return gather(Api(cluster))
     except Exception as error:  # noqa: BLE001 - a kubeconfig that is missing or half written must not hide the test's own failure
-        return Evidence(faults=[f"the cluster's kubeconfig {cluster.kubeconfig} cannot be used: {error}"])
+        return Evidence(faults=[f"the {cluster.kind} cluster cannot be asked: {error}"])
 
 
 def folder_name(test: str) -> str:

@@ -100,6 +100,10 @@ class EmbeddedCluster:
         with step("starting cert-manager"):
             ask(self.directory, "install-cert-manager", program=program, crds=manifests, timeout_seconds=90)
 
+    def stop_cert_manager(self) -> None:
+        """Let cert-manager be down until `install_cert_manager` is called again."""
+        ask(self.directory, "stop-cert-manager")
+
     def delete(self) -> None:
         """End the cluster and remove its folder; harmless when called twice."""
         if self._directory is None:

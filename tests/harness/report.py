@@ -38,6 +38,7 @@ class _Hooks:
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
         """Follow one request as soon as the fixture `api` is served."""
+        __tracebackhide__ = True
         value = yield
         if fixturedef.argname == "api" and isinstance(value, Api) and not self.run.hops:
             try:

@@ -31,7 +31,7 @@ from harness.node_agent_egress import EgressProxy
 from harness.pod_images import LocalImage
 from harness.pod_network import PodNetwork
 from harness.pod_references import Node
-from harness.supervisor_cert_manager import start_cert_manager
+from harness.supervisor_cert_manager import start_cert_manager, stop_cert_manager
 from harness.supervisor_control import serve_control
 
 DEATH_POLL_SECONDS = 0.2
@@ -92,6 +92,7 @@ class Supervisor:
             "restart-api-server": self._restart_api_server,
             "rotate-front-proxy-ca": self._rotate_front_proxy_ca,
             "install-cert-manager": self._install_cert_manager,
+            "stop-cert-manager": self._stop_cert_manager,
             "stop": self._stop,
         }
 
@@ -119,6 +120,9 @@ class Supervisor:
 
     async def _install_cert_manager(self, request: Object) -> None:
         await start_cert_manager(self.control_plane, self.client, Path(request["program"]), Path(request["crds"]))
+
+    async def _stop_cert_manager(self, _: Object) -> None:
+        await stop_cert_manager(self.control_plane)
 
 
 async def supervise(directory: Path, *, owned: bool, api_port: int | None) -> int:

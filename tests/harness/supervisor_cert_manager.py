@@ -13,6 +13,7 @@ from harness.node_agent_client import ApiClient, ApiError, Object
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CONFLICT = 409
 POLL_SECONDS = 0.02
+STOP_SECONDS = 5.0
 ESTABLISHED_TIMEOUT_SECONDS = 60.0
 
 
@@ -30,6 +31,13 @@ async def start_cert_manager(control_plane: ControlPlane, client: ApiClient, pro
         await asyncio.gather(*(_create(client, manifest) for manifest in manifests))
         await asyncio.gather(*(_established(client, manifest["metadata"]["name"]) for manifest in manifests))
     await control_plane.launch("cert-manager", "--kubeconfig=kubeconfig", program=program)
+
+
+async def stop_cert_manager(control_plane: ControlPlane) -> None:
+    """Stop it as if it were down; `start_cert_manager` brings it back. Nothing happens when it does not run."""
+    for component in [c for c in control_plane.components if c.name == "cert-manager"]:
+        control_plane.components.remove(component)  # first, so that its end is not taken for a failure of the cluster
+        await component.stop(STOP_SECONDS)
 
 
 def _read(folder: Path) -> list[Object]:

@@ -21,6 +21,8 @@ from harness_unit.diagnostics_shapes import (
 
 X509 = "failing or missing response from https://10.0.0.7:10250/apis/cats.example.com/v1: tls: failed to verify certificate"
 
+LEAF_OF_ANOTHER = certificate("echo", AUTHORITY, dns_names=["header-echo.other.svc"])[0]
+
 
 def discovery_failed(evidence, message=X509):
     return unavailable(evidence, "FailedDiscoveryCheck", message)
@@ -63,7 +65,7 @@ def expired_authority():
 
 
 def wrong_san():
-    return with_leaf(healthy(), certificate("echo", AUTHORITY, dns_names=["header-echo.other.svc"])[0])
+    return with_leaf(healthy(), LEAF_OF_ANOTHER)
 
 
 def client_certificate():
@@ -221,6 +223,20 @@ def test_every_cause_has_the_condition_it_showed_by_and_a_remedy(broken):
     (cause,) = explain(broken())
     assert "Available=False" in cause.seen
     assert cause.remedy
+
+
+def test_the_log_line_that_complains_is_shown_not_the_last_request():
+    complaint = '{"level": "warning", "message": "no ConfigMap yet"}'
+    evidence = unready(healthy(), {"running": {}}, log=f'{complaint}\n{{"level": "info", "path": "/readyz"}}\n')
+    evidence.may_read_requestheader[f"{NAMESPACE}/header-echo"] = False
+    assert "seen as: no ConfigMap yet; " in first_lines(evidence)[1]
+
+
+def test_a_certificate_that_the_backend_itself_refuses_is_the_cause_of_its_unreadiness():
+    evidence = with_leaf(unready(healthy(), {"running": {}}), LEAF_OF_ANOTHER)
+    event = named("e", type="Warning", message="Readiness probe failed: HTTP probe failed with statuscode: 503")
+    evidence.objects["events"] = [event | {"involvedObject": {"uid": "pod-1"}}]
+    assert first_lines(evidence)[0].startswith("the serving certificate is for header-echo.other.svc")
 
 
 def test_a_healthy_release_is_called_healthy():
