@@ -6,6 +6,7 @@ Only the API server listens on a port (loopback, mutual TLS); etcd and the egres
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from pathlib import Path
@@ -23,6 +24,8 @@ READY_TIMEOUT_SECONDS = 120.0  # 2.7 s on an idle machine; kube-apiserver was se
 POLL_SECONDS = 0.02
 STOP_SECONDS = 5.0
 RESTART_GRACE_SECONDS = 1.0  # open watches keep it from ending by itself
+# Go collects garbage a quarter as often: a fifth less work until the API server is ready, for 100 MB more memory.
+FASTER_START = {"GOGC": "400"}
 
 # What a Deployment with a Service, a PodDisruptionBudget and a Job needs; each further controller costs start time.
 CONTROLLERS = (
@@ -113,7 +116,11 @@ class ControlPlane:
         """Start one more component in the cluster's folder; it ends before those started earlier."""
         try:
             component = await LocalProcess.start(
-                name, [program, *arguments], log=self.directory / "logs" / f"{name}.log", cwd=self.directory
+                name,
+                [program, *arguments],
+                log=self.directory / "logs" / f"{name}.log",
+                env={**FASTER_START, **os.environ},
+                cwd=self.directory,
             )
         except OSError as error:
             raise HarnessError(f"cannot start {name} ({program}): {error.strerror}") from error
