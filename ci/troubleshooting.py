@@ -1,7 +1,12 @@
-"""Write docs/troubleshooting.md: tables from symptom to cause to command, from the data below (make docs checks that it is current)."""
+"""Write docs/troubleshooting.md: from symptom to cause to command (make docs checks that it is current).
+
+The aggregator's reasons and what they mean are those that `header-echo doctor` prints; what a message or a pod's state adds is below.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from extension_apiserver.availability import REASONS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "troubleshooting.md"
 APISERVICE = "v1.cats.example.com"
@@ -17,22 +22,7 @@ class Row:
 
 
 TABLES: dict[str, tuple[Row, ...]] = {
-    "The APIService is not Available": (
-        Row(
-            "`ServiceNotFound`",
-            "the Service is not where the APIService says: other namespace, other name, or half an uninstall",
-            "kubectl get service header-echo -n header-echo",
-        ),
-        Row(
-            "`ServicePortError`",
-            "the Service lacks the port; with `backend.create=false` it is `backend.service.port`",
-            "kubectl describe service header-echo -n header-echo",
-        ),
-        Row(
-            "`EndpointsNotFound`",
-            "nobody made endpoints: the Service has no selector, or the controller manager is down",
-            "kubectl get endpointslices -n header-echo",
-        ),
+    "`MissingEndpoints` and `FailedDiscoveryCheck`, in detail": (
         Row(
             "`MissingEndpoints`, pods `ContainerCreating`",
             "cert-manager has not issued the serving certificate: the pods wait for its Secret",
@@ -107,7 +97,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
         ),
         Row(
             "503 `service unavailable`",
-            "the APIService is not Available: the table above",
+            "the APIService is not Available: the tables above",
             f"kubectl get apiservice {APISERVICE}",
         ),
         Row(
@@ -143,18 +133,38 @@ TABLES: dict[str, tuple[Row, ...]] = {
 
 HEAD = f"""# Troubleshooting
 
-First: `kubectl get apiservice {APISERVICE} -o yaml`. Its condition `Available` has a reason and a message; the tables begin with them.
+The backend says itself what is wrong, and what to do about it:
+
+    kubectl exec -n header-echo deployment/header-echo -- header-echo doctor
+
+Without a running pod, begin with the reason and the message of the condition `Available`:
+
+    kubectl get apiservice {APISERVICE} -o yaml
+
 The names are those of the [README](../README.md)'s installation: release and namespace `header-echo`, group `cats.example.com`.
 """
 
 
 def page() -> str:
     """Return the whole page as Markdown."""
-    parts = [HEAD]
+    reasons = [(f"`{reason}`", seen, remedy) for reason, (seen, remedy) in REASONS.items() if remedy]
+    parts = [HEAD, table("The APIService is not Available", ("reason", "kube-apiserver saw", "do"), reasons)]
     for title, rows in TABLES.items():
-        lines = [f"| {row.symptom} | {row.cause} | `{row.command}` |" for row in rows]
-        parts.append("\n".join([f"## {title}\n", "| you see | because | look, or mend |", "|---|---|---|", *lines, ""]))
+        cells = [(row.symptom, row.cause, f"`{row.command}`") for row in rows]
+        parts.append(table(title, ("you see", "because", "look, or mend"), cells))
     return "\n".join(parts)
+
+
+def table(title: str, columns: tuple[str, ...], rows: list[tuple[str, str, str]]) -> str:
+    """Return a heading and a Markdown table."""
+    lines = [columns, ("---",) * len(columns), *(tuple(prose(cell) for cell in cells) for cells in rows)]
+    return "\n".join([f"## {title}\n", *(f"| {' | '.join(cells)} |" for cells in lines), ""])
+
+
+def prose(text: str) -> str:
+    """Return ``text`` so that <group> is seen: Markdown takes it for HTML, except in code."""
+    parts = text.split("`")
+    return "`".join(part if position % 2 else part.replace("<", "&lt;") for position, part in enumerate(parts))
 
 
 if __name__ == "__main__":
