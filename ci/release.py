@@ -82,17 +82,16 @@ def package_chart(version: str, registry: str) -> Path:
     return DIST / f"header-echo-{version}.tgz"
 
 
-def prepare_image() -> dict[str, str]:
-    """Fill dist/image with wheels for each architecture; return the build arguments that name the base and its folders."""
+def prepare_image() -> str:
+    """Fill dist/image with the packages, and the wheels for each architecture; return the base to build on."""
     base = base_image()
     if base != os.environ.get(VARIABLE, PUBLISHED):
         raise HarnessError(
             f"a release is built on {PUBLISHED}, which Docker can't pull here: mend that, or set {VARIABLE}"
         )
-    python = python_of(base)
     CONTEXT.mkdir()
-    make_context(CONTEXT, python, ARCHITECTURES)
-    return {"BASE": base, "SITE_PACKAGES": python.site_packages}
+    make_context(CONTEXT, python_of(base), ARCHITECTURES)
+    return base
 
 
 def publish(version: str, registry: str, chart: Path, *, really: bool) -> None:
@@ -108,10 +107,10 @@ def publish(version: str, registry: str, chart: Path, *, really: bool) -> None:
             done = run(command, cwd=ROOT, timeout_seconds=timeout_seconds)
         return done.stdout + done.stderr
 
-    arguments = prepare_image() if really else {"BASE": PUBLISHED, "SITE_PACKAGES": "<of the base>"}
+    base = prepare_image() if really else PUBLISHED
     build: list[str | Path] = ["docker", "buildx", "build", CONTEXT, "--sbom=true", "--provenance=mode=max"]
     build += ["--platform", ",".join(f"linux/{architecture}" for architecture in ARCHITECTURES)]
-    build += [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+    build += ["--build-arg", f"BASE={base}"]
     build += ["--label", f"org.opencontainers.image.version={version}", "--tag", f"{registry}:{version}"]
     do("image", *build, "--metadata-file", metadata, "--push", timeout_seconds=BUILD_SECONDS)
     pushed = do("chart", "helm" if not really else tool("helm"), "push", chart, f"oci://{registry}/charts")
