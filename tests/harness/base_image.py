@@ -25,18 +25,16 @@ NAME = "header-echo-base"
 PACKAGES = ("python3-minimal", "libpython3-stdlib")
 ACCOUNTS = "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n"
 QUESTION = (
-    "import json, platform, site, sys;"
-    "print(json.dumps(['.'.join(platform.python_version_tuple()[:2]), sys.executable, site.getsitepackages()[0]]))"
+    "import json, platform, sys; print(json.dumps(['.'.join(platform.python_version_tuple()[:2]), sys.executable]))"
 )
 
 
 @dataclass(frozen=True)
 class Python:
-    """The Python inside an image: "3.13", its path, and where it looks for installed packages."""
+    """The Python inside an image: "3.13" and its path."""
 
     version: str
     executable: str
-    site_packages: str
 
 
 @cache

@@ -54,13 +54,13 @@ def build_image(tag: str | None = None) -> str:
 def make_context(directory: Path, python: Python, architectures: Sequence[str]) -> None:
     """Fill ``directory`` with what backend/Dockerfile builds from, for each of ``architectures`` ("amd64", "arm64")."""
     shutil.copy(BACKEND / "Dockerfile", directory)
-    project = tomllib.loads((BACKEND / "pyproject.toml").read_text())
     for architecture in architectures:
-        target = directory / f"site-packages-{architecture}"
-        _install_wheels(target, python, MACHINES[architecture])
-        for package in project["tool"]["setuptools"]["packages"]:
-            path = package.replace(".", "/")
-            shutil.copytree(BACKEND / path, target / path, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(_wheels(python, architecture), directory / f"wheels-{architecture}")
+    project = tomllib.loads((BACKEND / "pyproject.toml").read_text())
+    for package in project["tool"]["setuptools"]["packages"]:
+        path = package.replace(".", "/")
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(BACKEND / path, directory / "packages" / path, ignore=ignored)
     (directory / "bin").mkdir()
     for script, entry in project["project"]["scripts"].items():
         module, _, function = entry.partition(":")
@@ -78,13 +78,25 @@ def _content(base: str) -> str:
 
 
 def _build(context: Path, base: str, name: str) -> None:
-    python = python_of(base)
     architecture = platform().partition("-")[2]
-    make_context(context, python, [architecture])
-    arguments = {"BASE": base, "SITE_PACKAGES": python.site_packages, "TARGETARCH": architecture}
-    flags = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
-    run(["docker", "build", *flags, "--tag", name, str(context)], timeout_seconds=600)
+    make_context(context, python_of(base), [architecture])
+    arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"TARGETARCH={architecture}"]
+    run(["docker", "build", *arguments, "--tag", name, str(context)], timeout_seconds=600)
     forget_others(name)
+
+
+def _wheels(python: Python, architecture: str) -> Path:
+    """Return a folder of the cache with the unpacked wheels; a change of our own code does not fetch them again."""
+    target = cache_dir() / f"backend-wheels-{digest([REQUIREMENTS], python.version, architecture)}"
+    with locked("backend-wheels"):
+        if not target.exists():
+            building = Path(tempfile.mkdtemp(prefix=".backend-wheels-", dir=cache_dir()))
+            try:
+                _install_wheels(building / "wheels", python, MACHINES[architecture])
+                (building / "wheels").rename(target)
+            finally:
+                shutil.rmtree(building, ignore_errors=True)
+    return target
 
 
 def _install_wheels(target: Path, python: Python, machine: str) -> None:

@@ -1,6 +1,7 @@
 """The backend image's name stands for its content, and its wheels fit the base rather than the builder."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +11,14 @@ from harness.image import BACKEND, make_context
 
 
 @pytest.fixture
-def pip(monkeypatch):
-    """Have the requirements that pip is given, instead of an installation."""
+def pip(tmp_path, monkeypatch):
+    """Have the words and requirements that pip is given, instead of an installation, and an empty cache."""
+    monkeypatch.setenv("HEADER_ECHO_CACHE", str(tmp_path / "cache"))
     given = []
 
     def install(argv, **_):
+        target = next(word for word in argv if str(word).startswith("--target="))
+        Path(target.removeprefix("--target=")).mkdir()
         given.append((argv, argv[-1].read_text()))
         return subprocess.CompletedProcess(argv, 0, "", "")
 
@@ -25,16 +29,25 @@ def pip(monkeypatch):
 @pytest.fixture
 def context(tmp_path, pip):
     """Have a build context for a base with another Python than ours."""
-    make_context(tmp_path, base_image.Python("3.14", "/opt/python3", "/opt/site-packages"), ["amd64", "arm64"])
-    return tmp_path
+    directory = tmp_path / "context"
+    directory.mkdir()
+    make_context(directory, base_image.Python("3.14", "/opt/python3"), ["amd64", "arm64"])
+    return directory
 
 
 def test_wheels_are_chosen_for_the_python_and_machine_of_the_base(context, pip):
-    assert [
-        f"--platform=manylinux_2_28_{machine}" in argv
-        for (argv, _), machine in zip(pip, ("x86_64", "aarch64"), strict=True)
+    assert [next(word for word in argv if "_2_28_" in word) for argv, _ in pip] == [
+        "--platform=manylinux_2_28_x86_64",
+        "--platform=manylinux_2_28_aarch64",
     ]
     assert all("--python-version=3.14" in argv and "--require-hashes" in argv for argv, _ in pip)
+
+
+def test_wheels_are_fetched_once_for_all_builds(context, pip, tmp_path):
+    again = tmp_path / "again"
+    again.mkdir()
+    make_context(again, base_image.Python("3.14", "/opt/python3"), ["amd64"])
+    assert len(pip) == 2
 
 
 def test_no_requirement_is_left_out_by_the_python_that_builds(context, pip):
@@ -51,7 +64,7 @@ def test_the_start_script_is_that_of_the_project_under_the_python_of_the_base(co
 
 
 def test_our_packages_are_in_the_context_without_compiled_files(context):
-    copied = context / "site-packages-amd64" / "header_echo"
+    copied = context / "packages" / "header_echo"
     assert {path.name for path in copied.iterdir()} == {
         p.name for p in (BACKEND / "header_echo").glob("*") if p.name != "__pycache__"
     }
