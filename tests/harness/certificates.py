@@ -41,6 +41,7 @@ class Authority:
             _builder(self._name, self._name, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_key_usage(certificate_authority=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
 
@@ -64,6 +65,8 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(certificate_authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            # By it OpenSSL tells a CA from its successor of the same name; Go writes it into every certificate too.
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if names:
             # An empty critical subjectAltName is refused by Go ("unhandled critical extension"), so only when there are names.

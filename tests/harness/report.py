@@ -17,10 +17,11 @@ from harness import progress
 from harness.api import Api
 from harness.diagnostics import CLUSTER
 from harness.report_html import page
-from harness.report_model import Run, Stage, Test
+from harness.report_model import CAUSE, DUMP, Run, Stage, Test
 from harness.report_path import Hop, hops
 
 FROM_WORKER = "header_echo_run"
+HIDDEN = (CAUSE, DUMP)
 FILE = "run-{kind}.html"
 
 
@@ -80,6 +81,11 @@ class _Hooks:
             self.run.hops.extend(Hop(h["title"], [tuple(r) for r in h["rows"]], h["arrow"]) for h in known["hops"])
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say where the file is."""
+        """Show what tests measured, and say where the file is."""
+        for test in self.run.tests.values():
+            measured = {name: value for name, value in test.properties.items() if name not in HIDDEN}
+            if measured:
+                facts = ", ".join(f"{name} {value}" for name, value in measured.items())
+                terminalreporter.write_line(f"{test.nodeid.rpartition('::')[2]}: {facts}")
         if self.written is not None:
             terminalreporter.write_line(f"report: {self.written.relative_to(self.config.rootpath)}")
