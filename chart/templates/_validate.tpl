@@ -9,8 +9,8 @@ All faults are shown at once. Types, unknown keys and lists of allowed words are
 
 {{- define "header-echo.faultsOfRegistration" }}
 {{- with .Values.apiService }}
-{{- if or (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+$" .group)) (gt (len .group) 253) }}
-- apiService.group must be a DNS name in lower case with at least one dot, such as 'cats.example.com', not '{{ .group }}'.
+{{- if or (not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)+$" .group)) (gt (len .group) 253) }}
+- apiService.group must be a DNS name in lower case with at least one dot, such as 'cats.example.com' (parts of at most 63 characters, 253 in all), not '{{ .group }}'.
 {{- end }}
 {{- $priority := int .groupPriorityMinimum }}
 {{- if or (lt $priority 1) (gt $priority 20000) }}

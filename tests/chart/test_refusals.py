@@ -21,9 +21,10 @@ def refusal(values, **options):
     [
         (
             {"apiService": {"group": "Cats.example.com"}},
-            "apiService.group must be a DNS name in lower case with at least one dot, such as 'cats.example.com', not 'Cats.example.com'",
+            "apiService.group must be a DNS name in lower case with at least one dot, such as 'cats.example.com' (parts of at most 63 characters, 253 in all), not 'Cats.example.com'",
         ),
         ({"apiService": {"group": "cats"}}, "with at least one dot"),
+        ({"apiService": {"group": f"{'c' * 64}.example.com"}}, "parts of at most 63 characters"),
         ({"apiService": {"group": ""}}, "apiService.group must be"),
         (
             {"apiService": {"groupPriorityMinimum": 20001}},
