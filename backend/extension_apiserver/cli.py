@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from . import logs
+from . import doctor, logs, selftest
+from .findings import Finding, report
+from .kubernetes import ApiClient
 from .resources import Api, Resource
 from .serve import serve
 from .settings import DEFAULT_PREFIX, Settings, SettingsError
 from .tls import TlsError
 from .wsgi import WsgiApp
 
-_COMMANDS = ("serve",)
+_COMMANDS = ("serve", "doctor", "selftest")
 #: Exit codes: the program was called wrongly, or it failed.
 CALLED_WRONGLY = 2
 FAILED = 1
@@ -49,10 +51,32 @@ def main(
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY
+    if command == "serve":
+        return _serve(app, Api(settings.group, settings.versions, resources), settings, blocking=blocking)
+    try:
+        good = asyncio.run(_examine(doctor.examine if command == "doctor" else selftest.examine, settings))
+    except FileNotFoundError as error:
+        sys.stderr.write(f"{error}\n")
+        return CALLED_WRONGLY
+    return 0 if good else FAILED
+
+
+def _serve(app: WsgiApp, api: Api, settings: Settings, *, blocking: bool) -> int:
     logs.configure(settings.log_level)
     try:
-        asyncio.run(serve(app, Api(settings.group, settings.versions, resources), settings, blocking=blocking))
-    except (TlsError, OSError) as error:
+        asyncio.run(serve(app, api, settings, blocking=blocking))
+    except (TlsError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
-        return CALLED_WRONGLY if isinstance(error, (TlsError, FileNotFoundError)) else FAILED
+        return CALLED_WRONGLY
+    except OSError as error:
+        sys.stderr.write(f"{settings.bind_address} port {settings.port}: {error}\n")
+        return FAILED
     return 0
+
+
+async def _examine(examine: Callable[[ApiClient, Settings], AsyncIterator[Finding]], settings: Settings) -> bool:
+    client = ApiClient(settings)
+    try:
+        return await report(examine(client, settings))
+    finally:
+        await client.close()

@@ -42,12 +42,16 @@ class ApiClient:
         """Take the addresses; nothing is opened before the first call.
 
         Raises:
-            OSError: if `ca.crt` is missing or no certificate.
+            FileNotFoundError: if `ca.crt` is missing or no certificate.
 
         """
         self._url = settings.api_server_url
         self._token_file: Path = settings.service_account_directory / "token"
-        self._tls = ssl.create_default_context(cafile=str(settings.service_account_directory / "ca.crt"))
+        ca_file = settings.service_account_directory / "ca.crt"
+        try:
+            self._tls = ssl.create_default_context(cafile=str(ca_file))
+        except OSError as error:
+            raise FileNotFoundError(f"{ca_file} is missing or no certificate: {error.strerror or error}") from None
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -135,9 +139,9 @@ class _Translated:
     async def __aenter__(self) -> aiohttp.ClientResponse:
         try:
             self._response = await self._request.__aenter__()
-            return self._response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(f"kube-apiserver cannot be reached: {error or type(error).__name__}") from error
+        return self._response
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, asyncio.CancelledError) and self._response is not None:

@@ -16,9 +16,10 @@ from cryptography.x509 import Certificate
 from .certificates import load_authorities
 from .kubernetes import ApiClient, ApiError, backoff_seconds
 from .metrics import Metrics
+from .tls import TlsError
 
 NAME = "extension-apiserver-authentication"
-_COLLECTION = "/api/v1/namespaces/kube-system/configmaps"
+COLLECTION = "/api/v1/namespaces/kube-system/configmaps"
 READER_ROLE = "extension-apiserver-authentication-reader"
 #: The API server ends a watch after this; the next one starts at once.
 _WATCH_SECONDS = 600
@@ -93,7 +94,14 @@ class RequestHeaderWatch:
     """
 
     def __init__(self, client: ApiClient, metrics: Metrics, changed: Callable[[RequestHeaderConfig], None]) -> None:
-        """Remember whom to tell; `run` does the work."""
+        """Remember whom to tell; `run` does the work.
+
+        Args:
+            client: reads the ConfigMap.
+            metrics: where reloads are counted.
+            changed: called with a configuration before it counts; raises TlsError if it cannot be used.
+
+        """
         self._client = client
         self._metrics = metrics
         self._changed = changed
@@ -110,7 +118,10 @@ class RequestHeaderWatch:
         """Take over new data if it is good; keep the last good configuration otherwise."""
         try:
             config = RequestHeaderConfig.parse(data)
-        except ValueError as error:
+            if config != self.config or not self.known:
+                self._changed(config)
+                self._take(config)
+        except (ValueError, TlsError) as error:
             self._complain(f"{error}; the last good configuration stays")
             return
         self.complaint = None
@@ -118,15 +129,13 @@ class RequestHeaderWatch:
             self.complaint = (
                 f"ConfigMap kube-system/{NAME} names no requestheader-client-ca-file; no caller can be trusted"
             )
-        if config != self.config or not self.known:
-            self.config = config
-            self.generation += 1
-            self._metrics.requestheader_reloads.add(result="success")
-            if not config.allowed_names:
-                _log.warning(
-                    "requestheader-allowed-names is empty: every certificate of that authority is a front proxy"
-                )
-            self._changed(config)
+
+    def _take(self, config: RequestHeaderConfig) -> None:
+        self.config = config
+        self.generation += 1
+        self._metrics.requestheader_reloads.add(result="success")
+        if not config.allowed_names:
+            _log.warning("requestheader-allowed-names is empty: every certificate of that authority is a front proxy")
 
     def _complain(self, complaint: str) -> None:
         self._metrics.requestheader_reloads.add(result="failure")
@@ -150,13 +159,13 @@ class RequestHeaderWatch:
                 await asyncio.sleep(backoff_seconds(failures))
 
     async def _read_and_watch(self) -> None:
-        config_map = await self._client.get(f"{_COLLECTION}/{NAME}")
+        config_map = await self._client.get(f"{COLLECTION}/{NAME}")
         self.update(config_map.get("data") or {})
         version = config_map["metadata"]["resourceVersion"]
         query = (
             f"?watch=1&fieldSelector=metadata.name%3D{NAME}&resourceVersion={version}&timeoutSeconds={_WATCH_SECONDS}"
         )
-        async for event in self._client.watch(_COLLECTION + query, timeout_seconds=_WATCH_SECONDS + 30):
+        async for event in self._client.watch(COLLECTION + query, timeout_seconds=_WATCH_SECONDS + 30):
             if event["type"] in {"ADDED", "MODIFIED"}:
                 self.update(event["object"].get("data") or {})
             elif event["type"] == "DELETED":

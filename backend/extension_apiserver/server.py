@@ -211,7 +211,8 @@ class _Protocol(web.RequestHandler):
         super().connection_made(transport)
         tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
         self.connection = Connection(_peer_chain(tls), session_reused=bool(tls.session_reused))
-        self._connections.established(self._client, transport.abort, verified=bool(self.connection.certificates))
+        abort = cast("asyncio.Transport", transport).abort
+        self._connections.established(self._client, abort, verified=bool(self.connection.certificates))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)

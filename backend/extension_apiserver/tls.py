@@ -7,9 +7,12 @@ So a new certificate or authority needs no restart, drops no connection, and a b
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import ssl
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from .certificates import ServingCertificate, read_serving_certificate
@@ -55,7 +58,8 @@ class Tls:
         self._authorities_pem = ""
         self.complaint: str | None = None
         self._seen = self._stamp()
-        self.context, self.certificate = self._build()
+        self._pair = self._read()
+        self.context, self.certificate = self._build(self._pair)
         metrics.certificate_not_after.read = lambda: self.certificate.not_after
 
     def name_complaint(self) -> str | None:
@@ -63,15 +67,14 @@ class Tls:
         return self.certificate.complaint(self._dns_name, time.time())
 
     def trust(self, authorities_pem: str) -> None:
-        """Accept client certificates of these authorities (PEM) in new handshakes.
+        """Accept client certificates of these authorities (PEM) in new handshakes, whatever is on disk.
 
         Raises:
-            TlsError: if the pair on disk cannot be used right now; `poll` repeats the attempt.
+            TlsError: if OpenSSL does not take the bundle.
 
         """
         self._authorities_pem = authorities_pem
-        self._seen = None
-        self.poll()
+        self.context, _ = self._build(self._pair)
 
     def poll(self) -> None:
         """Take over the pair on disk if it changed and is good."""
@@ -79,15 +82,18 @@ class Tls:
         if stamp == self._seen:
             return
         try:
-            context, certificate = self._build()
+            pair = self._read()
+            if self._stamp() != stamp:
+                # Half of it may be old and half new; next time all of it is new.
+                return
+            context, certificate = self._build(pair)
+            complaint = certificate.complaint(self._dns_name, time.time())
+            if complaint and not self.name_complaint():
+                raise TlsError(complaint)  # noqa: TRY301 (as bad as a pair that does not load)
         except TlsError as error:
             self._refuse(str(error))
             return
-        complaint = certificate.complaint(self._dns_name, time.time())
-        if complaint and not self.name_complaint():
-            self._refuse(complaint)
-            return
-        self._seen = stamp
+        self._seen, self._pair = stamp, pair
         self.context, self.certificate, self.complaint = context, certificate, None
         self._metrics.tls_reloads.add(result="success")
 
@@ -112,7 +118,13 @@ class Tls:
         except OSError:
             return None
 
-    def _build(self) -> tuple[ssl.SSLContext, ServingCertificate]:
+    def _read(self) -> tuple[bytes, bytes]:
+        try:
+            return self._certificate_file.read_bytes(), self._key_file.read_bytes()
+        except OSError as error:
+            raise TlsError(f"{error.filename} cannot be read: {error.strerror}") from None
+
+    def _build(self, pair: tuple[bytes, bytes]) -> tuple[ssl.SSLContext, ServingCertificate]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
@@ -124,15 +136,33 @@ class Tls:
         # Go trusts every certificate of the bundle, not only self-signed ones.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         try:
-            context.load_cert_chain(self._certificate_file, self._key_file)
-            certificate = read_serving_certificate(self._certificate_file.read_bytes())
-        except FileNotFoundError:
-            raise TlsError(f"{self._certificate_file} or {self._key_file.name} is missing") from None
+            with _as_file(pair[0]) as certificate_file, _as_file(pair[1]) as key_file:
+                context.load_cert_chain(certificate_file, key_file, password=_no_password)
+            certificate = read_serving_certificate(pair[0])
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or str(error)
             raise TlsError(
                 f"{self._certificate_file} and {self._key_file.name} are not a usable pair: {reason}"
             ) from None
-        if self._authorities_pem:
-            context.load_verify_locations(cadata=self._authorities_pem)
+        if self._authorities_pem.strip():
+            try:
+                context.load_verify_locations(cadata=self._authorities_pem)
+            except ssl.SSLError as error:
+                raise TlsError(f"the authorities of client certificates cannot be used: {error.reason}") from None
         return context, certificate
+
+
+def _no_password() -> str:
+    # Otherwise OpenSSL asks the terminal.
+    raise ValueError("the key is encrypted")
+
+
+@contextlib.contextmanager
+def _as_file(content: bytes) -> Iterator[str]:
+    """Python's ssl takes a pair only from files; what was read once must not be read again, when it may be another."""
+    descriptor = os.memfd_create("pem")
+    try:
+        os.write(descriptor, content)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)

@@ -31,7 +31,15 @@ class Background:
         return self.run(coroutine())
 
     def close(self) -> None:
-        """End the thread."""
+        """End what still runs, and the thread."""
+
+        async def end() -> None:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        self.run(end())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(_TIMEOUT_SECONDS)
         self.loop.close()

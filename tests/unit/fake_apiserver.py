@@ -28,6 +28,7 @@ class FakeApiServer:
         allow: decides a SubjectAccessReview by its spec.
         reviews: every TokenReview and SubjectAccessReview received.
         review_code: HTTP code for reviews; anything but 201 is a failure.
+        myself: user name of a SelfSubjectReview.
 
     """
 
@@ -45,6 +46,7 @@ class FakeApiServer:
         self.allow: Callable[[dict[str, Any]], bool] = lambda _spec: True
         self.reviews: list[dict[str, Any]] = []
         self.review_code = 201
+        self.myself = ""
         self.port = self._background.run(self._start())
 
     async def _start(self) -> int:
@@ -53,6 +55,8 @@ class FakeApiServer:
         application.router.add_get(_CONFIG_MAPS, self._watch)
         application.router.add_post("/apis/authentication.k8s.io/v1/tokenreviews", self._review)
         application.router.add_post("/apis/authorization.k8s.io/v1/subjectaccessreviews", self._review)
+        application.router.add_post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._review)
+        application.router.add_post("/apis/authentication.k8s.io/v1/selfsubjectreviews", self._review)
         application.router.add_get("/{path:.*}", self._get)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -116,6 +120,8 @@ class FakeApiServer:
         if body["kind"] == "TokenReview":
             user = self.users.get(body["spec"]["token"])
             body["status"] = {"authenticated": True, "user": user} if user else {"authenticated": False}
+        elif body["kind"] == "SelfSubjectReview":
+            body["status"] = {"userInfo": {"username": self.myself}}
         else:
             body["status"] = {"allowed": self.allow(body["spec"])}
         return web.json_response(body, status=201)

@@ -23,6 +23,12 @@ class Pair:
     key: str
     chain: str = ""
 
+    def encrypted_key(self) -> str:
+        """Return the key as PEM that asks for a password."""
+        key = serialization.load_pem_private_key(self.key.encode(), None)
+        encryption = serialization.BestAvailableEncryption(b"password")
+        return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption).decode()
+
     def write(self, directory: Path, name: str = "tls") -> tuple[Path, Path]:
         """Write `<name>.crt` and `<name>.key`, each replaced at once."""
         directory.mkdir(parents=True, exist_ok=True)

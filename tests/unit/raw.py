@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 from collections.abc import Callable
 
@@ -34,7 +35,7 @@ def split(received: bytes) -> list[tuple[int, bytes]]:
     return answers
 
 
-def closed_after(tls: ssl.SSLSocket, seconds: float, clock: Callable[[], float]) -> float:
+def closed_after(tls: socket.socket, seconds: float, clock: Callable[[], float]) -> float:
     """Return after how many seconds the server closed, at most `seconds`."""
     tls.settimeout(seconds)
     started = clock()

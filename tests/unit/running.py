@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from extension_apiserver import Api, Resource, Settings, serve
@@ -112,7 +113,7 @@ class Backend:
 
 def prepare(pki: Pki, directory: Path) -> Backend:
     """Start a fake kube-apiserver and write the files that a pod would have."""
-    apiserver = FakeApiServer(pki.apiserver.server("127.0.0.1"), directory)
+    apiserver = FakeApiServer(pki.apiserver.server("127.0.0.1", DNS_NAME), directory)
     apiserver.set_config_map(pki.config_map())
     account = directory / "serviceaccount"
     account.mkdir()
@@ -130,10 +131,11 @@ def start(
     resources: Sequence[Resource] = (ECHOES,),
     blocking: bool = False,
     ready: bool = True,
+    environ: Mapping[str, str] = MappingProxyType({}),
     **variables: str,
 ) -> None:
     """Serve in a thread until `backend.stop()`."""
-    settings = Settings.from_environ(backend.environ(**variables))
+    settings = Settings.from_environ(backend.environ(**environ, **variables))
     api = Api(settings.group, settings.versions, resources)
     background = Background()
     opened: asyncio.Queue[int] = asyncio.Queue()

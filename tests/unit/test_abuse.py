@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import ssl
 import statistics
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from unit.fake_aggregator import Aggregator
 from unit.raw import closed_after, exchange
 from unit.running import BASE, Backend, start
-from unit.test_lifecycle import process
+from unit.test_lifecycle import process, resident_mib
 
 HALF_HEADER = f"GET {BASE} HTTP/1.1\r\nHost: x\r\nX-Half: ".encode()
 HALF_BODY = f"POST {BASE}/echoes HTTP/1.1\r\nHost: x\r\nX-Remote-User: a\r\nContent-Length: 100\r\n\r\n{{".encode()
@@ -42,12 +44,6 @@ def seconds_of(client: Aggregator) -> float:
     return statistics.median(times)
 
 
-def resident_mib(pid: int) -> float:
-    """Return the resident memory of a process."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * 4096 / 2**20
-
-
 def test_forty_stalled_connections(own: Backend, capsys: pytest.CaptureFixture[str]) -> None:
     """No hello, half a header, half a body, 40 of each: a usual request takes its usual time, and memory is bounded."""
     with process(own, MAX_UNVERIFIED_CONNECTIONS="128") as child:
@@ -61,7 +57,7 @@ def test_forty_stalled_connections(own: Backend, capsys: pytest.CaptureFixture[s
         for connection in connections:
             connection.close()
     with capsys.disabled():
-        print(f" usual {usual * 1000:.2f} ms, with 120 stalled {now * 1000:.2f} ms, {grown:.1f} MiB more ", end="")
+        sys.stdout.write(f" usual {usual * 1000:.2f} ms, with 120 stalled {now * 1000:.2f} ms, {grown:.1f} MiB more ")
 
     assert now < 3 * usual + 0.01
     assert grown < 15
@@ -77,7 +73,7 @@ def test_forty_stalled_connections(own: Backend, capsys: pytest.CaptureFixture[s
 )
 def test_half_a_request_has_its_time(own: Backend, variable: str, data: bytes, code: bytes) -> None:
     """After the time a Status says what was late."""
-    start(own, **{variable: "0.5"})
+    start(own, environ={variable: "0.5"})
     started = time.monotonic()
     with stalled(own.aggregator(), data) as tls:
         tls.settimeout(5)
@@ -222,12 +218,10 @@ def test_a_request_hidden_in_a_body_is_a_body(shared: Backend, method: str, chun
         assert b"x-remote-user: last" in answers[1][1]
 
 
-@pytest.mark.parametrize("noise", ["identity", "gzip"])
-def test_an_encoded_body_is_not_unpacked(aggregator: Aggregator, noise: str) -> None:
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "deflate"])
+def test_an_encoded_body_is_not_unpacked(aggregator: Aggregator, encoding: str) -> None:
     """A small body cannot grow by decompression: it is read as it is, which is no JSON object."""
-    import gzip
-
     body = gzip.compress(b"x" * 10_000_000)
-    answer = aggregator.request("POST", f"{BASE}/echoes", body=body, headers=[("Content-Encoding", noise)])
+    answer = aggregator.request("POST", f"{BASE}/echoes", body=body, headers=[("Content-Encoding", encoding)])
 
     assert (answer.status, answer.json()["reason"]) == (400, "BadRequest")

@@ -62,7 +62,7 @@ def test_must_20_attributes_are_those_of_request_info(request_line: str, expecte
 
 def test_must_20_one_review_with_everything(own: Backend) -> None:
     """Exactly one SubjectAccessReview, with user, uid, groups, extra and attributes, as TestFrontProxyConfig compares them."""
-    start(own, resources=[cats(get=lambda _call: {})], **DELEGATED)
+    start(own, resources=[cats(get=lambda _call: {})], environ=DELEGATED)
     extra = {"authentication.kubernetes.io/credential-id": ["JTI=1"]}
     own.aggregator().request("GET", f"{BASE}/namespaces/n/cats/tom", user="u", groups=["a", "b"], uid="7", extra=extra)
 
@@ -91,7 +91,7 @@ def test_must_20_one_review_with_everything(own: Backend) -> None:
 
 def test_must_20_a_path_is_reviewed_as_a_path(own: Backend) -> None:
     """What is no resource is asked about by path and lower-case method."""
-    start(own, **DELEGATED)
+    start(own, environ=DELEGATED)
     own.aggregator().request("PUT", f"{BASE}/")
 
     assert own.apiserver.reviews[0]["spec"]["nonResourceAttributes"] == {"path": f"{BASE}/", "verb": "put"}
@@ -100,7 +100,7 @@ def test_must_20_a_path_is_reviewed_as_a_path(own: Backend) -> None:
 def test_must_21_only_masters_and_health_are_skipped(own: Backend) -> None:
     """kube-apiserver's probe as system:masters and the kubelet's probes ask nobody; everything else does."""
     own.apiserver.allow = lambda _spec: False
-    start(own, **DELEGATED)
+    start(own, environ=DELEGATED)
     aggregator = own.aggregator()
     for path in ("/livez", "/readyz", "/healthz", "/readyz?verbose"):
         assert own.client(None).request("GET", path, user=None).status == 200, path
@@ -115,7 +115,7 @@ def test_must_21_only_masters_and_health_are_skipped(own: Backend) -> None:
 def test_must_22_a_denial_is_403_in_the_usual_words(own: Backend) -> None:
     """The Status names user, verb, resource, group and scope."""
     own.apiserver.allow = lambda _spec: False
-    start(own, **DELEGATED)
+    start(own, environ=DELEGATED)
     answer = own.aggregator().request("POST", f"{BASE}/echoes", body=echo("x"))
 
     assert (answer.status, answer.json()["reason"]) == (403, "Forbidden")
@@ -128,7 +128,7 @@ def test_must_22_a_denial_is_403_in_the_usual_words(own: Backend) -> None:
 def test_must_22_a_failed_review_is_500_and_never_a_yes(own: Backend) -> None:
     """Who cannot be asked about may do nothing."""
     own.apiserver.review_code = 403
-    start(own, **DELEGATED)
+    start(own, environ=DELEGATED)
     answer = own.aggregator().request("GET", BASE)
 
     assert (answer.status, answer.json()["reason"]) == (500, "InternalError")
@@ -136,7 +136,7 @@ def test_must_22_a_failed_review_is_500_and_never_a_yes(own: Backend) -> None:
 
 def test_must_22_an_answer_is_remembered_by_the_whole_spec(own: Backend) -> None:
     """The same question is asked once; another group, verb, name or extra is another question."""
-    start(own, **DELEGATED)
+    start(own, environ=DELEGATED)
     aggregator = own.aggregator()
     for _ in range(3):
         aggregator.request("GET", f"{BASE}/echoes")
@@ -151,7 +151,7 @@ def test_must_22_an_answer_is_remembered_by_the_whole_spec(own: Backend) -> None
 
 def test_must_22_an_answer_is_forgotten_after_ten_seconds(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     """A revoked right ends within 10 seconds."""
-    start(own, **DELEGATED)
+    start(own, environ=DELEGATED)
     aggregator = own.aggregator()
     assert aggregator.request("GET", BASE).status == 200
     own.apiserver.allow = lambda _spec: False

@@ -110,7 +110,7 @@ def test_every_reference_leads_somewhere(request: pytest.FixtureRequest, version
 
 def test_operation_ids_are_unique(own: Backend) -> None:
     """Also of a namespaced resource with every verb."""
-    verbs = dict.fromkeys(("get", "list", "create", "update", "delete"), lambda _call: {})
+    verbs: dict[str, Any] = dict.fromkeys(("get", "list", "create", "update", "delete"), lambda _call: {})
     start(own, resources=[cats(**verbs)])
     document = own.aggregator().request("GET", f"/openapi/v3{BASE}").json()
     ids = [operation["operationId"] for _, operation in operations(document)]

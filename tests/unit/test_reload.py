@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from extension_apiserver import tls
+from extension_apiserver.metrics import Metrics
 from unit.fake_aggregator import Aggregator, Answer
 from unit.pki import DNS_NAME, Authority, Pair
 from unit.running import BASE, Backend, start
@@ -44,9 +45,9 @@ def test_must_02_a_new_pair_is_shown_and_old_connections_live(own: Backend) -> N
     assert client._connection is kept
 
 
-@pytest.mark.parametrize("fault", ["mismatched", "garbage", "missing", "wrong name", "expired"])
+@pytest.mark.parametrize("fault", ["mismatched", "garbage", "missing", "wrong name", "expired", "encrypted key"])
 def test_must_02_a_bad_pair_keeps_the_last_good_one(own: Backend, fault: str) -> None:
-    """Handshakes go on, and log, metric and `/readyz?verbose` say what is wrong; a good pair heals it."""
+    """Handshakes go on, and log, metric and `/readyz?verbose` say what is wrong; a new authority counts all the same; a good pair heals it."""
     start(own, DELEGATED_AUTHORIZATION="false")
     client = own.client(None)
     before = shown(client)
@@ -63,9 +64,14 @@ def test_must_02_a_bad_pair_keeps_the_last_good_one(own: Backend, fault: str) ->
             serving.server("another.default.svc").write(directory)
         case "expired":
             serving.server(DNS_NAME, days=(-3, -1)).write(directory)
+        case "encrypted key":
+            (directory / "tls.key").write_text(serving.server(DNS_NAME).encrypted_key())
     own.wait_for(lambda: "serving-certificate ok, but" in client.request("GET", "/readyz?verbose", user=None).text)
 
     assert shown(client) == before
+    new = Authority("front-proxy-ca-2")
+    own.apiserver.set_config_map(own.pki.config_map(requestheader_client_ca_file=own.pki.front_proxy.pem + new.pem))
+    own.wait_for(lambda: accepted(own.client(new.client("front-proxy-client"))))
     metrics = own.aggregator().request("GET", "/metrics").text
     assert 'extension_apiserver_tls_reloads_total{result="failure"}' in metrics
     serving.server(DNS_NAME).write(directory)
@@ -87,17 +93,13 @@ def test_must_01_a_certificate_the_aggregator_will_refuse_is_not_ready(
     client.context.check_hostname = False
     if words == "expired":
         # Nothing can be asked over a certificate that does not verify, so the answer is read from the library.
-        certificate = tls.Tls(own.directory / "tls", DNS_NAME, _metrics())
+        certificate = tls.Tls(own.directory / "tls", DNS_NAME, Metrics())
         assert words in (certificate.name_complaint() or "")
         return
     answer = client.request("GET", "/readyz", user=None)
 
     assert answer.status == 503
     assert f"{words} {DNS_NAME}; it names {names[0]}" in answer.text
-
-
-def _metrics() -> tls.Metrics:
-    return tls.Metrics()
 
 
 def test_must_02_a_new_front_proxy_authority_counts_at_once(own: Backend) -> None:

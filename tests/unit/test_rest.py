@@ -203,7 +203,7 @@ def test_must_37_and_40_a_store_of_ones_own(own: Backend) -> None:
 
 
 def test_must_38_table_for_kubectl_get(aggregator: Aggregator) -> None:
-    """kubectl's Accept gets a Table whose rows fit its columns and carry metadata."""
+    """The Accept header of kubectl gets a Table whose rows fit its columns and carry metadata."""
     table = aggregator.request("GET", ECHOES, accept=KUBECTL_GET).json()
 
     assert (table["kind"], table["apiVersion"]) == ("Table", "meta.k8s.io/v1")
@@ -274,7 +274,7 @@ def test_must_40_delete_is_not_offered(aggregator: Aggregator) -> None:
         ("POST", ECHOES, {**echo("x"), "metadata": {"name": 1}}, 422, "Invalid"),
     ],
 )  # fmt: skip
-def test_must_41_failures_have_their_reason(  # noqa: PLR0917
+def test_must_41_failures_have_their_reason(
     aggregator: Aggregator, method: str, path: str, body: Any, code: int, reason: str
 ) -> None:
     """Code and reason are the pair that clients compare."""

@@ -1,0 +1,105 @@
+"""The APIService as the cluster has it, and direct calls to the Service it names."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+
+from .kubernetes import ApiClient, ApiError
+
+_TIMEOUT_SECONDS = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Registration:
+    """One APIService.
+
+    Attributes:
+        name: '<version>.<group>'.
+        service_name: name of its Service.
+        service_namespace: namespace of its Service.
+        port: port of its Service.
+        ca_bundle: PEM; '' if there is none.
+        insecure: kube-apiserver verifies nothing.
+        available: status of the condition Available: 'True', 'False' or 'Unknown'.
+        reason: reason of that condition.
+        message: message of that condition.
+
+    """
+
+    name: str
+    service_name: str
+    service_namespace: str
+    port: int
+    ca_bundle: str
+    insecure: bool
+    available: str
+    reason: str
+    message: str
+
+    @property
+    def dns_name(self) -> str:
+        """The name kube-apiserver verifies."""
+        return f"{self.service_name}.{self.service_namespace}.svc"
+
+
+async def read_registration(client: ApiClient, name: str) -> Registration:
+    """Return an APIService.
+
+    Raises:
+        ApiError: 404 if it does not exist, 403 if it may not be read.
+
+    """
+    found = await client.get(f"/apis/apiregistration.k8s.io/v1/apiservices/{name}")
+    spec = found["spec"]
+    service = spec.get("service")
+    if not service:
+        raise ApiError(f"APIService {name} names no Service, so kube-apiserver serves it itself")
+    conditions: list[dict[str, Any]] = found.get("status", {}).get("conditions") or []
+    condition = next((each for each in conditions if each["type"] == "Available"), {})
+    return Registration(
+        name,
+        service["name"],
+        service["namespace"],
+        service.get("port", 443),
+        base64.b64decode(spec.get("caBundle") or "").decode(),
+        bool(spec.get("insecureSkipTLSVerify")),
+        condition.get("status", "Unknown"),
+        condition.get("reason", ""),
+        condition.get("message", ""),
+    )
+
+
+async def call_directly(
+    registration: Registration, path: str, *, headers: Sequence[tuple[str, str]] = ()
+) -> tuple[int, str]:
+    """Call the backend past kube-apiserver, without a client certificate, verifying it as kube-apiserver does.
+
+    Args:
+        registration: says where, and whom to trust.
+        path: path of the GET request.
+        headers: of the request.
+
+    Returns:
+        Code and body.
+
+    Raises:
+        ApiError: if it cannot be reached or its certificate does not verify.
+
+    """
+    trust = ssl.create_default_context(cadata=registration.ca_bundle or None)
+    url = f"https://{registration.dns_name}:{registration.port}{path}"
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(url, ssl=trust, headers=headers, allow_redirects=False) as response,
+        ):
+            return response.status, await response.text()
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise ApiError(f"{url} cannot be reached: {error or 'timeout'}") from error

@@ -1,0 +1,192 @@
+"""`doctor` and `selftest`: from what the cluster has to a sentence with a remedy."""
+
+from __future__ import annotations
+
+import base64
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from extension_apiserver import main
+from extension_apiserver.availability import REASONS
+from header_echo.app import create_app
+from unit.pki import DNS_NAME
+from unit.running import BASE, GROUP, Backend, start
+
+APISERVICE = f"/apis/apiregistration.k8s.io/v1/apiservices/v1.{GROUP}"
+SERVICE = "/api/v1/namespaces/default/services/header-echo"
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+ME = "system:serviceaccount:default:test"
+
+
+@pytest.fixture
+def cluster(own: Backend, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """A healthy installation; the Service's name resolves to the backend, as a cluster's DNS does it."""
+    start(own)
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: str, *arguments: Any, **options: Any) -> Any:
+        return resolve("127.0.0.1" if host == DNS_NAME else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    own.apiserver.objects = {
+        APISERVICE: apiservice(own, "True", "Passed", "all checks passed"),
+        SERVICE: {"spec": {"clusterIP": "10.96.0.9", "ports": [{"port": own.port}]}},
+        SLICES: {"items": [{"endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": True}}]}]},
+        BASE: own.aggregator().request("GET", BASE).json(),
+        f"{BASE}/echoes": {"items": [{"status": {"user": ME}}]},
+    }
+    own.apiserver.myself = ME
+    return own
+
+
+def apiservice(backend: Backend, status: str, reason: str, message: str, **spec: Any) -> dict[str, Any]:
+    """Return an APIService with a condition."""
+    service = {"name": "header-echo", "namespace": "default", "port": backend.port}
+    bundle = base64.b64encode(backend.pki.serving.pem.encode()).decode()
+    condition = {"type": "Available", "status": status, "reason": reason, "message": message}
+    return {"spec": {"service": service, "caBundle": bundle, **spec}, "status": {"conditions": [condition]}}
+
+
+@pytest.fixture
+def run(cluster: Backend, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, list[str]]]:
+    """Return a function that runs a command and returns exit code and lines."""
+
+    def run(command: str, **variables: str) -> tuple[int, list[str]]:
+        code = main(create_app(), arguments=[command], environ=cluster.environ(**variables))
+        return code, capsys.readouterr().out.splitlines()
+
+    return run
+
+
+Run = Callable[..., tuple[int, list[str]]]
+
+
+def test_doctor_finds_nothing_wrong(run: Run) -> None:
+    """Every line of a healthy installation is good, and the exit code 0."""
+    code, lines = run("doctor", DELEGATED_AUTHENTICATION="true", DELEGATED_AUTHORIZATION="true")
+
+    assert (code, [line for line in lines if not line.startswith("[+]")]) == (0, [])
+    assert len(lines) == 9, lines
+
+
+@pytest.mark.parametrize("reason", [reason for reason in REASONS if reason != "Passed"])
+def test_doctor_explains_every_reason(cluster: Backend, run: Run, reason: str) -> None:
+    """Reason, what it means, kube-apiserver's own message and the remedy stand in one line."""
+    cluster.apiserver.objects[APISERVICE] = apiservice(cluster, "False", reason, "the message")
+    code, lines = run("doctor")
+    saw, remedy = REASONS[reason]
+
+    assert code == 1
+    assert f"[-] APIService v1.{GROUP} is not Available, {reason}: {saw} (the message); {remedy}" in lines
+
+
+@pytest.mark.parametrize(
+    ("path", "found", "words"),
+    [
+        (APISERVICE, 404, "does not exist"),
+        (APISERVICE, 403, "look yourself: kubectl get apiservice"),
+        (SERVICE, 404, "does not exist"),
+        (SERVICE, {"spec": {"ports": [{"port": 1}]}}, "has port 1, not"),
+        (SERVICE, {"spec": {"ports": [], "clusterIP": "None"}}, "has port none"),
+        (SLICES, {"items": []}, "no EndpointSlice"),
+        (SLICES, {"items": [{"endpoints": [{"conditions": {"ready": False}}]}]}, "none of them ready"),
+        (SLICES, 403, "cannot be read"),
+    ],
+)
+def test_doctor_says_what_is_missing(cluster: Backend, run: Run, path: str, found: Any, words: str) -> None:
+    """One line says it; what may not be read is no fault but is said."""
+    cluster.apiserver.objects[path] = found
+    code, lines = run("doctor")
+    [line] = [line for line in lines if words in line]
+
+    assert (code, line[:3]) == ((0, "[?]") if found == 403 else (1, "[-]"))
+
+
+def test_doctor_names_a_wrong_ca_bundle(cluster: Backend, run: Run) -> None:
+    """The Service is called as kube-apiserver calls it, so a wrong bundle shows."""
+    other = base64.b64encode(cluster.pki.apiserver.pem.encode()).decode()
+    cluster.apiserver.objects[APISERVICE] = apiservice(cluster, "True", "Passed", "", caBundle=other)
+    code, lines = run("doctor")
+
+    assert code == 1
+    assert any(line.startswith(f"[-] https://{DNS_NAME}") and "certificate verify failed" in line for line in lines), (
+        lines
+    )
+
+
+@pytest.mark.parametrize("spec", [{"insecureSkipTLSVerify": True}, {"caBundle": ""}])
+def test_doctor_warns_of_missing_trust(cluster: Backend, run: Run, spec: dict[str, Any]) -> None:
+    """Neither an insecure APIService nor one without a bundle passes."""
+    cluster.apiserver.objects[APISERVICE] = apiservice(cluster, "True", "Passed", "", **spec)
+    code, lines = run("doctor")
+
+    assert code == 1
+    assert any(line.startswith("[-]") and next(iter(spec)) in line for line in lines), lines
+
+
+def test_doctor_names_missing_rights(cluster: Backend, run: Run) -> None:
+    """The Role to bind is in the line."""
+    cluster.apiserver.set_config_map(403)
+    cluster.apiserver.allow = lambda _spec: False
+    code, lines = run("doctor", DELEGATED_AUTHORIZATION="true")
+
+    assert code == 1
+    assert sum("bind" in line for line in lines if line.startswith("[-]")) == 2, lines
+
+
+def test_doctor_names_a_wrong_certificate(cluster: Backend, run: Run) -> None:
+    """The name that is missing is in the line."""
+    code, lines = run("doctor", SERVICE_DNS_NAME="other.default.svc")
+
+    assert code == 1
+    assert any("no subjectAltName other.default.svc" in line for line in lines), lines
+
+
+def test_selftest_passes(run: Run) -> None:
+    """One line for the APIService, discovery, the echoed identity and the refused forgery."""
+    code, lines = run("selftest")
+
+    assert (code, [line for line in lines if not line.startswith("[+]")]) == (0, [])
+    assert len(lines) == 4, lines
+    assert lines[-1] == "[+] a direct call with a forged X-Remote-User is refused with 401"
+
+
+@pytest.mark.parametrize(
+    ("path", "found", "words"),
+    [
+        (APISERVICE, 404, "cannot be read"),
+        (BASE, 503, "discovery"),
+        (f"{BASE}/echoes", 403, "cannot be listed"),
+        (f"{BASE}/echoes", {"items": [{"status": {"user": "system:admin"}}]}, "sees the caller as"),
+    ],
+)
+def test_selftest_fails(cluster: Backend, run: Run, path: str, found: Any, words: str) -> None:
+    """Any bad line makes exit code 1."""
+    cluster.apiserver.objects[path] = found
+    code, lines = run("selftest")
+
+    assert code == 1
+    assert any(line.startswith("[-]") and words in line for line in lines), lines
+
+
+def test_selftest_fails_where_a_direct_caller_is_answered(cluster: Backend, run: Run) -> None:
+    """A backend that answers a direct caller, here the fake kube-apiserver itself, is found out."""
+    bundle = base64.b64encode(cluster.pki.apiserver.pem.encode()).decode()
+    service = {"name": "header-echo", "namespace": "default", "port": cluster.apiserver.port}
+    found = apiservice(cluster, "True", "Passed", "", caBundle=bundle, service=service)
+    cluster.apiserver.objects[APISERVICE] = found
+    code, lines = run("selftest")
+
+    assert code == 1
+    assert lines[-1].startswith("[-] a direct call with a forged X-Remote-User is answered"), lines
+
+
+def test_without_a_service_account_exit_2(own: Backend, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names the file."""
+    (own.directory / "serviceaccount" / "ca.crt").unlink()
+
+    assert main(create_app(), arguments=["doctor"], environ=own.environ()) == 2
+    assert "serviceaccount/ca.crt is missing" in capsys.readouterr().err
