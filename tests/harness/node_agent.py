@@ -19,6 +19,7 @@ from harness.pod_references import NODE_NAME, Node, machine_resource
 from harness.pod_refusals import NODE_LABELS
 from harness.pod_status import now
 from harness.pod_worker import PodWorker
+from harness.tools import kubernetes_version
 
 CONFLICT = 409
 
@@ -124,7 +125,7 @@ class NodeAgent:
 def _node_info() -> dict[str, str]:
     unknown = dict.fromkeys(("machineID", "systemUUID", "bootID", "kubeProxyVersion"), "")
     return unknown | {
-        "kubeletVersion": "embedded",
+        "kubeletVersion": f"{kubernetes_version()}-embedded",  # kubectl and helm parse it
         "containerRuntimeVersion": "process://",
         "kernelVersion": platform.release(),
         "osImage": platform.platform(),

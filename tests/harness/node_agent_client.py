@@ -59,9 +59,11 @@ class ApiClient:
         data = None if body is None else json.dumps(body)
         headers = {"Content-Type": content_type, "Accept": "application/json"}
         async with self._session.request(method, path, data=data, headers=headers, timeout=REQUEST_TIMEOUT) as answer:
-            content: Object = await answer.json(content_type=None)
+            if answer.content_type != "application/json":  # "404 page not found"
+                raise ApiError(answer.status, {"message": await answer.text()})
+            content: Object = await answer.json()
         if answer.status >= 400:  # noqa: PLR2004
-            raise ApiError(answer.status, content if isinstance(content, dict) else {})
+            raise ApiError(answer.status, content)
         return content
 
     async def watch(self, path: str, resource_version: str) -> AsyncIterator[tuple[str, Object]]:
