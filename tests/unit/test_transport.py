@@ -193,7 +193,7 @@ def test_must_42_an_upgrade_is_refused_and_the_connection_closed(aggregator: Agg
     assert answers[0][0] >= 400
 
 
-def test_must_24_a_body_that_is_never_read_costs_nobody_else(shared: Backend) -> None:
+def test_a_body_that_is_never_read_costs_nobody_else(shared: Backend) -> None:
     """A refused caller's body is not waited for: the answer comes at once."""
     with shared.client(None).connect() as tls:
         tls.settimeout(5)

@@ -1,0 +1,49 @@
+"""The example is what a user would start from, so it works."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from unit.running import Backend, start
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+BASE = "/apis/zoo.example.com/v1"
+
+
+@pytest.fixture
+def zoo() -> ModuleType:
+    """The example as a module of its own."""
+    spec = importlib.util.spec_from_file_location("zoo", EXAMPLES / "zoo.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_it_has_at_most_forty_lines() -> None:
+    """A whole backend fits on a screen."""
+    assert len((EXAMPLES / "zoo.py").read_text().splitlines()) <= 40
+
+
+def test_it_is_a_whole_api(own: Backend, zoo: ModuleType) -> None:
+    """Its resource is discovered, listed, created and refused a second time; its own path knows the visitor."""
+    start(own, app=zoo.app, resources=[zoo.animals], blocking=True, GROUP="zoo.example.com")
+    client = own.aggregator()
+    rex = {"apiVersion": "zoo.example.com/v1", "kind": "Animal", "metadata": {"name": "rex"}, "spec": {"legs": 3}}
+
+    assert client.request("GET", BASE).json()["resources"][0]["verbs"] == ["create", "get", "list"]
+    assert client.request("POST", f"{BASE}/animals?dryRun=All", body=rex).status == 201
+    assert client.request("GET", f"{BASE}/animals/rex").status == 404
+    assert client.request("POST", f"{BASE}/animals", body=rex).status == 201
+    assert client.request("POST", f"{BASE}/animals", body=rex).json()["reason"] == "AlreadyExists"
+    assert client.request("GET", f"{BASE}/animals/rex").json()["spec"] == {"legs": 3}
+    assert client.request("POST", f"{BASE}/animals", body={**rex, "spec": {"legs": "three"}}).status == 422
+    table = client.request("GET", f"{BASE}/animals", accept="application/json;as=Table;v=v1;g=meta.k8s.io").json()
+    assert [row["cells"] for row in table["rows"]] == [["leo", "lion"], ["rex", None]]
+    assert client.request("GET", f"{BASE}/opening-hours", user="bob").json()["visitor"] == "bob"
+    assert client.request("GET", f"{BASE}/closing-hours").json()["reason"] == "NotFound"
