@@ -45,6 +45,13 @@ class NodeAgent:
         stores = (self._node.config_maps, self._node.secrets, self._pods)
         self._followers = [asyncio.create_task(store.run()) for store in stores]
 
+    def broken(self) -> str | None:
+        """Return why the agent no longer follows the API; None while it does."""
+        for follower in self._followers:
+            if follower.done():
+                return f"the node agent ended: {follower.exception()!r}"
+        return None
+
     async def stop(self) -> None:
         """End all pods at once, as when a machine is switched off: the API keeps their objects."""
         for task in (*self._followers, *self._tasks.values()):

@@ -80,8 +80,9 @@ class Supervisor:
         """Raise HarnessError as soon as a component ends by itself."""
         while True:
             dead = self.control_plane.dead()
-            if dead is not None and not self._restarting:
-                raise HarnessError(f"the embedded cluster is broken: {death(dead)}")
+            cause = death(dead) if dead is not None and not self._restarting else self.agent.broken()
+            if cause is not None:
+                raise HarnessError(f"the embedded cluster is broken: {cause}")
             await asyncio.sleep(DEATH_POLL_SECONDS)
 
     def requests(self) -> dict[str, Callable[[Object], Awaitable[Any]]]:
