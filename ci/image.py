@@ -2,10 +2,9 @@
 
 import sys
 
-from harness.image import build_image
-
 from harness.engine import ensure_engine
 from harness.errors import HarnessError
+from harness.image import build_image
 
 try:
     ensure_engine()

@@ -13,7 +13,9 @@ def main() -> None:
     """Make the environment; stop with one sentence if this Python cannot."""
     version = "%d.%d" % sys.version_info[:2]
     if sys.version_info < (3, 11):
-        sys.exit("Python %s is too old: install Python 3.11 or newer and say which, as in 'make PYTHON=python3.12'" % version)
+        sys.exit(
+            "Python %s is too old: install Python 3.11 or newer and say which, as in 'make PYTHON=python3.12'" % version
+        )
     try:
         import ensurepip
         import venv
