@@ -181,6 +181,7 @@ RULES = (
     Rule(causes_pods.not_ready, while_available=True),
     Rule(_target_port),
     Rule(_network_policy),
+    Rule(causes_pods.failed, while_available=True),
     Rule(_unjudged),
     Rule(_otherwise),
 )

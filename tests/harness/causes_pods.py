@@ -17,7 +17,7 @@ NO_IMAGE = (
     "ImageInspectError",
     "RegistryUnavailable",
 )
-COMPLAINT = re.compile(r"error|warn|fatal|panic|critical|exception", re.IGNORECASE)
+COMPLAINT = re.compile(r"^\[-\]|error|warn|fatal|panic|critical|exception", re.IGNORECASE)
 READER = "extension-apiserver-authentication-reader"
 
 
@@ -137,6 +137,17 @@ def not_ready(view: View) -> Cause | None:
                 f"pod {_name(pod)} runs but is not ready: {warnings[-1]}",
                 "its log, and /readyz?verbose of the pod, say which check fails",
                 _last_words(view, pod),
+            )
+    return None
+
+
+def failed(view: View) -> Cause | None:
+    """Return the cause if a pod that was to run once, such as that of `helm test`, failed."""
+    for pod in view.evidence.of("pods", view.namespace):
+        if pod.get("status", {}).get("phase") == "Failed" and not pod["metadata"].get("ownerReferences"):
+            return view.cause(
+                f"pod {_name(pod)} failed: {_last_words(view, pod)}",
+                f"'kubectl logs -n {view.namespace} {pod['metadata']['name']}' has all that it said",
             )
     return None
 

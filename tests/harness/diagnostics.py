@@ -104,7 +104,7 @@ def _gather(cluster: Cluster) -> Evidence:
 
 def folder_name(test: str) -> str:
     """Return a folder's name for a test: its id without the path, letters that every file system takes."""
-    file, _, rest = test.partition("::")
+    file, _, rest = test.replace("@cluster", "").partition("::")  # what pytest-xdist adds to the id
     name = re.sub(r"[^\w.]+", "-", f"{Path(file).stem}-{rest}")
     if len(name) <= LONGEST_NAME:
         return name

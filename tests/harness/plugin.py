@@ -34,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
         Choice.read(config.getoption("--cluster"))
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
+    if getattr(config.option, "dist", "no") == "load":  # pytest-xdist's own choice, which knows nothing of groups
+        config.option.dist = "loadgroup"
     diagnostics.register(config)
     report.register(config)
 

@@ -50,7 +50,8 @@ class _Hooks:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in the report of one phase."""
-        test = self.run.tests.setdefault(report.nodeid, Test(report.nodeid, report.start))
+        name = report.nodeid.removesuffix("@cluster")  # its group under pytest-xdist
+        test = self.run.tests.setdefault(name, Test(name, report.start))
         test.take(report)
 
     @pytest.hookimpl(tryfirst=True)

@@ -239,6 +239,13 @@ def test_a_certificate_that_the_backend_itself_refuses_is_the_cause_of_its_unrea
     assert first_lines(evidence)[0].startswith("the serving certificate is for header-echo.other.svc")
 
 
+def test_a_failed_helm_test_is_explained_though_the_api_is_served():
+    evidence = healthy()
+    evidence.objects["pods"].append(named("header-echo-test", spec={}, status={"phase": "Failed"}))
+    evidence.logs[f"{NAMESPACE}/header-echo-test"] = "[+] discovery lists echoes\n[-] the name is unknown\n"
+    assert first_lines(evidence)[0] == "pod echo/header-echo-test failed: [-] the name is unknown"
+
+
 def test_a_healthy_release_is_called_healthy():
     assert first_lines(healthy()) == [HEALTHY]
 

@@ -28,6 +28,8 @@ class Gone:
 
 @pytest.fixture(scope="session")
 def cluster(pytestconfig):
+    with pathlib.Path("clusters").open("a") as made:
+        made.write("one\n")
     pytestconfig.stash[diagnostics.CLUSTER] = Gone()
 
 
@@ -74,14 +76,21 @@ def default(ran):
     return ran()
 
 
+def in_junit(folder):
+    """Return (outcome, properties) of each test case in JUnit, by name."""
+    found = {}
+    for case in ET.parse(folder / "junit.xml").iter("testcase"):  # noqa: S314 - we wrote it
+        name = case.get("name").removesuffix("@cluster")
+        outcome, properties = found.setdefault(name, (set(), {}))
+        outcome |= {child.tag for child in case} & {"failure", "error", "skipped"}
+        properties |= {p.get("name"): p.get("value") for p in case.iter("property")}
+    return found
+
+
 @pytest.fixture(scope="module")
 def cases(default):
     """Return the properties of each test case in JUnit, by name."""
-    found = {}
-    for case in ET.parse(default[0] / "junit.xml").iter("testcase"):  # noqa: S314 - we wrote it
-        properties = {p.get("name"): p.get("value") for p in case.iter("property")}
-        found.setdefault(case.get("name"), {}).update(properties)
-    return found
+    return {name: properties for name, (_, properties) in in_junit(default[0]).items()}
 
 
 def test_the_report_of_a_failed_test_opens_with_the_cause(default):
@@ -117,7 +126,20 @@ def test_always_writes_a_folder_for_a_passed_test_too(ran):
     assert (folder / "reports/diagnostics/embedded/test_it-test_good-call/index.txt").exists()
 
 
-def test_under_xdist_the_cause_and_the_report_come_from_the_worker(ran):
-    folder, output = ran("-n1")
+@pytest.fixture(scope="module")
+def parallel(ran):
+    return ran("-n2")
+
+
+def test_under_xdist_the_cause_and_the_report_come_from_the_worker(parallel):
+    folder, output = parallel
     assert CAUSE in output
     assert "cleanup broke" in (folder / "reports/run-embedded.html").read_text()
+
+
+def test_under_xdist_the_results_are_the_same_and_there_is_one_cluster(default, parallel):
+    outcomes = [
+        {name: outcome for name, (outcome, _) in in_junit(folder).items()} for folder in (default[0], parallel[0])
+    ]
+    assert outcomes[0] == outcomes[1]
+    assert (parallel[0] / "clusters").read_text() == "one "
