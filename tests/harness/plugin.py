@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     report.register(config)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist's worker reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put all tests of the cluster on one worker of pytest-xdist."""
     for item in items:

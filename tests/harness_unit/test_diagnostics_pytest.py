@@ -29,7 +29,7 @@ class Gone:
 @pytest.fixture(scope="session")
 def cluster(pytestconfig):
     with pathlib.Path("clusters").open("a") as made:
-        made.write("one\n")
+        made.write("one ")
     pytestconfig.stash[diagnostics.CLUSTER] = Gone()
 
 
