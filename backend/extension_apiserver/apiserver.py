@@ -21,7 +21,7 @@ from . import readiness
 from .authentication import Authenticator, Caller
 from .delegation import Authorizer
 from .discovery import Discovery
-from .logs import log_request
+from .logs import RequestLog
 from .messages import Request, Response
 from .metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
 from .metrics import Metrics
@@ -71,6 +71,7 @@ class ExtensionApiServer:
     readiness: Readiness
     metrics: Metrics
     starting: Callable[[], str | None]
+    request_log: RequestLog
     _routes: dict[str, Callable[[Request], Response]] = dataclasses.field(init=False)
     _wsgi: WsgiCaller = dataclasses.field(init=False)
     _rest: Rest = dataclasses.field(init=False)
@@ -121,7 +122,7 @@ class ExtensionApiServer:
             )
         seconds = time.perf_counter() - started
         self.metrics.requests.observe(info.verb if info.verb in _VERBS else "other", response.status, seconds)
-        log_request(request, user, info.verb, response.status, seconds, probe=probe)
+        self.request_log.add(request, user, info.verb, response.status, seconds, probe=probe)
         return response
 
     def _probe(self, request: Request) -> Response:

@@ -14,6 +14,7 @@ from .apiserver import ExtensionApiServer
 from .authentication import Authenticator
 from .delegation import Authorizer, TokenReviewer
 from .kubernetes import ApiClient
+from .logs import RequestLog
 from .metrics import Metrics
 from .readiness import Check, Readiness
 from .requestheader import RequestHeaderConfig, RequestHeaderWatch
@@ -75,6 +76,7 @@ async def serve(
             Check("shutdown", lambda: stopping if stop.is_set() else None),
         ]
     )
+    request_log = RequestLog()
     handler = ExtensionApiServer(
         api=api,
         app=app,
@@ -86,6 +88,7 @@ async def serve(
         readiness=readiness,
         metrics=metrics,
         starting=lambda: None if watch.known else watch.complaint,
+        request_log=request_log,
     )
     server = Server(handler.handle, tls, settings, metrics)
     server.start()
@@ -110,6 +113,7 @@ async def serve(
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await client.close()
+        request_log.write()
     _log.info("stopped")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Collection, Sequence
@@ -44,14 +45,19 @@ def header_lines(headers: Sequence[tuple[bytes, bytes]], bare: Collection[str] =
 
     lines: list[str] = []
     for name, value in header_document(headers).items():
-        key = scalar(name)
-        key = f"{key}:" if len(key) <= _LONGEST_KEY else f"? {key}\n:"
+        key = _key(name)
         if isinstance(value, str):
             lines.append(f"{key} {shown(value)}")
         else:
             lines.append(key)
             lines.extend(f"- {shown(item)}" for item in value)
     return "\n".join(lines) + "\n"
+
+
+@functools.lru_cache(maxsize=256)
+def _key(name: str) -> str:
+    text = scalar(name)
+    return f"{text}:" if len(text) <= _LONGEST_KEY else f"? {text}\n:"
 
 
 def scalar(text: str) -> str:
