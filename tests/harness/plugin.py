@@ -36,6 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     if getattr(config.option, "dist", "no") == "load":  # pytest-xdist's own choice, which knows nothing of groups
         config.option.dist = "loadgroup"
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist reads the command line only
+        config.option.loadgroup = True
     diagnostics.register(config)
     report.register(config)
 
