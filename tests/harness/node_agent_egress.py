@@ -1,8 +1,9 @@
-"""How the API server reaches pods: an HTTP CONNECT proxy on a Unix socket in the cluster's private folder.
+"""How the API server and pods reach pods: an HTTP CONNECT proxy, for the API server on a Unix socket in the cluster's private folder.
 
 kube-apiserver sends everything it dials in the cluster (aggregated APIs, webhooks, kubelet logs, proxy subresources) through
 its egress selector: https://kubernetes.io/docs/tasks/extend-kubernetes/setup-konnectivity/. Nobody but the owner of that folder
-can use the proxy, so nothing of the cluster is reachable from the network or by another user.
+can use the proxy, so nothing of the cluster is reachable from the network or by another user. Pods are told of the same proxy on
+a loopback address, by HTTPS_PROXY; it knows the names of Services.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from harness.node_agent_client import ApiError
+from harness.node_agent_services import ServiceNames
 from harness.pod_network import KUBELET_PORT, PodNetwork
 
 CHUNK_BYTES = 1 << 16
@@ -31,38 +34,43 @@ CONFIGURATION = {
 class EgressProxy:
     """Serves CONNECT and joins the two connections."""
 
-    def __init__(self, network: PodNetwork) -> None:
+    def __init__(self, network: PodNetwork, services: ServiceNames) -> None:
         """Route the addresses of ``network`` to this machine's processes; any other address is dialled as it is."""
         self._network = network
-        self._server: asyncio.Server | None = None
+        self._services = services
+        self._servers: list[asyncio.Server] = []
         self._open: set[asyncio.StreamWriter] = set()
 
-    async def start(self, path: Path) -> None:
-        """Listen at the Unix socket ``path``."""
-        self._server = await asyncio.start_unix_server(self._serve, path)
+    async def start(self, path: Path) -> str:
+        """Listen at the Unix socket ``path`` and on the node's loopback address; return the URL of the latter."""
+        self._servers.append(await asyncio.start_unix_server(self._serve, path))
+        local = await asyncio.start_server(self._serve, self._network.local_address(self._network.node_ip), 0)
+        self._servers.append(local)
+        host, port = local.sockets[0].getsockname()
+        return f"http://{host}:{port}"
 
     async def close(self) -> None:
         """Stop listening and drop what is open."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for writer in self._open:
             writer.close()
 
-    def _target(self, destination: str) -> tuple[str, int]:
-        host, _, port = destination.rpartition(":")
-        host = host.strip("[]")
-        if host == self._network.node_ip and int(port) == KUBELET_PORT:
+    async def _target(self, destination: str) -> tuple[str, int]:
+        name, _, number = destination.rpartition(":")
+        host, port = await self._services.endpoint(name.strip("[]"), int(number))
+        if host == self._network.node_ip and port == KUBELET_PORT:
             address, actual_port = self._network.kubelet_socket.getsockname()
             return str(address), int(actual_port)
-        return (self._network.local_address(host) if self._network.is_ours(host) else host), int(port)
+        return (self._network.local_address(host) if self._network.is_ours(host) else host), port
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = (await reader.readuntil(b"\r\n\r\n")).split()
-            host, port = self._target(request[1].decode())
+            host, port = await self._target(request[1].decode())
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
                 pod_reader, pod_writer = await asyncio.open_connection(host, port)
-        except (OSError, TimeoutError, ValueError, IndexError, asyncio.IncompleteReadError) as error:
+        except (ApiError, OSError, TimeoutError, ValueError, IndexError, asyncio.IncompleteReadError) as error:
             writer.write(f"HTTP/1.1 502 {type(error).__name__}\r\nContent-Length: 0\r\n\r\n".encode())
             writer.close()
             return

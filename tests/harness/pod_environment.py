@@ -54,6 +54,8 @@ def environment(
         "KUBERNETES_SERVICE_HOST": "127.0.0.1",
         "KUBERNETES_SERVICE_PORT": str(node.api_port),
         "KUBERNETES_SERVICE_PORT_HTTPS": str(node.api_port),
+        "HTTPS_PROXY": node.proxy,  # instead of DNS and Service addresses
+        "NO_PROXY": "127.0.0.1,localhost",
     }
     temporary = mounts.folder("/tmp")  # noqa: S108 - the container's, not ours
     if temporary is not None:

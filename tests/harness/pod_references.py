@@ -43,6 +43,7 @@ class Node:
         api_port: the API server's port on 127.0.0.1.
         images: local command by image reference.
         image_loaded: set, and replaced, when an image is added.
+        proxy: URL of the CONNECT proxy through which pods reach Services by name.
     """
 
     client: ApiClient
@@ -53,6 +54,7 @@ class Node:
     secrets: Store
     images: dict[str, LocalImage] = field(default_factory=dict)
     image_loaded: asyncio.Event = field(default_factory=asyncio.Event)
+    proxy: str = ""
 
     def load_image(self, reference: str, image: LocalImage) -> None:
         """Map an image reference to a local command; pods that waited for it go on."""

@@ -28,6 +28,7 @@ from harness.errors import HarnessError
 from harness.node_agent import NodeAgent
 from harness.node_agent_client import ApiClient, ApiError, Object, Store
 from harness.node_agent_egress import EgressProxy
+from harness.node_agent_services import ServiceNames
 from harness.pod_images import LocalImage
 from harness.pod_network import PodNetwork
 from harness.pod_references import Node
@@ -50,10 +51,10 @@ class Supervisor:
         self.directory = directory
         self.network = PodNetwork()
         self.control_plane = ControlPlane(directory, self.network.node_ip, api_port)
-        self.egress = EgressProxy(self.network)
         trust = ssl.create_default_context(cadata=self.control_plane.credentials.serving_ca.decode())
         self.control_plane.credentials.admin_chain(trust)
         self.client = ApiClient(self.control_plane.server, trust)
+        self.egress = EgressProxy(self.network, ServiceNames(self.client))
         config_maps, secrets = Store(self.client, "/api/v1/configmaps"), Store(self.client, "/api/v1/secrets")
         self.node = Node(self.client, self.network, directory, self.control_plane.port, config_maps, secrets)
         self.agent = NodeAgent(self.node, self.client)
@@ -61,7 +62,7 @@ class Supervisor:
 
     async def start(self) -> None:
         """Bring the cluster up; what it needs from the network and the disk is there already."""
-        await self.egress.start(self.directory / "egress.sock")
+        self.node.proxy = await self.egress.start(self.directory / "egress.sock")
         await self.agent.kubelet.start(
             self.network.kubelet_socket, self.control_plane.credentials.node_server_context()
         )
