@@ -42,12 +42,10 @@ def pytest_configure(config: pytest.Config) -> None:
     report.register(config)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist's worker reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put all tests of the cluster on one worker of pytest-xdist."""
-    for item in items:
-        if "cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("cluster"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Put all tests of the cluster on one worker of pytest-xdist, which reads groups before any later hook."""
+    if "cluster" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.xdist_group("cluster"))
 
 
 @pytest.hookimpl(tryfirst=True)
