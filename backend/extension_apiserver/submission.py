@@ -75,7 +75,8 @@ def _parse(text: bytes) -> tuple[Object, list[str]]:
 def _checked_metadata(body: Object, info: RequestInfo, resource: Resource) -> Object:
     """Return the metadata of an object that fits the path."""
     api_version = f"{info.group}/{info.version}"
-    if (body.get("apiVersion"), body.get("kind")) != (api_version, resource.kind):
+    # Upstream, too, takes what is missing from the path.
+    if (body.get("apiVersion") or api_version, body.get("kind") or resource.kind) != (api_version, resource.kind):
         raise StatusError(400, f"the object must be of apiVersion '{api_version}' and kind '{resource.kind}'")
     metadata = body.setdefault("metadata", {})
     if not isinstance(metadata, dict):

@@ -123,6 +123,13 @@ def test_must_37_create_invents_a_name_from_generate_name(aggregator: Aggregator
     assert len(name) == len("kitty-") + 5
 
 
+def test_must_37_create_takes_the_kind_from_the_path(aggregator: Aggregator) -> None:
+    """As upstream where the object does not say it."""
+    created = aggregator.request("POST", ECHOES, body={"metadata": {"name": "kitty"}}).json()
+
+    assert (created["apiVersion"], created["kind"]) == (f"{GROUP}/v1", "Echo")
+
+
 def test_must_37_list_has_a_version_and_items(aggregator: Aggregator) -> None:
     """`resourceVersion` is not empty; `items` is a list."""
     listed = aggregator.request("GET", ECHOES).json()
