@@ -123,7 +123,9 @@ class EmbeddedCluster:
         Raises:
             HarnessError: nobody said which.
         """
-        ask(self.directory, "load-image", reference=image, image=(command or local_image(image, self._images)).to_json())
+        ask(
+            self.directory, "load-image", reference=image, image=(command or local_image(image, self._images)).to_json()
+        )
 
     @contextmanager
     def pod_endpoint(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:

@@ -26,7 +26,11 @@ async def serve_control(path: Path, requests: Requests) -> asyncio.Server:
             request = json.loads(await reader.readline())
             answer = {"result": await requests[request["do"]](request)}
         except (HarnessError, ApiError, aiohttp.ClientError, OSError, KeyError, ValueError) as error:
-            answer = {"error": str(error) if isinstance(error, HarnessError | ApiError) else f"{type(error).__name__}: {error}"}
+            answer = {
+                "error": str(error)
+                if isinstance(error, HarnessError | ApiError)
+                else f"{type(error).__name__}: {error}"
+            }
         writer.write(json.dumps(answer).encode() + b"\n")
         writer.close()
 

@@ -135,7 +135,8 @@ def _minor(version: str) -> tuple[str, ...]:
 def _cached(name: str) -> Path:
     family = FAMILIES / PROGRAMS[name].family
     inputs = [family / "go.mod", family / "go.sum", *family.glob("*.go")]
-    return cache_dir() / "tools" / f"{name}-{pinned_version(name)}-{digest(inputs, go.platform(), _version_flags(name))}" / name
+    key = digest(inputs, go.platform(), _version_flags(name))
+    return cache_dir() / "tools" / f"{name}-{pinned_version(name)}-{key}" / name
 
 
 def _build(name: str, queue: str) -> None:

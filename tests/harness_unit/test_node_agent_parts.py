@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.node_agent_egress import EgressProxy
+from harness.node_agent_services import ServiceNames
 from harness.pod_network import KUBELET_PORT, PodNetwork
 from harness.pod_probes import Target, handle, run_probe
 from harness.pod_status import PodState, pod_status
@@ -104,7 +105,7 @@ def test_the_egress_proxy_leads_from_a_pod_address_to_its_process(network, tmp_p
             writer.write(b"echo " + await reader.read())
             writer.close()
 
-        proxy = EgressProxy(network)
+        proxy = EgressProxy(network, ServiceNames(client=None))
         await proxy.start(tmp_path / "e.sock")
         async with await asyncio.start_server(echo, network.local_address(ip), 4711):
             found = await asyncio.to_thread(connect_through, tmp_path / "e.sock", f"{ip}:4711")
