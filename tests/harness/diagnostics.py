@@ -24,6 +24,7 @@ from harness.causes import first_lines
 from harness.collectors import INDEX, collect_all
 from harness.collectors_cluster import collectors
 from harness.collectors_evidence import Evidence, gather
+from harness.parallel import plain
 
 if TYPE_CHECKING:
     from harness.cluster import Cluster
@@ -104,7 +105,7 @@ def _gather(cluster: Cluster) -> Evidence:
 
 def folder_name(test: str) -> str:
     """Return a folder's name for a test: its id without the path, letters that every file system takes."""
-    file, _, rest = test.replace("@cluster", "").partition("::")  # what pytest-xdist adds to the id
+    file, _, rest = test.partition("::")
     name = re.sub(r"[^\w.]+", "-", f"{Path(file).stem}-{rest}")
     if len(name) <= LONGEST_NAME:
         return name
@@ -150,7 +151,7 @@ class _Hooks:
         self, item: pytest.Item, report: pytest.TestReport, cluster: Cluster, error: BaseException | None
     ) -> None:
         try:
-            dump = self.diagnostics.of(f"{item.nodeid}-{report.when}", cluster, error)
+            dump = self.diagnostics.of(f"{plain(item.nodeid)}-{report.when}", cluster, error)
         except Exception as fault:  # noqa: BLE001 - nothing that happens here may change a test's outcome
             report.sections.insert(0, ("why", f"not found out: {type(fault).__name__}: {fault}"))
             return

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness import diagnostics, report
+from harness import diagnostics, parallel, report
 from harness.api import Api, fresh_namespace
 from harness.cluster import KINDS, Choice, Cluster, cluster_for
 from harness.errors import HarnessError
@@ -34,18 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
         Choice.read(config.getoption("--cluster"))
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
-    if getattr(config.option, "dist", "no") == "load":  # pytest-xdist's own choice, which knows nothing of groups
-        config.option.dist = "loadgroup"
-    if hasattr(config, "workerinput"):  # a worker of pytest-xdist reads the command line only
-        config.option.loadgroup = True
+    parallel.configure(config)
     diagnostics.register(config)
     report.register(config)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Put all tests of the cluster on one worker of pytest-xdist, which reads groups before any later hook."""
-    if "cluster" in getattr(item, "fixturenames", ()):
-        item.add_marker(pytest.mark.xdist_group("cluster"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -16,6 +16,7 @@ import pytest
 from harness import progress
 from harness.api import Api
 from harness.diagnostics import CLUSTER
+from harness.parallel import plain
 from harness.report_html import page
 from harness.report_model import CAUSE, DUMP, Run, Stage, Test
 from harness.report_path import Hop, hops
@@ -50,7 +51,7 @@ class _Hooks:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in the report of one phase."""
-        name = report.nodeid.removesuffix("@cluster")  # its group under pytest-xdist
+        name = plain(report.nodeid)
         test = self.run.tests.setdefault(name, Test(name, report.start))
         test.take(report)
 
