@@ -1,13 +1,23 @@
-"""Bounds on connections: in all, and without a verified client certificate."""
+"""Bounds on connections: in all, without a verified client certificate, and in time."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-from collections.abc import Callable
+from typing import Protocol
 
 from .metrics import Metrics
+
+
+class Bounded(Protocol):
+    """A connection that can be bounded."""
+
+    deadline: float | None
+
+    def abort(self) -> None:
+        """Close at once."""
+
+    def expire(self) -> None:
+        """Do what is due now that the deadline has passed."""
 
 
 class Connections:
@@ -22,62 +32,46 @@ class Connections:
         self._maximum = maximum
         self._maximum_unverified = maximum_unverified
         self._refused = metrics.refused_connections
-        self._open: set[socket.socket] = set()
-        #: Oldest first; how to close it, None during the handshake.
-        self._unverified: dict[socket.socket, Callable[[], None] | None] = {}
+        self.open: set[Bounded] = set()
+        #: A dict is an ordered set: oldest first.
+        self._unverified: dict[Bounded, None] = {}
         self._none_open = asyncio.Event()
         self._none_open.set()
-        metrics.connections.read = lambda: float(len(self._open))
+        metrics.connections.read = lambda: float(len(self.open))
 
-    def admit(self, client: socket.socket) -> bool:
+    def admit(self, connection: Bounded) -> bool:
         """Count a new connection; False if there are too many, then the caller closes it."""
-        if len(self._open) >= self._maximum:
+        if len(self.open) >= self._maximum:
             self._refused.add(reason="max_connections")
             return False
         if len(self._unverified) >= self._maximum_unverified:
             self._refused.add(reason="max_unverified_connections")
-            self._drop_oldest_unverified()
-        self._open.add(client)
+            oldest = next(iter(self._unverified))
+            del self._unverified[oldest]
+            oldest.abort()
+        self.open.add(connection)
         self._none_open.clear()
-        self._unverified[client] = None
+        self._unverified[connection] = None
         return True
 
-    def established(self, client: socket.socket, close: Callable[[], None], *, verified: bool) -> None:
-        """Note the end of the handshake.
+    def verified(self, connection: Bounded) -> None:
+        """Note that it showed a certificate of a known authority."""
+        self._unverified.pop(connection, None)
 
-        Args:
-            client: the connection.
-            close: closes it at once.
-            verified: it showed a certificate of a known authority.
-
-        """
-        if verified:
-            self._unverified.pop(client, None)
-        elif client in self._unverified:
-            self._unverified[client] = close
-
-    def failed(self, client: socket.socket) -> None:
-        """Note a handshake that failed."""
-        self._refused.add(reason="tls_handshake")
-        self.lost(client)
-
-    def lost(self, client: socket.socket) -> None:
-        """Forget a connection."""
-        self._open.discard(client)
-        self._unverified.pop(client, None)
-        if not self._open:
+    def lost(self, connection: Bounded, *, secured: bool) -> None:
+        """Forget a connection; one that was never `secured` counts as a failed handshake."""
+        if connection in self.open and not secured:
+            self._refused.add(reason="tls_handshake")
+        self.open.discard(connection)
+        self._unverified.pop(connection, None)
+        if not self.open:
             self._none_open.set()
 
     async def wait_until_none(self) -> None:
         """Return when no connection is open."""
         await self._none_open.wait()
 
-    def _drop_oldest_unverified(self) -> None:
-        client, close = next(iter(self._unverified.items()))
-        del self._unverified[client]
-        if close is not None:
-            close()
-            return
-        # asyncio owns the socket and closes it when it reads the end of the stream.
-        with contextlib.suppress(OSError):
-            client.shutdown(socket.SHUT_RDWR)
+    def expire(self, now: float) -> None:
+        """Tell those whose deadline has passed."""
+        for connection in [one for one in self.open if one.deadline is not None and one.deadline < now]:
+            connection.expire()

@@ -7,6 +7,7 @@ out of it, identity headers too, and the application finds what was sent and who
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import sys
 from collections.abc import Callable, Iterable
@@ -38,6 +39,14 @@ class WsgiApp(Protocol):
         """Answer one request."""
 
 
+@functools.lru_cache(maxsize=256)
+def _environ_key(name: bytes) -> str | None:
+    """Return the variable of a header, None if it has none."""
+    if name == b"content-length" or b"_" in name or name.startswith(_IDENTITY_PREFIX):
+        return None
+    return _CGI_NAMES.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+
+
 def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str, Any]:
     """Return the environ of PEP 3333 for a request."""
     path = unquote_to_bytes(request.target.partition("?")[0]).decode("latin-1")
@@ -64,9 +73,9 @@ def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str
         IDENTITY_KEY: identity,
     }
     for name, value in request.headers:
-        if name == b"content-length" or b"_" in name or name.startswith(_IDENTITY_PREFIX):
+        key = _environ_key(name)
+        if key is None:
             continue
-        key = _CGI_NAMES.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
         text = value.decode("latin-1")
         environ[key] = f"{environ[key]},{text}" if key in environ else text
     return environ

@@ -1,0 +1,288 @@
+"""HTTP/1.1 on one connection: requests in, answers out, one at a time and in order. Nothing else knows the parser.
+
+The parser is llhttp (that of Node.js) by httptools, at its strict defaults: it refuses bare line feeds, two Content-Lengths, and
+Content-Length beside Transfer-Encoding. What it leaves to its user is refused in `http_message`. kube-apiserver sends many users' requests
+over one connection, so a request that two parsers read differently would be one user's request under another user's name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import httptools
+
+from .http_message import (
+    LONGEST_HEADER_LINE,
+    Message,
+    body_too_large,
+    encode,
+    examine,
+    header_too_large,
+    malformed,
+    refusal,
+)
+from .messages import Connection, Request, Response
+from .settings import Settings
+from .status import StatusError
+from .stream import TlsStream
+
+#: Of a body that nobody reads yet, such as that of a caller who is still being authenticated.
+_UNREAD_BYTES = 65536
+#: What chunked encoding may add to a body: sizes, extensions, trailers.
+_FRAMING_BYTES = 262144
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_log = logging.getLogger(__name__)
+
+
+class HttpConnection(TlsStream):
+    """Parses requests, hands each to the handler once its header is complete, and sends the answer.
+
+    Attributes:
+        connection: what handlers see of it.
+        answering: the task of the request in work.
+        draining: answers carry `Connection: close`, so that the client goes elsewhere.
+
+    """
+
+    def __init__(self, context: ssl.SSLContext, handler: Handler, settings: Settings) -> None:
+        super().__init__(context, asyncio.get_running_loop())
+        self.connection = Connection()
+        self.answering: asyncio.Task[None] | None = None
+        self.draining = False
+        self._handler = handler
+        self._settings = settings
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[Message] = deque()
+        self._arriving: Message | None = None
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._header_bytes = self._chunk_bytes = 0
+        #: What to answer when everything before is answered.
+        self._refusal: StatusError | None = None
+        #: Input is ignored, because what follows cannot be trusted to be a request.
+        self._deaf = False
+        #: The client does not read its answers.
+        self._clogged = False
+        self._set_deadline(settings.tls_handshake_timeout_seconds)
+
+    # Called by the stream and by the transport.
+
+    def secured(self) -> None:
+        """Remember what the client showed."""
+        self.connection = Connection(_peer_chain(self.tls), session_reused=bool(self.tls.session_reused))
+        self._set_deadline(self._settings.idle_timeout_seconds)
+
+    def received(self, data: bytes) -> None:
+        """Parse, and start what can be started."""
+        if self._deaf:
+            return
+        before, self._chunk_bytes = self._arriving, len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # What follows is no HTTP.
+            self._deaf = True
+        except httptools.HttpParserError:
+            self._refuse_malformed()
+        if self._arriving is not None:
+            self._bound(self._arriving, new=self._arriving is not before)
+        self._next()
+
+    def lost(self) -> None:
+        """Let go of what was arriving."""
+        self._deaf = True
+        self._waiting.clear()
+        if self._arriving is not None:
+            self._arriving.fail(StatusError(400, "the connection was closed before the request was complete"))
+
+    def pause_writing(self) -> None:
+        """Wait, for a time, for the client to read."""
+        self._clogged = True
+        self._set_deadline(self._settings.body_timeout_seconds)
+        self.hold()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._clogged = False
+        if self.answering is None:
+            self._listen()
+        else:
+            self.deadline = None
+
+    def expire(self) -> None:
+        """Do what is due now that the deadline has passed."""
+        if self._arriving is not None and self._arriving.request is None and not self.closing:
+            seconds = self._settings.header_timeout_seconds
+            self._refuse(StatusError(408, f"the request header must arrive within {seconds:g} seconds"))
+            self._next()
+        elif self.closing or self._clogged:
+            self.abort()
+        else:
+            self.close()
+
+    # Called by the parser.
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._arriving = Message()
+        self._target = b""
+        self._headers = []
+        self._header_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the target."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header line, or a trailer."""
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Make a request of the header."""
+        message, headers, parser = self._arriving, self._headers, self._parser
+        if message is None:
+            return
+        # Trailers come by `on_header` too, and must never be taken for headers.
+        self._headers = []
+        version = parser.get_http_version()
+        message.keep_alive = version == "1.1" and parser.should_keep_alive() and not parser.should_upgrade()
+        message.request = Request(
+            parser.get_method().decode(),
+            self._target.decode("latin-1"),
+            headers,
+            self.connection,
+            lambda: self._read_body(message),
+        )
+        long = self._header_bytes + self._chunk_bytes > min(self._settings.max_header_bytes, LONGEST_HEADER_LINE)
+        examine(message, version, self._target, headers, self._settings, long=long)
+        self._waiting.append(message)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        message = self._arriving
+        if message is None or message.objection is not None or message.failure is not None:
+            return
+        message.body += body
+        if len(message.body) > self._settings.max_body_bytes:
+            message.fail(body_too_large(self._settings))
+        elif message.waiter is None and len(message.body) > _UNREAD_BYTES:
+            self.hold()
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        message, self._arriving = self._arriving, None
+        if message is not None:
+            message.complete_body()
+            self._deaf = self._deaf or not message.keep_alive
+
+    # One request after another.
+
+    def _next(self) -> None:
+        """Start the next request, or give the bad news, if nothing is in work."""
+        if self.answering is not None:
+            if self._waiting:
+                self.hold()
+        elif self._clogged:
+            return
+        elif self._waiting:
+            self.deadline = None
+            message = self._waiting.popleft()
+            if message.request is not None:
+                self.answering = self.loop.create_task(self._answer(message, message.request))
+        elif self._refusal is not None:
+            self.send(encode(refusal(self._refusal), "", close=True))
+            self.close()
+
+    async def _answer(self, message: Message, request: Request) -> None:
+        if message.objection is not None:
+            answer = refusal(message.objection)
+            message.keep_alive = False
+        else:
+            answer = await self._handler(request)
+        close = self.draining or not message.keep_alive or not message.complete
+        try:
+            content = encode(answer, request.method, close=close)
+        except ValueError:
+            _log.exception("the application's answer cannot be sent")
+            close = True
+            content = encode(
+                refusal(StatusError(500, "Internal error occurred: the answer cannot be sent")), "", close=True
+            )
+        self.send(content)
+        self.answering = None
+        if close:
+            self.close()
+        elif not self._clogged:
+            self._listen()
+
+    def _listen(self) -> None:
+        begun = self._arriving is not None
+        self._set_deadline(self._settings.header_timeout_seconds if begun else self._settings.idle_timeout_seconds)
+        if self._waiting or self._refusal is not None:
+            self._next()
+        else:
+            self.proceed()
+
+    async def _read_body(self, message: Message) -> bytes:
+        if not message.complete and message.failure is None:
+            message.waiter = self.loop.create_future()
+            if message.expects_continue:
+                self.send(_CONTINUE)
+            self.proceed()
+            seconds = self._settings.body_timeout_seconds
+            try:
+                async with asyncio.timeout(seconds):
+                    await message.waiter
+            except TimeoutError:
+                message.fail(StatusError(408, f"the request body must arrive within {seconds:g} seconds"))
+        if message.failure is not None:
+            raise message.failure
+        return bytes(message.body)
+
+    # Bounds.
+
+    def _set_deadline(self, seconds: float) -> None:
+        self.deadline = self.loop.time() + seconds
+
+    def _bound(self, message: Message, *, new: bool) -> None:
+        """Bound the size and time of a header, and what surrounds a body."""
+        if message.request is None:
+            if new and self.answering is None:
+                self._set_deadline(self._settings.header_timeout_seconds)
+            self._header_bytes += self._chunk_bytes
+            if self._header_bytes > self._settings.max_header_bytes:
+                self._refuse(header_too_large(self._settings))
+            return
+        message.wire_bytes += self._chunk_bytes
+        if message.wire_bytes > self._settings.max_body_bytes + self._settings.max_header_bytes + _FRAMING_BYTES:
+            message.fail(body_too_large(self._settings))
+
+    def _refuse_malformed(self) -> None:
+        message = self._arriving
+        if message is not None and message.request is not None:
+            self._deaf, self._arriving = True, None
+            message.fail(StatusError(400, "the request body is malformed"))
+        else:
+            self._refuse(malformed())
+
+    def _refuse(self, error: StatusError) -> None:
+        """Answer with an error when everything before is answered, and take no more."""
+        self._deaf, self._refusal, self._arriving = True, error, None
+
+
+def _peer_chain(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    if tls.session_reused:
+        return ()
+    leaf = tls.getpeercert(binary_form=True)
+    if leaf is None:
+        return ()
+    # Since Python 3.13; before, a front proxy certificate must be issued by an authority of the bundle directly.
+    chain = getattr(tls, "get_unverified_chain", None)
+    return tuple(chain()) if chain else (leaf,)

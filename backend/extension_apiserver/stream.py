@@ -1,0 +1,160 @@
+"""TLS on an accepted connection, between asyncio's plain transport and whoever reads and writes text.
+
+asyncio's own TLS layer takes 256 KiB of buffer for each connection, so 1024 silent clients would take 256 MiB, and about twice the
+processor time; bounds on the handshake would need its private parts. OpenSSL on two memory buffers is what it is made of, too:
+https://docs.python.org/3/library/ssl.html#memory-bio-support
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import cast
+
+#: A TLS record holds at most 16 KiB, so one read takes one record whole.
+_RECORD_BYTES = 16384
+#: Time for the client to read the last answer before the connection is reset.
+LINGER_SECONDS = 2.0
+
+
+class TlsStream(asyncio.Protocol):
+    """One connection; a subclass overrides `secured`, `received` and `lost`.
+
+    Attributes:
+        tls: the TLS session.
+        loop: the event loop.
+        deadline: when `expire` is to be called by whoever watches, in the time of the event loop; None is never.
+        secure: the handshake is complete.
+        closing: no more is sent, and what arrives is thrown away.
+
+    """
+
+    deadline: float | None
+
+    def __init__(self, context: ssl.SSLContext, loop: asyncio.AbstractEventLoop) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.loop = loop
+        self.deadline = None
+        self._transport: asyncio.Transport | None = None
+        self.secure = self.closing = self._held = False
+
+    def secured(self) -> None:
+        """The handshake is complete."""
+
+    def received(self, data: bytes) -> None:
+        """Take decrypted bytes."""
+
+    def lost(self) -> None:
+        """The connection is gone, or was refused in the handshake."""
+
+    def send(self, data: bytes) -> None:
+        """Encrypt and send; what the client does not take now waits in memory."""
+        if self._transport is None or self.closing:
+            return
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self.tls.write(rest) :]
+        except ssl.SSLError:
+            self.abort()
+            return
+        self._transport.write(self._outgoing.read())
+
+    def close(self) -> None:
+        """Say goodbye, send what is waiting, and close; input is thrown away from now on.
+
+        The connection is half-closed first: with unread input, closing it whole would reset it and destroy the last answer.
+        """
+        if self._transport is None or self.closing:
+            return
+        if not self.secure:
+            self.abort()
+            return
+        self.closing = True
+        self.deadline = self.loop.time() + LINGER_SECONDS
+        try:
+            self.tls.unwrap()
+        except ssl.SSLError:
+            # Always: it would wait for the client's own goodbye.
+            pass
+        self._transport.write(self._outgoing.read())
+        try:
+            self._transport.write_eof()
+        except OSError:
+            # The client has reset it already.
+            self._transport.abort()
+            return
+        self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def hold(self) -> None:
+        """Take no more input until `proceed`."""
+        if not self._held and self._transport is not None and not self.closing:
+            self._held = True
+            self._transport.pause_reading()
+
+    def proceed(self) -> None:
+        """Take input again, first what arrived before `hold`."""
+        if self._held and self._transport is not None and not self.closing:
+            self._held = False
+            self._transport.resume_reading()
+            self._read()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of the connection."""
+        del exc
+        self._transport = None
+        self.deadline = None
+        self.lost()
+
+    def data_received(self, data: bytes) -> None:
+        """Decrypt."""
+        if self.closing:
+            return
+        self._incoming.write(data)
+        if self.secure or self._shake_hands():
+            self._read()
+
+    def eof_received(self) -> bool:
+        """Let the transport close itself; who hangs up without saying goodbye waits for no answer."""
+        return False
+
+    def _shake_hands(self) -> bool:
+        if self._transport is None:
+            return False
+        try:
+            self.tls.do_handshake()
+            self.secure = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            # The alert that says why is in the outgoing buffer.
+            self._transport.write(self._outgoing.read())
+            self.closing = True
+            self._transport.close()
+            return False
+        if self._outgoing.pending:
+            self._transport.write(self._outgoing.read())
+        if self.secure:
+            self.secured()
+        return self.secure
+
+    def _read(self) -> None:
+        try:
+            while self._incoming.pending and not self._held and not self.closing:
+                self.received(self.tls.read(_RECORD_BYTES))
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.close()
+        except ssl.SSLError:
+            self.abort()

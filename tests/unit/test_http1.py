@@ -1,0 +1,126 @@
+"""What the connection itself promises: the order of answers, where headers end, and what an answer may hold."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+
+from unit.fake_aggregator import Aggregator
+from unit.raw import closed_after, exchange
+from unit.running import BASE, Backend, start
+
+IDENTITY = "X-Remote-User: alice\r\nX-Remote-Group: system:authenticated\r\n"
+
+
+def request(method: str, path: str, headers: str = "", body: str = "", *, last: bool = True) -> bytes:
+    """Return a request of alice; the last one closes the connection."""
+    connection = "Connection: close\r\n" if last else ""
+    return f"{method} {path} HTTP/1.1\r\nHost: x\r\n{IDENTITY}{headers}{connection}\r\n{body}".encode()
+
+
+def test_a_trailer_is_no_header(aggregator: Aggregator) -> None:
+    """What follows a chunked body is never taken for identity, neither of this request nor of the next."""
+    trailer = "0\r\nX-Remote-User: admin\r\nX-Remote-Group: system:masters\r\n\r\n"
+    first = request("POST", f"{BASE}/", "Transfer-Encoding: chunked\r\n", trailer, last=False)
+    answers = exchange(aggregator.connect(), first + request("GET", f"{BASE}/"))
+
+    assert [code for code, _ in answers] == [200, 200]
+    for _, body in answers:
+        assert b"x-remote-user: alice\n" in body
+        assert b"admin" not in body
+        assert b"system:masters" not in body
+
+
+def test_requests_in_one_write_are_answered_in_order(aggregator: Aggregator) -> None:
+    """A client that does not wait for answers gets all of them, each to its own request."""
+    paths = [f"{BASE}/echoes/no-{number}" for number in range(20)]
+    data = b"".join(request("GET", path, last=path == paths[-1]) for path in paths)
+    answers = exchange(aggregator.connect(), data)
+
+    assert len(paths) == len(answers)
+    for number, (code, body) in enumerate(answers):
+        assert (code, f'\\"no-{number}\\" not found'.encode() in body) == (404, True)
+
+
+def test_nothing_is_served_after_the_last_request(aggregator: Aggregator) -> None:
+    """What follows `Connection: close` is not a request."""
+    answers = exchange(aggregator.connect(), request("GET", f"{BASE}/") + request("GET", f"{BASE}/"))
+
+    assert [code for code, _ in answers] == [200]
+
+
+def test_continue_is_said_when_the_body_is_wanted(aggregator: Aggregator) -> None:
+    """`Expect: 100-continue` is answered before the body comes."""
+    tls = aggregator.connect()
+    tls.settimeout(10)
+    with tls:
+        tls.sendall(request("POST", f"{BASE}/", "Content-Length: 2\r\nExpect: 100-continue\r\n"))
+
+        assert tls.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        tls.sendall(b"hi")
+        assert tls.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_over_the_bound_is_not_asked_for(aggregator: Aggregator) -> None:
+    """413 comes at once, without 100 Continue and without the body."""
+    headers = "Content-Length: 100000000\r\nExpect: 100-continue\r\n"
+    answers = exchange(aggregator.connect(), request("POST", f"{BASE}/", headers))
+
+    assert [code for code, _ in answers] == [413]
+
+
+def test_an_answer_reaches_a_client_that_is_still_sending(aggregator: Aggregator) -> None:
+    """A refusal is not lost in a reset while the client pours on."""
+    tls = aggregator.connect()
+    tls.settimeout(10)
+    with tls:
+        tls.sendall(request("POST", f"{BASE}/", "Content-Length: 2000000\r\n"))
+        for _ in range(20):
+            tls.sendall(b"x" * 10000)
+
+        assert tls.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_header_of_the_application_is_one_header(own: Backend) -> None:
+    """A line break in it would be a second header, or a second answer: 500 instead."""
+
+    def app(environ: object, start_response: object) -> list[bytes]:
+        del environ
+        start_response("200 OK", [("Content-Type", "text/plain"), ("X-Value", "a\r\nX-Injected: b")])  # type: ignore[operator]
+        return [b"body"]
+
+    start(own, app=app)
+    answer = own.aggregator().request("GET", f"{BASE}/")
+
+    assert (answer.status, answer.header("X-Injected")) == (500, "")
+
+
+def test_who_does_not_read_is_dropped(own: Backend) -> None:
+    """A client that asks and asks and never reads loses its connection when the body timeout is over."""
+    start(own, HEADER_TIMEOUT_SECONDS="30", BODY_TIMEOUT_SECONDS="0.5")
+    tls = own.aggregator().connect()
+    tls.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    tls.settimeout(0.2)
+    begin = time.monotonic()
+    dropped = False
+    while not dropped and time.monotonic() - begin < 15:
+        try:
+            tls.sendall(request("GET", "/openapi/v2", last=False))
+        except TimeoutError:
+            continue
+        except (OSError, ssl.SSLError):
+            dropped = True
+    tls.close()
+
+    assert dropped
+
+
+def test_blank_lines_do_not_keep_a_connection(own: Backend) -> None:
+    """Line breaks between requests are no requests: header bytes are bounded all the same."""
+    start(own, HEADER_TIMEOUT_SECONDS="0.5")
+    tls = own.aggregator().connect()
+    with tls:
+        tls.sendall(b"\r\n\r\nGET / HT")
+
+        assert closed_after(tls, 5, time.monotonic) < 4
