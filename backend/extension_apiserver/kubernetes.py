@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
+from .http_client import FAILURES, ClientConnection
 from .settings import Settings
 
 _TIMEOUT_SECONDS = 10
+#: Connections that are kept for the next call.
+_IDLE_CONNECTIONS = 4
 
 
 class ApiError(Exception):
@@ -45,19 +48,20 @@ class ApiClient:
             FileNotFoundError: if `ca.crt` is missing or no certificate.
 
         """
-        self._url = settings.api_server_url
+        self._host, self._port = settings.kubernetes_service_host, settings.kubernetes_service_port
         self._token_file: Path = settings.service_account_directory / "token"
         ca_file = settings.service_account_directory / "ca.crt"
         try:
             self._tls = ssl.create_default_context(cafile=str(ca_file))
         except OSError as error:
             raise FileNotFoundError(f"{ca_file} is missing or no certificate: {error.strerror or error}") from None
-        self._session: aiohttp.ClientSession | None = None
+        self._tls.set_alpn_protocols(["http/1.1"])
+        self._idle: list[ClientConnection] = []
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
+        while self._idle:
+            await self._idle.pop().close()
 
     async def get(self, path: str) -> dict[str, Any]:
         """Return the object at a path.
@@ -66,7 +70,7 @@ class ApiClient:
             ApiError: if kube-apiserver cannot be reached or answers anything but 200.
 
         """
-        return await self._call("GET", path, None)
+        return _document(*await self._call("GET", path, None))
 
     async def create(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Post an object and return the answer.
@@ -75,7 +79,7 @@ class ApiClient:
             ApiError: if kube-apiserver cannot be reached or refuses.
 
         """
-        return await self._call("POST", path, document)
+        return _document(*await self._call("POST", path, document))
 
     async def text(self, path: str) -> tuple[int, str]:
         """Return code and body of a GET, whatever the code is.
@@ -84,8 +88,8 @@ class ApiClient:
             ApiError: if kube-apiserver cannot be reached.
 
         """
-        async with self._request("GET", path, None, _TIMEOUT_SECONDS) as response:
-            return response.status, await response.text()
+        code, body = await self._call("GET", path, None)
+        return code, body.decode(errors="replace")
 
     async def watch(self, path: str, *, timeout_seconds: float) -> AsyncIterator[dict[str, Any]]:
         """Yield watch events until kube-apiserver ends the stream.
@@ -94,72 +98,77 @@ class ApiClient:
             ApiError: if the stream cannot be opened or breaks.
 
         """
-        async with self._request("GET", path, None, timeout_seconds) as response:
-            await _expect_success(response)
-            rest = b""
-            async for chunk in response.content.iter_any():
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    yield json.loads(line)
+        with _translated():
+            async with asyncio.timeout(timeout_seconds), self._exchange("GET", path, None) as answer:
+                if answer.code != HTTPStatus.OK:
+                    _document(answer.code, await answer.read())
+                rest = b""
+                async for piece in answer.pieces():
+                    *lines, rest = (rest + piece).split(b"\n")
+                    for line in lines:
+                        yield json.loads(line)
 
-    async def _call(self, method: str, path: str, document: Mapping[str, Any] | None) -> dict[str, Any]:
-        async with self._request(method, path, document, _TIMEOUT_SECONDS) as response:
-            await _expect_success(response)
-            answer: dict[str, Any] = await response.json()
-            return answer
+    async def _call(self, method: str, path: str, document: Mapping[str, Any] | None) -> tuple[int, bytes]:
+        with _translated():
+            async with asyncio.timeout(_TIMEOUT_SECONDS), self._exchange(method, path, document) as answer:
+                return answer.code, await answer.read()
 
-    def _request(
-        self, method: str, path: str, document: Mapping[str, Any] | None, timeout_seconds: float
-    ) -> _Translated:
+    @contextlib.asynccontextmanager
+    async def _exchange(
+        self, method: str, path: str, document: Mapping[str, Any] | None
+    ) -> AsyncIterator[ClientConnection]:
+        """Send a request, yield the connection once the answer's header is there, and keep it if the answer was read whole."""
         try:
             token = self._token_file.read_text().strip()
         except OSError as error:
             raise ApiError(f"the ServiceAccount token cannot be read: {error}") from error
-        if self._session is None:
-            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._tls))
-        return _Translated(
-            self._session.request(
-                method,
-                self._url + path,
-                json=document,
-                headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-                timeout=aiohttp.ClientTimeout(total=timeout_seconds, connect=_TIMEOUT_SECONDS),
-                allow_redirects=False,
-            )
-        )
-
-
-class _Translated:
-    """Turns the exceptions of aiohttp into ApiError, also those raised while the body is read."""
-
-    def __init__(self, request: aiohttp.client._RequestContextManager) -> None:
-        self._request = request
-        self._response: aiohttp.ClientResponse | None = None
-
-    async def __aenter__(self) -> aiohttp.ClientResponse:
+        headers = [
+            ("Authorization", f"Bearer {token}"),
+            ("Accept", "application/json"),
+            ("User-Agent", "extension-apiserver"),
+        ]
+        body = b""
+        if document is not None:
+            headers.append(("Content-Type", "application/json"))
+            body = json.dumps(document).encode()
+        connection = await self._connection()
         try:
-            self._response = await self._request.__aenter__()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ApiError(f"kube-apiserver cannot be reached: {error or type(error).__name__}") from error
-        return self._response
+            connection.send(method, path, headers, body)
+            await connection.receive_header()
+            yield connection
+        finally:
+            if connection.reusable and len(self._idle) < _IDLE_CONNECTIONS:
+                self._idle.append(connection)
+            else:
+                await connection.close()
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, asyncio.CancelledError) and self._response is not None:
-            # An orderly end would wait for kube-apiserver, which goes on watching.
-            connection = self._response.connection
-            if connection is not None and connection.transport is not None:
-                connection.transport.abort()
-        await self._request.__aexit__(kind, error, trace)  # type: ignore[arg-type]
-        if isinstance(error, (aiohttp.ClientError, TimeoutError, OSError, ValueError)):
-            raise ApiError(f"kube-apiserver broke off: {error or type(error).__name__}") from error
+    async def _connection(self) -> ClientConnection:
+        """Return a kept connection that is still open, or a new one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.alive:
+                return connection
+            await connection.close()
+        return await ClientConnection.open(self._host, self._port, self._tls)
 
 
-async def _expect_success(response: aiohttp.ClientResponse) -> None:
-    if response.status // 100 == 2:  # noqa: PLR2004
-        return
-    text = await response.text()
+@contextlib.contextmanager
+def _translated() -> Any:  # noqa: ANN401
+    """Turn every way in which an exchange can fail into ApiError."""
     try:
-        text = json.loads(text)["message"]
-    except (ValueError, KeyError, TypeError):
-        text = text[:200]
-    raise ApiError(f"kube-apiserver answers {response.status}: {text}", response.status)
+        yield
+    except FAILURES as error:
+        raise ApiError(f"kube-apiserver cannot be reached: {error or type(error).__name__}") from error
+
+
+def _document(code: int, body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = {}
+    if code not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+        message = document.get("message") if isinstance(document, dict) else None
+        raise ApiError(f"kube-apiserver answers {code}: {message or body[:200].decode(errors='replace')}", code)
+    if not isinstance(document, dict):
+        raise ApiError("kube-apiserver answers with something else than an object", code)
+    return document

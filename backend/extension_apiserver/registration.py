@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import dataclasses
 import ssl
 from collections.abc import Sequence
 from typing import Any
 
-import aiohttp
-
+from .http_client import FAILURES, ClientConnection, environment_proxy
 from .kubernetes import ApiClient, ApiError
 
 _TIMEOUT_SECONDS = 5
@@ -94,13 +94,15 @@ async def call_directly(
     """
     trust = ssl.create_default_context(cadata=registration.ca_bundle or None)
     url = f"https://{registration.dns_name}:{registration.port}{path}"
-    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
     try:
-        # trust_env: where pods reach Services through a proxy only.
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
-            session.get(url, ssl=trust, headers=headers, allow_redirects=False) as response,
-        ):
-            return response.status, await response.text()
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            host, port = registration.dns_name, registration.port
+            connection = await ClientConnection.open(host, port, trust, proxy=environment_proxy(host))
+            try:
+                connection.send("GET", path, headers)
+                await connection.receive_header()
+                return connection.code, (await connection.read()).decode(errors="replace")
+            finally:
+                await connection.close()
+    except FAILURES as error:
         raise ApiError(f"{url} cannot be reached: {error or 'timeout'}") from error
