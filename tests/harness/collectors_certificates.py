@@ -61,11 +61,9 @@ def in_words(certificate: x509.Certificate, now: dt.datetime | None = None) -> s
 
 
 def short(certificate: x509.Certificate) -> str:
-    """Return subject, issuer and end of a certificate in one line."""
-    return (
-        f"'{name_of(certificate.subject)}' by '{name_of(certificate.issuer)}'"
-        f" until {day(certificate.not_valid_after_utc)}"
-    )
+    """Return subject (or, where it is empty, the first name), issuer and end of a certificate in one line."""
+    named = name_of(certificate.subject) if list(certificate.subject) else ", ".join(alternative_names(certificate)[:1])
+    return f"'{named}' by '{name_of(certificate.issuer)}' until {day(certificate.not_valid_after_utc)}"
 
 
 def signers(leaf: x509.Certificate, bundle: Sequence[x509.Certificate]) -> list[x509.Certificate]:

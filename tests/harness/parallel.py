@@ -33,3 +33,8 @@ class _Worker:
         for item in items:
             if GROUP in getattr(item, "fixturenames", ()) and not item.nodeid.endswith(SUFFIX):
                 item._id = type(item.id).parse(item.nodeid + SUFFIX)  # noqa: SLF001 - see above
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Report the test by its own id: the group was for the scheduler."""
+        report.nodeid = plain(report.nodeid)

@@ -16,7 +16,6 @@ import pytest
 from harness import progress
 from harness.api import Api
 from harness.diagnostics import CLUSTER
-from harness.parallel import plain
 from harness.report_html import page
 from harness.report_model import CAUSE, DUMP, Run, Stage, Test
 from harness.report_path import Hop, hops
@@ -51,8 +50,7 @@ class _Hooks:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in the report of one phase."""
-        name = plain(report.nodeid)
-        test = self.run.tests.setdefault(name, Test(name, report.start))
+        test = self.run.tests.setdefault(report.nodeid, Test(report.nodeid, report.start))
         test.take(report)
 
     @pytest.hookimpl(tryfirst=True)

@@ -80,7 +80,7 @@ def in_junit(folder):
     """Return (outcome, properties) of each test case in JUnit, by name."""
     found = {}
     for case in ET.parse(folder / "junit.xml").iter("testcase"):  # noqa: S314 - we wrote it
-        name = case.get("name").removesuffix("@cluster")
+        name = case.get("name")
         outcome, properties = found.setdefault(name, (set(), {}))
         outcome |= {child.tag for child in case} & {"failure", "error", "skipped"}
         properties |= {p.get("name"): p.get("value") for p in case.iter("property")}
