@@ -11,7 +11,6 @@ import pytest
 
 from harness.node_agent_egress import EgressProxy
 from harness.node_agent_services import ServiceNames
-from harness.node_agent_services import ServiceNames
 from harness.pod_network import KUBELET_PORT, PodNetwork
 from harness.pod_probes import Target, handle, run_probe
 from harness.pod_status import PodState, pod_status
