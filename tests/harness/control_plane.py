@@ -24,8 +24,8 @@ READY_TIMEOUT_SECONDS = 120.0  # 2.7 s on an idle machine; kube-apiserver was se
 POLL_SECONDS = 0.02
 STOP_SECONDS = 5.0
 RESTART_GRACE_SECONDS = 1.0  # open watches keep it from ending by itself
-# Go collects garbage a quarter as often: a fifth less work until the API server is ready, for 100 MB more memory.
-FASTER_START = {"GOGC": "400"}
+# Go collects garbage a quarter as often, until memory reaches the limit: a fifth less work before the API server is ready.
+FASTER_START = {"GOGC": "400", "GOMEMLIMIT": "512MiB"}
 
 # What a Deployment with a Service, a PodDisruptionBudget and a Job needs; each further controller costs start time.
 CONTROLLERS = (
