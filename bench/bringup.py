@@ -115,7 +115,7 @@ class _Watch:
         try:
             with self._session.get(self._url, stream=True, timeout=(10, DEADLINE_SECONDS)) as answer:
                 self._open.set()
-                for line in answer.iter_lines(chunk_size=1):
+                for line in answer.iter_lines(chunk_size=None):
                     event = json.loads(line)
                     name = self._moment(event["object"]) if event["type"] in {"ADDED", "MODIFIED"} else None
                     if name == "container started":
