@@ -22,7 +22,7 @@ ME = "system:serviceaccount:default:test"
 
 
 @pytest.fixture
-def cluster(own: Backend, monkeypatch: pytest.MonkeyPatch) -> Backend:
+def installation(own: Backend, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """A healthy installation; the Service's name resolves to the backend, as a cluster's DNS does it."""
     start(own)
     resolve = socket.getaddrinfo
@@ -51,11 +51,11 @@ def apiservice(backend: Backend, status: str, reason: str, message: str, **spec:
 
 
 @pytest.fixture
-def run(cluster: Backend, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, list[str]]]:
+def run(installation: Backend, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, list[str]]]:
     """Return a function that runs a command and returns exit code and lines."""
 
     def run(command: str, **variables: str) -> tuple[int, list[str]]:
-        code = main(create_app(), arguments=[command], environ=cluster.environ(**variables))
+        code = main(create_app(), arguments=[command], environ=installation.environ(**variables))
         return code, capsys.readouterr().out.splitlines()
 
     return run
@@ -73,9 +73,9 @@ def test_doctor_finds_nothing_wrong(run: Run) -> None:
 
 
 @pytest.mark.parametrize("reason", [reason for reason in REASONS if reason != "Passed"])
-def test_doctor_explains_every_reason(cluster: Backend, run: Run, reason: str) -> None:
+def test_doctor_explains_every_reason(installation: Backend, run: Run, reason: str) -> None:
     """Reason, what it means, kube-apiserver's own message and the remedy stand in one line."""
-    cluster.apiserver.objects[APISERVICE] = apiservice(cluster, "False", reason, "the message")
+    installation.apiserver.objects[APISERVICE] = apiservice(installation, "False", reason, "the message")
     code, lines = run("doctor")
     saw, remedy = REASONS[reason]
 
@@ -96,19 +96,19 @@ def test_doctor_explains_every_reason(cluster: Backend, run: Run, reason: str) -
         (SLICES, 403, "cannot be read"),
     ],
 )
-def test_doctor_says_what_is_missing(cluster: Backend, run: Run, path: str, found: Any, words: str) -> None:
+def test_doctor_says_what_is_missing(installation: Backend, run: Run, path: str, found: Any, words: str) -> None:
     """One line says it; what may not be read is no fault but is said."""
-    cluster.apiserver.objects[path] = found
+    installation.apiserver.objects[path] = found
     code, lines = run("doctor")
     [line] = [line for line in lines if words in line]
 
     assert (code, line[:3]) == ((0, "[?]") if found == 403 else (1, "[-]"))
 
 
-def test_doctor_names_a_wrong_ca_bundle(cluster: Backend, run: Run) -> None:
+def test_doctor_names_a_wrong_ca_bundle(installation: Backend, run: Run) -> None:
     """The Service is called as kube-apiserver calls it, so a wrong bundle shows."""
-    other = base64.b64encode(cluster.pki.apiserver.pem.encode()).decode()
-    cluster.apiserver.objects[APISERVICE] = apiservice(cluster, "True", "Passed", "", caBundle=other)
+    other = base64.b64encode(installation.pki.apiserver.pem.encode()).decode()
+    installation.apiserver.objects[APISERVICE] = apiservice(installation, "True", "Passed", "", caBundle=other)
     code, lines = run("doctor")
 
     assert code == 1
@@ -118,26 +118,26 @@ def test_doctor_names_a_wrong_ca_bundle(cluster: Backend, run: Run) -> None:
 
 
 @pytest.mark.parametrize("spec", [{"insecureSkipTLSVerify": True}, {"caBundle": ""}])
-def test_doctor_warns_of_missing_trust(cluster: Backend, run: Run, spec: dict[str, Any]) -> None:
+def test_doctor_warns_of_missing_trust(installation: Backend, run: Run, spec: dict[str, Any]) -> None:
     """Neither an insecure APIService nor one without a bundle passes."""
-    cluster.apiserver.objects[APISERVICE] = apiservice(cluster, "True", "Passed", "", **spec)
+    installation.apiserver.objects[APISERVICE] = apiservice(installation, "True", "Passed", "", **spec)
     code, lines = run("doctor")
 
     assert code == 1
     assert any(line.startswith("[-]") and next(iter(spec)) in line for line in lines), lines
 
 
-def test_doctor_names_missing_rights(cluster: Backend, run: Run) -> None:
+def test_doctor_names_missing_rights(installation: Backend, run: Run) -> None:
     """The Role to bind is in the line."""
-    cluster.apiserver.set_config_map(403)
-    cluster.apiserver.allow = lambda _spec: False
+    installation.apiserver.set_config_map(403)
+    installation.apiserver.allow = lambda _spec: False
     code, lines = run("doctor", DELEGATED_AUTHORIZATION="true")
 
     assert code == 1
     assert sum("bind" in line for line in lines if line.startswith("[-]")) == 2, lines
 
 
-def test_doctor_names_a_wrong_certificate(cluster: Backend, run: Run) -> None:
+def test_doctor_names_a_wrong_certificate(installation: Backend, run: Run) -> None:
     """The name that is missing is in the line."""
     code, lines = run("doctor", SERVICE_DNS_NAME="other.default.svc")
 
@@ -163,21 +163,21 @@ def test_selftest_passes(run: Run) -> None:
         (f"{BASE}/echoes", {"items": [{"status": {"user": "system:admin"}}]}, "sees the caller as"),
     ],
 )
-def test_selftest_fails(cluster: Backend, run: Run, path: str, found: Any, words: str) -> None:
+def test_selftest_fails(installation: Backend, run: Run, path: str, found: Any, words: str) -> None:
     """Any bad line makes exit code 1."""
-    cluster.apiserver.objects[path] = found
+    installation.apiserver.objects[path] = found
     code, lines = run("selftest")
 
     assert code == 1
     assert any(line.startswith("[-]") and words in line for line in lines), lines
 
 
-def test_selftest_fails_where_a_direct_caller_is_answered(cluster: Backend, run: Run) -> None:
+def test_selftest_fails_where_a_direct_caller_is_answered(installation: Backend, run: Run) -> None:
     """A backend that answers a direct caller, here the fake kube-apiserver itself, is found out."""
-    bundle = base64.b64encode(cluster.pki.apiserver.pem.encode()).decode()
-    service = {"name": "header-echo", "namespace": "default", "port": cluster.apiserver.port}
-    found = apiservice(cluster, "True", "Passed", "", caBundle=bundle, service=service)
-    cluster.apiserver.objects[APISERVICE] = found
+    bundle = base64.b64encode(installation.pki.apiserver.pem.encode()).decode()
+    service = {"name": "header-echo", "namespace": "default", "port": installation.apiserver.port}
+    found = apiservice(installation, "True", "Passed", "", caBundle=bundle, service=service)
+    installation.apiserver.objects[APISERVICE] = found
     code, lines = run("selftest")
 
     assert code == 1
