@@ -17,8 +17,8 @@ def configure(config: pytest.Config) -> None:
     """Have pytest-xdist schedule by groups where it would choose by itself."""
     if getattr(config.option, "dist", "no") == "load":
         config.option.dist = "loadgroup"
-    if hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Worker(), "header-echo-parallel")
+    part = _Worker() if hasattr(config, "workerinput") else _Controller()
+    config.pluginmanager.register(part, "header-echo-parallel")
 
 
 def plain(nodeid: str) -> str:
@@ -34,6 +34,8 @@ class _Worker:
             if GROUP in getattr(item, "fixturenames", ()) and not item.nodeid.endswith(SUFFIX):
                 item._id = type(item.id).parse(item.nodeid + SUFFIX)  # noqa: SLF001 - see above
 
+
+class _Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Report the test by its own id: the group was for the scheduler."""
