@@ -62,7 +62,11 @@ def healthy():
         "volumes": [{"name": "tls", "secret": {"secretName": "header-echo-serving"}}],
     }
     pod = named("header-echo-abc12-xyz34", spec=spec)
-    pod["metadata"] |= {"labels": dict(LABELS), "uid": "pod-1", "ownerReferences": [{"kind": "ReplicaSet", "name": "r"}]}
+    pod["metadata"] |= {
+        "labels": dict(LABELS),
+        "uid": "pod-1",
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "r"}],
+    }
     pod["status"] = {
         "phase": "Running",
         "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}],
@@ -79,9 +83,7 @@ def healthy():
             "service": {"name": SERVICE, "namespace": NAMESPACE, "port": 443},
         },
         "status": {
-            "conditions": [
-                {"type": "Available", "status": "True", "reason": "Passed", "message": "all checks passed"}
-            ]
+            "conditions": [{"type": "Available", "status": "True", "reason": "Passed", "message": "all checks passed"}]
         },
     }
     ports = [{"name": "https", "port": 443, "targetPort": "https"}]
@@ -114,4 +116,6 @@ def unready(evidence, state, *, restarts=0, last=None, log=""):
         pod["status"]["containerStatuses"][0]["lastState"] = last
     if log:
         evidence.logs[f"{NAMESPACE}/{pod['metadata']['name']}"] = log
-    return unavailable(evidence, "MissingEndpoints", f'endpoints for service/{SERVICE} in "{NAMESPACE}" have no addresses')
+    return unavailable(
+        evidence, "MissingEndpoints", f'endpoints for service/{SERVICE} in "{NAMESPACE}" have no addresses'
+    )
