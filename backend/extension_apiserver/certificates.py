@@ -14,6 +14,8 @@ from cryptography import x509
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+#: Share of its lifetime; cert-manager renews when a third is left.
+_RENEWED_BEFORE = 0.1
 _AGNOSTIC = verification.Criticality.AGNOSTIC
 
 
@@ -133,6 +135,12 @@ class ServingCertificate:
             return f"the serving certificate expired {_iso(self.not_after)}"
         if now < self.not_before:
             return f"the serving certificate is not valid before {_iso(self.not_before)}"
+        return None
+
+    def remark(self, dns_name: str, now: float) -> str | None:
+        """Return that a tenth of its lifetime is left and nobody renewed it, or None; arguments as for `complaint`."""
+        if dns_name and now > self.not_after - _RENEWED_BEFORE * (self.not_after - self.not_before):
+            return f"the serving certificate expires {_iso(self.not_after)} and was not renewed yet"
         return None
 
 

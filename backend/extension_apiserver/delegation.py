@@ -22,6 +22,10 @@ _CACHE_ENTRIES = 4096
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.5
 _REVIEW_SECONDS = 10.0
+_FORBIDDEN = 403
+#: No answer at all, and too many requests.
+_PASSING = frozenset({0, 429})
+_SERVER_FAULT = 500
 
 
 class _Cache:
@@ -44,27 +48,61 @@ class _Cache:
         self._answers[key] = (time.monotonic() + CACHE_SECONDS, answer)
 
 
-async def _review(client: ApiClient, path: str, document: dict[str, Any]) -> dict[str, Any]:
-    """Post a review; what may pass by itself (no answer, 429, 5xx) is tried again within 10 seconds in all."""
-    pause = _FIRST_PAUSE_SECONDS
-    async with asyncio.timeout(_REVIEW_SECONDS):
-        for attempt in range(1, _ATTEMPTS + 1):
+class Reviews:
+    """Sends reviews to kube-apiserver.
+
+    Attributes:
+        complaint: why the last one failed, in words; None if it did not.
+
+    """
+
+    def __init__(self, client: ApiClient) -> None:
+        """Take the client; its ServiceAccount needs ClusterRole system:auth-delegator."""
+        self._client = client
+        self.complaint: str | None = None
+
+    async def send(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Post a review and return its status.
+
+        What may pass by itself (no answer, 429, 5xx) is tried again within 10 seconds in all.
+
+        Raises:
+            ApiError: if there is no status.
+
+        """
+        try:
+            async with asyncio.timeout(_REVIEW_SECONDS):
+                answer = await self._send(path, document)
+        except TimeoutError:
+            self.complaint = f"{path} is not answered within {_REVIEW_SECONDS:g} seconds"
+            raise ApiError(self.complaint) from None
+        except ApiError as error:
+            hint = "; bind ClusterRole system:auth-delegator to this ServiceAccount" if error.code == _FORBIDDEN else ""
+            self.complaint = f"{error}{hint}"
+            raise
+        self.complaint = None
+        status: dict[str, Any] = answer.get("status") or {}
+        return status
+
+    async def _send(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        pause = _FIRST_PAUSE_SECONDS
+        for _ in range(_ATTEMPTS - 1):
             try:
-                return await client.create(path, document)
+                return await self._client.create(path, document)
             except ApiError as error:
-                if attempt == _ATTEMPTS or not (error.code in {0, 429} or error.code >= 500):  # noqa: PLR2004
+                if not (error.code in _PASSING or error.code >= _SERVER_FAULT):
                     raise
             await asyncio.sleep(pause * random.uniform(1, 1.2))  # noqa: S311
             pause *= 1.5
-    raise AssertionError
+        return await self._client.create(path, document)
 
 
 class TokenReviewer:
     """Asks kube-apiserver whose token it is."""
 
-    def __init__(self, client: ApiClient) -> None:
-        """Take the client; its ServiceAccount needs ClusterRole system:auth-delegator."""
-        self._client = client
+    def __init__(self, reviews: Reviews) -> None:
+        """Take the way to ask."""
+        self._reviews = reviews
         self._cache = _Cache()
 
     async def review(self, token: str) -> Identity | None:
@@ -81,11 +119,9 @@ class TokenReviewer:
             return identity
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
         try:
-            status = (await _review(self._client, "/apis/authentication.k8s.io/v1/tokenreviews", body)).get(
-                "status", {}
-            )
-        except (ApiError, TimeoutError) as error:
-            raise StatusError(401, f"Unauthorized: the token cannot be reviewed: {error or 'timeout'}") from error
+            status = await self._reviews.send("/apis/authentication.k8s.io/v1/tokenreviews", body)
+        except ApiError as error:
+            raise StatusError(401, f"Unauthorized: the token cannot be reviewed: {error}") from error
         if status.get("authenticated"):
             user = status["user"]
             extra = {key.lower(): tuple(values) for key, values in (user.get("extra") or {}).items()}
@@ -97,9 +133,9 @@ class TokenReviewer:
 class Authorizer:
     """Asks kube-apiserver whether somebody may do something."""
 
-    def __init__(self, client: ApiClient) -> None:
-        """Take the client; its ServiceAccount needs ClusterRole system:auth-delegator."""
-        self._client = client
+    def __init__(self, reviews: Reviews) -> None:
+        """Take the way to ask."""
+        self._reviews = reviews
         self._cache = _Cache()
 
     async def allows(self, identity: Identity, info: RequestInfo) -> bool:
@@ -118,12 +154,9 @@ class Authorizer:
             return bool(allowed)
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
         try:
-            answer = await _review(self._client, "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
-        except (ApiError, TimeoutError) as error:
-            raise StatusError(
-                500, f"Internal error occurred: the request cannot be authorized: {error or 'timeout'}"
-            ) from error
-        status = answer.get("status", {})
+            status = await self._reviews.send("/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
+        except ApiError as error:
+            raise StatusError(500, f"Internal error occurred: the request cannot be authorized: {error}") from error
         allowed = bool(status.get("allowed")) and not status.get("denied")
         self._cache.put(key, allowed)
         return allowed

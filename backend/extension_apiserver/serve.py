@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from .apiserver import ExtensionApiServer
 from .authentication import Authenticator
-from .delegation import Authorizer, TokenReviewer
+from .delegation import Authorizer, Reviews, TokenReviewer
 from .kubernetes import ApiClient
 from .logs import RequestLog
 from .metrics import Metrics
@@ -69,11 +69,13 @@ async def serve(
         tls.trust(config.authorities_pem + "\n" + direct)
 
     watch = RequestHeaderWatch(client, metrics, trust)
+    reviews = Reviews(client)
     stopping = "the server is shutting down"
     readiness = Readiness(
         [
             Check("requestheader", lambda: None if watch.known else watch.complaint, lambda: watch.complaint),
-            Check("serving-certificate", tls.name_complaint, lambda: tls.complaint),
+            Check("serving-certificate", tls.name_complaint, tls.remark),
+            Check("delegation", lambda: None, lambda: reviews.complaint),
             Check("shutdown", lambda: stopping if stop.is_set() else None),
         ]
     )
@@ -83,9 +85,9 @@ async def serve(
         app=app,
         blocking=blocking,
         authenticator=Authenticator(
-            watch, metrics, TokenReviewer(client) if settings.delegated_authentication else None
+            watch, metrics, TokenReviewer(reviews) if settings.delegated_authentication else None
         ),
-        authorizer=Authorizer(client) if settings.delegated_authorization else None,
+        authorizer=Authorizer(reviews) if settings.delegated_authorization else None,
         readiness=readiness,
         metrics=metrics,
         starting=lambda: None if watch.known else watch.complaint,

@@ -66,6 +66,10 @@ class Tls:
         """Return why the aggregator will refuse the certificate in use, or None."""
         return self.certificate.complaint(self._dns_name, time.time())
 
+    def remark(self) -> str | None:
+        """Return what is wrong with the pair on disk, or that the certificate in use ends soon, or None."""
+        return self.complaint or self.certificate.remark(self._dns_name, time.time())
+
     def trust(self, authorities_pem: str) -> None:
         """Accept client certificates of these authorities (PEM) in new handshakes, whatever is on disk.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -132,6 +133,23 @@ def test_must_22_a_failed_review_is_500_and_never_a_yes(own: Backend) -> None:
     answer = own.aggregator().request("GET", BASE)
 
     assert (answer.status, answer.json()["reason"]) == (500, "InternalError")
+    readiness = own.client(None).request("GET", "/readyz?verbose", user=None).text
+    assert "bind ClusterRole system:auth-delegator" in readiness, readiness
+    own.apiserver.review_code = 201
+    assert own.aggregator().request("GET", BASE).status == 200
+    assert "[+]delegation ok\n" in own.client(None).request("GET", "/readyz?verbose", user=None).text
+
+
+def test_must_22_what_passes_by_itself_is_tried_again(own: Backend) -> None:
+    """A kube-apiserver that is overloaded for a moment costs a moment, not a request."""
+    own.apiserver.review_code = 503
+    start(own, environ=DELEGATED)
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(own.aggregator().request, "GET", BASE)
+        own.wait_for(lambda: own.apiserver.reviews)
+        own.apiserver.review_code = 201
+
+        assert answer.result().status == 200
 
 
 def test_must_22_an_answer_is_remembered_by_the_whole_spec(own: Backend) -> None:

@@ -102,6 +102,16 @@ def test_must_01_a_certificate_the_aggregator_will_refuse_is_not_ready(
     assert f"{words} {DNS_NAME}; it names {names[0]}" in answer.text
 
 
+def test_a_certificate_that_ends_soon_is_remarked(own: Backend) -> None:
+    """`/readyz?verbose` says so while there is time; the server is ready all the same."""
+    own.pki.serving.server(DNS_NAME, days=(-30, 1)).write(own.directory / "tls")
+    start(own)
+    answer = own.client(None).request("GET", "/readyz?verbose", user=None)
+
+    assert answer.status == 200
+    assert "[+]serving-certificate ok, but the serving certificate expires" in answer.text
+
+
 def test_must_02_a_new_front_proxy_authority_counts_at_once(own: Backend) -> None:
     """Old and new are both trusted while both are in the bundle; the old one not a moment longer, on open connections too."""
     start(own)
