@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
+#: A few pods that are neither the API server nor the kubelet (Linux has all of 127.0.0.0/8).
+SOURCES = ("127.0.0.11", "127.0.0.12", "127.0.0.13")
 PATH = b"/apis/ours.bench.example.com/v1/"
 #: A client that is never answered gives up after this.
 PATIENCE_SECONDS = 30.0
@@ -64,7 +66,8 @@ class Target:
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open a connection without certificate."""
         port = self.api_port if api else self.port
-        return await asyncio.open_connection(HOST, port, ssl=self.context if tls else None)
+        source = None if api else (random.choice(SOURCES), 0)  # noqa: S311
+        return await asyncio.open_connection(HOST, port, ssl=self.context if tls else None, local_addr=source)
 
     @property
     def over(self) -> bool:

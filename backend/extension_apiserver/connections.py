@@ -9,8 +9,15 @@ from .metrics import Metrics
 
 
 class Bounded(Protocol):
-    """A connection that can be bounded."""
+    """A connection that can be bounded.
 
+    Attributes:
+        client_address: IP address of the client.
+        deadline: when `expire` is due, in the time of the event loop; None is never.
+
+    """
+
+    client_address: str
     deadline: float | None
 
     def abort(self) -> None:
@@ -23,8 +30,8 @@ class Bounded(Protocol):
 class Connections:
     """Counts connections from accept to close and makes room.
 
-    Unfinished TLS handshakes count as unverified. When those are too many, the oldest goes and not the newest, so that a flood of
-    silent clients does not keep kube-apiserver out, whose handshake takes milliseconds.
+    Unfinished TLS handshakes count as unverified. When those are too many, the address that has the most of them loses its oldest: a
+    flood from some pods keeps out neither kube-apiserver, whose handshake takes milliseconds, nor the kubelet, who has no certificate.
     """
 
     def __init__(self, maximum: int, maximum_unverified: int, metrics: Metrics) -> None:
@@ -33,8 +40,9 @@ class Connections:
         self._maximum_unverified = maximum_unverified
         self._refused = metrics.refused_connections
         self.open: set[Bounded] = set()
-        #: A dict is an ordered set: oldest first.
-        self._unverified: dict[Bounded, None] = {}
+        #: By address of the client; a dict is an ordered set: oldest first.
+        self._unverified: dict[str, dict[Bounded, None]] = {}
+        self._unverified_count = 0
         self._none_open = asyncio.Event()
         self._none_open.set()
         metrics.connections.read = lambda: float(len(self.open))
@@ -44,26 +52,33 @@ class Connections:
         if len(self.open) >= self._maximum:
             self._refused.add(reason="max_connections")
             return False
-        if len(self._unverified) >= self._maximum_unverified:
+        if self._unverified_count >= self._maximum_unverified:
             self._refused.add(reason="max_unverified_connections")
-            oldest = next(iter(self._unverified))
-            del self._unverified[oldest]
+            address = max(self._unverified, key=lambda one: len(self._unverified[one]))
+            oldest = next(iter(self._unverified[address]))
+            self.verified(oldest)
             oldest.abort()
         self.open.add(connection)
         self._none_open.clear()
-        self._unverified[connection] = None
+        self._unverified.setdefault(connection.client_address, {})[connection] = None
+        self._unverified_count += 1
         return True
 
     def verified(self, connection: Bounded) -> None:
-        """Note that it showed a certificate of a known authority."""
-        self._unverified.pop(connection, None)
+        """Stop counting it as unverified: it showed a certificate of a known authority, or is to be closed."""
+        neighbours = self._unverified.get(connection.client_address, {})
+        if connection in neighbours:
+            del neighbours[connection]
+            self._unverified_count -= 1
+            if not neighbours:
+                del self._unverified[connection.client_address]
 
     def lost(self, connection: Bounded, *, secured: bool) -> None:
         """Forget a connection; one that was never `secured` counts as a failed handshake."""
         if connection in self.open and not secured:
             self._refused.add(reason="tls_handshake")
         self.open.discard(connection)
-        self._unverified.pop(connection, None)
+        self.verified(connection)
         if not self.open:
             self._none_open.set()
 

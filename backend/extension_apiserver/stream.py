@@ -23,6 +23,7 @@ class TlsStream(asyncio.Protocol):
     Attributes:
         tls: the TLS session.
         loop: the event loop.
+        client_address: IP address of the client, '' if it is gone already.
         deadline: when `expire` is to be called by whoever watches, in the time of the event loop; None is never.
         secure: the handshake is complete.
         closing: no more is sent, and what arrives is thrown away.
@@ -36,6 +37,7 @@ class TlsStream(asyncio.Protocol):
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self.loop = loop
         self.deadline = None
+        self.client_address = ""
         self._transport: asyncio.Transport | None = None
         self.secure = self.closing = self._held = False
 
@@ -108,6 +110,7 @@ class TlsStream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
         self._transport = cast("asyncio.Transport", transport)
+        self.client_address = str((transport.get_extra_info("peername") or [""])[0])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the connection."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import time
+
+import pytest
 
 from unit.fake_aggregator import Aggregator
 from unit.raw import closed_after, exchange
@@ -124,3 +127,19 @@ def test_blank_lines_do_not_keep_a_connection(own: Backend) -> None:
         tls.sendall(b"\r\n\r\nGET / HT")
 
         assert closed_after(tls, 5, time.monotonic) < 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+def test_a_flood_from_one_address_closes_its_own_connections(own: Backend) -> None:
+    """Whoever has the most connections without certificate loses the oldest; the kubelet's single one stays."""
+    start(own, MAX_UNVERIFIED_CONNECTIONS="8")
+    kubelet = own.client(None)
+    assert kubelet.request("GET", "/livez").status == 200
+    flood = [socket.create_connection(("127.0.0.1", own.port), 5, source_address=("127.0.0.2", 0)) for _ in range(60)]
+    tls = kubelet.connect()
+    tls.close()
+    still_open = kubelet.request("GET", "/livez").status
+    for connection in flood:
+        connection.close()
+
+    assert still_open == 200
