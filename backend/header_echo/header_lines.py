@@ -26,6 +26,8 @@ _NOT_A_STRING = re.compile(
 )
 #: A parser need not look further for the colon of a key: https://yaml.org/spec/1.2.2/#742-flow-mappings
 _LONGEST_KEY = 1000
+#: A bound on the memory of the cache of scalars.
+_LONGEST_CACHED = 128
 
 
 def header_document(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str | list[str]]:
@@ -62,11 +64,19 @@ def _key(name: str) -> str:
 
 def scalar(text: str) -> str:
     """Return a string as a YAML scalar that every parser reads as that string."""
+    return _short_scalar(text) if len(text) <= _LONGEST_CACHED else _scalar(text)
+
+
+def _scalar(text: str) -> str:
     if _PLAIN.fullmatch(text) and not _NOT_PLAIN.search(text) and not _NOT_A_STRING.fullmatch(text):
         return text
     if text.isascii() and text.isprintable():
         return "'" + text.replace("'", "''") + "'"
     return "".join(_escaped(character) for character in json.dumps(text, ensure_ascii=False))
+
+
+# Most values are the same in every request.
+_short_scalar = functools.lru_cache(maxsize=1024)(_scalar)
 
 
 def _escaped(character: str) -> str:
