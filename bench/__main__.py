@@ -44,7 +44,7 @@ class Plan:
 
 PLANS = {
     "quick": Plan(connections=(1, 32), rounds=3, seconds=1.0, starts=3, installs=1),
-    "full": Plan(connections=(1, 8, 32, 128), rounds=5, seconds=2.0, starts=5, installs=5),
+    "full": Plan(connections=(1, 8, 32, 128), rounds=7, seconds=1.5, starts=7, installs=5),
 }
 
 
@@ -121,8 +121,9 @@ def report(
         table.growth_table(bench, "header bytes", SIZES_BYTES, GROWING),
         table.growth_table(bench, "body bytes", BODIES_BYTES, GROWING),
         table.install_table(installs),
+        table.suites_table(REPORTS.parent),
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
 
 
 def write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -164,6 +165,17 @@ def install_table(installs: Sequence[dict[str, float]]) -> str:
     """Return the way from nothing to Available as Markdown."""
     rows = [(name, Spread.of(one[name] for one in installs if name in one).text()) for name in installs[0]]
     return markdown((f"embedded cluster, median of {len(installs)}", "s"), rows)
+
+
+def suites_table(reports: Path) -> str:
+    """Return how long the last run of each test suite took, as its JUnit report says; '' if none was run."""
+    rows = []
+    for path in sorted(reports.glob("*.xml")):
+        counts = re.search(r'<testsuite [^>]*tests="(\d+)"', path.read_text())
+        seconds = re.search(r'<testsuite [^>]*time="([\d.]+)"', path.read_text())
+        if counts and seconds:
+            rows.append((path.stem, counts[1], f"{float(seconds[1]):.0f}"))
+    return markdown(("last run of the suite", "tests", "s"), rows) if rows else ""
 
 
 def conditions() -> str:
