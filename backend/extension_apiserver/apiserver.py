@@ -21,6 +21,7 @@ from . import readiness
 from .authentication import Authenticator, Caller
 from .delegation import Authorizer
 from .discovery import Discovery
+from .documents import require_reading
 from .logs import RequestLog
 from .messages import Request, Response
 from .metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
@@ -33,8 +34,9 @@ from .rest import Rest
 from .status import StatusError
 from .wsgi import WsgiApp, WsgiCaller
 
+#: What metrics count by name; anything else is 'other'.
 _VERBS = frozenset(
-    {
+    (
         "get",
         "list",
         "watch",
@@ -47,7 +49,7 @@ _VERBS = frozenset(
         "put",
         "head",
         "options",
-    }
+    )
 )
 
 _log = logging.getLogger(__name__)
@@ -115,7 +117,7 @@ class ExtensionApiServer:
                 response = await self._route(request, info, caller)
         except StatusError as error:
             response = _status_response(error)
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 - whatever the application raises, its caller gets a Status
             _log.exception("the application failed")
             response = _status_response(
                 StatusError(500, "Internal error occurred: the application failed; its log says why")
@@ -126,10 +128,7 @@ class ExtensionApiServer:
         return response
 
     def _probe(self, request: Request) -> Response:
-        if request.method not in {"GET", "HEAD"}:
-            raise StatusError(
-                405, f"{request.method} is not supported for {request.path}", headers=[("Allow", "GET, HEAD")]
-            )
+        require_reading(request)
         return self.readiness.response(request)
 
     async def _admit(self, request: Request, info: RequestInfo) -> Caller:
@@ -165,10 +164,7 @@ class ExtensionApiServer:
         return _guarded(request, await self._wsgi.call(request, caller.identity))
 
     def _expose_metrics(self, request: Request) -> Response:
-        if request.method not in {"GET", "HEAD"}:
-            raise StatusError(
-                405, f"{request.method} is not supported for {request.path}", headers=[("Allow", "GET, HEAD")]
-            )
+        require_reading(request)
         return Response(200, [("Content-Type", METRICS_CONTENT_TYPE)], self.metrics.expose())
 
 

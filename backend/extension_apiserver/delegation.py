@@ -18,7 +18,7 @@ from .request_info import RequestInfo
 from .status import StatusError
 
 CACHE_SECONDS = 10.0
-_CACHE_ENTRIES = 4096
+_CACHE_ENTRIES = 1024
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.5
 _REVIEW_SECONDS = 10.0
@@ -148,7 +148,7 @@ class Authorizer:
         if PRIVILEGED_GROUP in identity.groups:
             return True
         spec = {**identity.user_info(), **info.attributes()}
-        key = json.dumps(spec, sort_keys=True)
+        key = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
         known, allowed = self._cache.get(key)
         if known:
             return bool(allowed)

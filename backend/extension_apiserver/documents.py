@@ -33,10 +33,19 @@ class Document:
             StatusError: 405 for anything but GET and HEAD.
 
         """
-        if request.method not in {"GET", "HEAD"}:
-            raise StatusError(
-                405, f"{request.method} is not supported for {request.path}", headers=[("Allow", "GET, HEAD")]
-            )
+        require_reading(request)
         known = request.header(b"if-none-match")
         answer = self._unchanged if known and f'"{self.etag}"' in known else self._full
         return Response(answer.status, [*answer.headers, *headers], answer.body) if headers else answer
+
+
+def require_reading(request: Request) -> None:
+    """Check that the method only reads.
+
+    Raises:
+        StatusError: 405 for anything but GET and HEAD.
+
+    """
+    if request.method not in {"GET", "HEAD"}:
+        message = f"{request.method} is not supported for {request.path}"
+        raise StatusError(405, message, headers=[("Allow", "GET, HEAD")])

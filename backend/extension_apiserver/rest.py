@@ -17,6 +17,7 @@ from .messages import Request, Response, json_response
 from .negotiation import as_kind
 from .request_info import RequestInfo
 from .resources import Call, Object, Resource
+from .selectors import selectors
 from .status import StatusError
 from .submission import read_object
 
@@ -46,6 +47,7 @@ class Rest:
         query = request.query()
         form = as_kind(request.header(b"accept"), table.LIST_FORMS if info.verb == "list" else table.OBJECT_FORMS)
         include_object = table.include_object(query)
+        selected = selectors(query) if info.verb == "list" else []
         body: Object = {}
         warnings: list[str] = []
         if info.verb in {"create", "update"}:
@@ -62,11 +64,12 @@ class Rest:
         )
         result = await self._run(function, call)
         if info.verb == "list":
+            items = [_completed(item, call, resource) for item in result]
             whole = {
                 "kind": f"{resource.kind}List",
                 "apiVersion": call.api_version,
                 "metadata": {"resourceVersion": _RESOURCE_VERSION},
-                "items": [_completed(item, call, resource) for item in result],
+                "items": [item for item in items if all(selects(item) for selects in selected)],
             }
             return json_response(table.form_of_list(form, resource, whole, include_object))
         if info.verb == "delete":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,10 @@ from .schema import check
 from .status import StatusError, invalid
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_NAME = 253
+_NAME_RULE = "must be a lowercase RFC 1123 subdomain of at most 253 characters, such as 'example.com'"
 _NOT_AN_OBJECT = "the body of the request must be a JSON object"
 
 
@@ -43,13 +48,22 @@ async def read_object(
     ]
     if complaints and mode == "Strict":
         raise StatusError(400, f"strict decoding error: {', '.join(complaints)}")
-    if not metadata.get("name") and not metadata.get("generateName"):
-        causes.append(("metadata.name", "Required value: name or generateName is required"))
+    causes += _name_causes(metadata)
     if causes:
         raise invalid(info.group, resource.kind, str(metadata.get("name", "")), causes)
     if not metadata.get("name"):
         metadata["name"] = metadata["generateName"] + "".join(random.choices(_SUFFIX_LETTERS, k=5))  # noqa: S311
     return body, complaints if mode == "Warn" else []
+
+
+def _name_causes(metadata: Object) -> list[tuple[str, str]]:
+    name, beginning = metadata.get("name"), metadata.get("generateName")
+    if not name and not beginning:
+        return [("metadata.name", "Required value: name or generateName is required")]
+    field, text = ("metadata.name", name) if name else ("metadata.generateName", f"{beginning}x")
+    if isinstance(text, str) and not (_NAME.fullmatch(text) and len(text) <= _LONGEST_NAME):
+        return [(field, f"Invalid value: {json.dumps(name or beginning)}: {_NAME_RULE}")]
+    return []
 
 
 def _parse(text: bytes) -> tuple[Object, list[str]]:
@@ -64,12 +78,16 @@ def _parse(text: bytes) -> tuple[Object, list[str]]:
         return result
 
     try:
-        body = json.loads(text, object_pairs_hook=build)
+        body = json.loads(text, object_pairs_hook=build, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise StatusError(400, _NOT_AN_OBJECT) from None
     if not isinstance(body, dict):
         raise StatusError(400, _NOT_AN_OBJECT)
     return body, duplicates
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _checked_metadata(body: Object, info: RequestInfo, resource: Resource) -> Object:
