@@ -75,7 +75,6 @@ class Aggregator:
         self._address = ("127.0.0.1", port)
         self._server_name = server_name
         self.context = ssl.create_default_context(cadata=serving_ca)
-        self.context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Go does not ask for it
         self.context.set_alpn_protocols(["h2", "http/1.1"])
         if server_name is None:
             self.context.check_hostname = False

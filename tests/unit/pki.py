@@ -41,18 +41,24 @@ class Pair:
 
 
 class Authority:
-    """A certificate authority as kubeadm makes it."""
+    """A certificate authority as clusters have it."""
 
-    def __init__(self, common_name: str, parent: Authority | None = None) -> None:
+    def __init__(self, common_name: str, parent: Authority | None = None, *, key_identifiers: bool = False) -> None:
+        """Make it; without key identifiers it is as EKS makes it, with them as Go and cert-manager do."""
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(common_name)
+        self._key_identifiers = key_identifiers
         signer = parent or self
-        self._certificate = (
+        builder = (
             _builder(self._name, signer._name, self._key.public_key(), 0, 3650)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_key_usage(key_cert_sign=True), critical=True)
-            .sign(signer._key, hashes.SHA256())
         )
+        if key_identifiers:
+            builder = builder.add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+            )
+        self._certificate = builder.sign(signer._key, hashes.SHA256())
         self.pem = _pem(self._certificate)
 
     def client(
@@ -84,6 +90,9 @@ class Authority:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if names is not None:
             builder = builder.add_extension(names, critical=True)
+        if self._key_identifiers:
+            identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+            builder = builder.add_extension(identifier, critical=False)
         certificate = _pem(builder.sign(self._key, hashes.SHA256()))
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

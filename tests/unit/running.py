@@ -29,7 +29,7 @@ class Pki:
     def __init__(self) -> None:
         self.front_proxy = Authority("front-proxy-ca")
         self.clients = Authority("kubernetes")
-        self.serving = Authority("header-echo-ca")
+        self.serving = Authority("header-echo-ca", key_identifiers=True)
         self.apiserver = Authority("apiserver-ca")
         self.proxy = self.front_proxy.client("front-proxy-client")
 
