@@ -13,6 +13,7 @@ import ssl
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -24,6 +25,7 @@ from harness.api import Api, fresh_namespace
 from harness.disruption import cert_manager_down
 from harness.helm import Helm
 from harness.kubectl import Kubectl
+from harness.run import run
 from harness.steady import SteadyRequests
 from harness.wait import NotYet, wait_for
 
@@ -209,7 +211,7 @@ def test_ca_renewal(steady, own, cluster):
     noticed_nothing(running)
 
 
-def signed_by_hand(kubectl):
+def signed_by_hand(kubectl, not_before=timedelta(minutes=-5)):
     """Return (certificate, key) in PEM: a leaf signed with the key of the release's CA, as an administrator might."""
     authority = kubectl.get("secret", f"{NAME}-ca")
     issuer = x509.load_pem_x509_certificate(decoded(authority, "tls.crt").encode())
@@ -222,7 +224,7 @@ def signed_by_hand(kubectl):
         .issuer_name(issuer.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_before(now + not_before)
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(f"{NAME}.{kubectl.namespace}.svc")]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -266,6 +268,19 @@ def test_secret_ruined_by_hand(steady, own, cluster):
         taken_up(cluster, own)
     noticed_nothing(running)
     assert served_serials(cluster, own) != before
+
+
+def test_certificate_from_the_future(steady, own, cluster):
+    """No failure: a certificate that is not valid yet, by a CA whose clock is ahead, is not taken up before its time."""
+    certificate, key = signed_by_hand(own, not_before=timedelta(hours=1))
+    with steady() as running:
+        put(own, certificate, key)
+        own("annotate", "pods", "-l", SELECTOR, f"nudged-at={time.time()}", "--overwrite")
+        running.wait_for_more(400)
+        assert x509.load_pem_x509_certificate(certificate).serial_number not in served_serials(cluster, own)
+        renew(own, f"{NAME}-serving")
+        taken_up(cluster, own)
+    noticed_nothing(running)
 
 
 @pytest.mark.only_on("embedded", reason="nobody else's front-proxy CA is ours to change")
@@ -315,6 +330,36 @@ def test_the_api_server_restarts(steady, own, cluster):
     assert outcome.failures, "clients noticed nothing: it was not restarted"
     assert [t for t in outcome.failed_at if not began < t < ready + 1] == [], outcome
     assert outcome.longest_gap_seconds < ready - began + 2, outcome
+
+
+@pytest.mark.only_on("embedded", reason="the etcd of another cluster is not ours to stop")
+def test_etcd_does_not_answer(steady, own, cluster):
+    """No failure: nothing of a request to an extension API needs etcd, and the aggregator routes by what it has in memory."""
+    (etcd,) = (pid for pid in children(cluster) if Path(f"/proc/{pid}/comm").read_text().startswith("etcd"))
+    with steady() as running:
+        os.kill(etcd, signal.SIGSTOP)
+        try:
+            running.wait_for_more(200)
+        finally:
+            os.kill(etcd, signal.SIGCONT)
+        running.wait_for_more(100)
+    noticed_nothing(running)
+
+
+def children(cluster):
+    """Return the processes of the embedded cluster's components."""
+    supervisor = cluster._supervisor.pid
+    return [int(pid) for pid in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()]
+
+
+@pytest.mark.only_on("kind", reason="it has a kubelet, in a node that is ours")
+def test_the_kubelet_restarts(steady, own, cluster):
+    """No failure: containers outlive their kubelet."""
+    with steady() as running:
+        run(["docker", "exec", cluster.node, "systemctl", "restart", "kubelet"], timeout_seconds=60)
+        running.wait_for_more(300)
+        rolled_out(own)
+    noticed_nothing(running)
 
 
 def test_cert_manager_is_down(steady, own, cluster):
