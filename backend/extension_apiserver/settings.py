@@ -75,6 +75,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _timeout_seconds(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds == 0:
+        raise ValueError("must be more than 0 seconds, or nobody could ever be served")
+    return seconds
+
+
 def _idle_seconds(text: str) -> float:
     # kube-apiserver keeps idle connections for 90 s; a server that closes first turns a POST into a 503.
     # https://github.com/kubernetes/apimachinery/blob/v0.34.0/pkg/util/net/http.go (IdleConnTimeout)
@@ -93,6 +100,18 @@ def _boolean(text: str) -> bool:
 def _log_level(text: str) -> str:
     if text not in _LOG_LEVELS:
         raise ValueError(f"must be one of {', '.join(_LOG_LEVELS)}")
+    return text
+
+
+def _directory(text: str) -> Path:
+    if not text.startswith("/"):
+        raise ValueError("must be the absolute path of a directory")
+    return Path(text)
+
+
+def _service_dns_name(text: str) -> str:
+    if text and not (text.endswith(".svc") and text.count(".") == 2):  # noqa: PLR2004
+        raise ValueError("must be empty or '<service>.<namespace>.svc', which is the name kube-apiserver verifies")
     return text
 
 
@@ -116,11 +135,11 @@ class Settings:
     bind_address: str = _variable("0.0.0.0", _address)  # noqa: S104
     port: int = _variable("10250", _port)
     #: Holds `tls.crt` and `tls.key`; mount the whole Secret, since a subPath is never updated.
-    tls_directory: Path = _variable("/var/run/header-echo/tls", Path)  # noqa: RUF009
+    tls_directory: Path = _variable("/var/run/header-echo/tls", _directory)  # noqa: RUF009
     #: Holds `token`, `ca.crt` and `namespace`.
-    service_account_directory: Path = _variable("/var/run/secrets/kubernetes.io/serviceaccount", Path)  # noqa: RUF009
+    service_account_directory: Path = _variable("/var/run/secrets/kubernetes.io/serviceaccount", _directory)  # noqa: RUF009
     #: The name the aggregator verifies, `<service>.<namespace>.svc`; empty skips the check of our own certificate.
-    service_dns_name: str = _variable("", str)
+    service_dns_name: str = _variable("", _service_dns_name)
     delegated_authentication: bool = _variable("false", _boolean)
     delegated_authorization: bool = _variable("false", _boolean)
     shutdown_delay_seconds: float = _variable("5", _seconds)
@@ -133,9 +152,9 @@ class Settings:
     max_connections: int = _variable("1024", _positive_int)
     #: Connections without a verified client certificate, unfinished handshakes included.
     max_unverified_connections: int = _variable("64", _positive_int)
-    tls_handshake_timeout_seconds: float = _variable("10", _seconds)
-    header_timeout_seconds: float = _variable("10", _seconds)
-    body_timeout_seconds: float = _variable("10", _seconds)
+    tls_handshake_timeout_seconds: float = _variable("10", _timeout_seconds)
+    header_timeout_seconds: float = _variable("10", _timeout_seconds)
+    body_timeout_seconds: float = _variable("10", _timeout_seconds)
     idle_timeout_seconds: float = _variable("100", _idle_seconds)
     kubernetes_service_host: str = _variable("", _host, prefixed=False)
     kubernetes_service_port: int = _variable("443", _port, prefixed=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +59,9 @@ def test_ipv6_address_of_kube_apiserver() -> None:
         ("MAX_BODY_BYTES", "0", "1 or more"),
         ("MAX_BODY_BYTES", "\N{SUPERSCRIPT TWO}", "whole number"),
         ("IDLE_TIMEOUT_SECONDS", "90", "more than 90"),
+        ("HEADER_TIMEOUT_SECONDS", "0", "more than 0"),
+        ("TLS_DIRECTORY", "tls", "absolute path"),
+        ("SERVICE_DNS_NAME", "header-echo", "<service>.<namespace>.svc"),
         ("GRUOP", "cats.example.com", "is not a variable"),
     ],
 )
@@ -115,3 +120,11 @@ def test_a_missing_certificate_exits_2(
 
     assert main() == 2
     assert f"{tmp_path}/tls.crt" in capsys.readouterr().err
+
+
+def test_every_variable_is_documented() -> None:
+    """examples/README.md lists each one with its default."""
+    text = (Path(__file__).parents[2] / "examples" / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? \|", text, re.MULTILINE))
+
+    assert rows == {field.name.upper(): field.metadata["default"] for field in dataclasses.fields(Settings)}
