@@ -55,6 +55,7 @@ class Diagnostics:
     mode: str
     root: Path
     written: int = 0
+    _fresh: bool = False
     _known: list[tuple[BaseException, Dump]] = field(default_factory=list)
 
     def of(self, test: str, cluster: Cluster, error: BaseException | None) -> Dump:
@@ -68,6 +69,12 @@ class Diagnostics:
         if error is not None:
             self._known.append((error, dump))
         return dump
+
+    def forget_earlier_runs(self, kind: str) -> None:
+        """Remove what earlier runs on this kind of cluster left; nothing from the second call on."""
+        if not self._fresh:
+            shutil.rmtree(self.root / kind, ignore_errors=True)
+            self._fresh = True
 
     def _write(
         self, test: str, cluster: Cluster, error: BaseException | None, evidence: Evidence, lines: list[str]
@@ -141,6 +148,8 @@ class _Hooks:
         """Look at the cluster after each failed phase: setup and call end before their cleanup begins."""
         report = yield
         mode = self.diagnostics.mode
+        if self.config.stash.get(CLUSTER, None) is not None:
+            self.diagnostics.forget_earlier_runs(self.config.stash[CLUSTER].kind)
         wanted = mode != "never" and (report.failed or (mode == "always" and report.when == "call"))
         cluster = self.config.stash.get(CLUSTER, None)
         if wanted and cluster is not None and "cluster" in getattr(item, "fixturenames", ()):

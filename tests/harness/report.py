@@ -16,6 +16,7 @@ import pytest
 from harness import progress
 from harness.api import Api
 from harness.diagnostics import CLUSTER
+from harness.redact import Redactor
 from harness.report_html import page
 from harness.report_model import CAUSE, DUMP, Run, Stage, Test
 from harness.report_path import Hop, hops
@@ -69,7 +70,7 @@ class _Hooks:
             self.run.ended = time.time()
             self.written = self.config.rootpath / "reports" / FILE.format(kind=self.run.kind)
             self.written.parent.mkdir(exist_ok=True)
-            self.written.write_text(page(self.run))
+            self.written.write_text(Redactor().text(page(self.run)))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - pytest-xdist's

@@ -45,7 +45,7 @@ def broken_setup(cluster):
 """
 TESTS = """
 def test_good(cluster): pass
-def test_bad(cluster): assert 1 == 2
+def test_bad(cluster): assert 1 == 2, "Authorization: Bearer planted-0123456789"
 def test_cleanup(broken_cleanup): pass
 def test_setup_a(broken_setup): pass
 def test_setup_b(broken_setup): pass
@@ -62,6 +62,7 @@ def ran(tmp_path_factory):
         folder = tmp_path_factory.mktemp("run")
         (folder / "conftest.py").write_text(CONFTEST)
         (folder / "test_it.py").write_text(TESTS)
+        (folder / "reports/diagnostics/embedded/of-an-earlier-run").mkdir(parents=True)
         (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
         command = [sys.executable, "-m", "pytest", f"--rootdir={folder}", "--junitxml=junit.xml", *arguments]
         env = os.environ | {"PYTHONPATH": TESTS_FOLDER, "COLUMNS": "200"}
@@ -117,13 +118,19 @@ def test_there_is_one_folder_for_each_failure_and_one_for_a_setup_that_failed_tw
 
 def test_never_writes_nothing(ran):
     folder, output = ran("--diagnostics=never")
-    assert not (folder / "reports/diagnostics").exists()
+    assert not (folder / "reports/diagnostics/embedded").exists()
     assert " why " not in output
 
 
 def test_always_writes_a_folder_for_a_passed_test_too(ran):
     folder, _ = ran("--diagnostics=always", "-k", "good")
     assert (folder / "reports/diagnostics/embedded/test_it-test_good-call/index.txt").exists()
+
+
+def test_a_token_in_a_tests_own_words_does_not_reach_the_html(default):
+    text = (default[0] / "reports/run-embedded.html").read_text()
+    assert "Authorization: Bearer [redacted]" in text
+    assert "planted-0123456789" not in text
 
 
 @pytest.fixture(scope="module")
