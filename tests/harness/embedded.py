@@ -1,6 +1,9 @@
 """The embedded cluster: a real control plane with aggregation, and pods as processes, in a few seconds, without Docker or root.
 
 This is the owner's side. Everything runs under one supervisor process (harness.supervisor), which ends it all when its owner ends.
+
+Linux and macOS. On macOS pods share one loopback address, so of two pods with the same port the second cannot listen (use replicas=1), and
+there is no parent-death signal: what a supervisor killed by SIGKILL leaves running has to be ended by hand.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness import embedded_directory as folder
 from harness.cert_manager import crds
 from harness.control_plane_credentials import CONTEXT
-from harness.embedded_directory import PREFIX, Lock, is_running, kept_directory, remove, state, stop, sweep
 from harness.errors import HarnessError
 from harness.local_process import last_lines
 from harness.pod_images import LocalImage, local_image
@@ -26,7 +29,6 @@ from harness.wait import NotYet, wait_for
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")
 START_TIMEOUT_SECONDS = 180.0  # about 4 s on an idle machine
-STOP_TIMEOUT_SECONDS = 20.0  # about 1 s
 TESTS = Path(__file__).resolve().parents[1]
 
 
@@ -56,7 +58,7 @@ class EmbeddedCluster:
         self.keep = keep
         self._api_port = api_port
         self._images = images
-        self._directory: Path | None = kept_directory(name) if keep else None
+        self._directory: Path | None = folder.kept_directory(name) if keep else None
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     @property
@@ -87,8 +89,8 @@ class EmbeddedCluster:
             HarnessError: a component failed (its last lines are in the message), or a port is taken.
         """
         prepare(PROGRAMS)
-        sweep()
-        if self.keep and is_running(self.directory) and state(self.directory)[0] == "ready":
+        folder.sweep()
+        if self.keep and folder.is_running(self.directory) and folder.state(self.directory)[0] == "ready":
             say(f"using the embedded cluster in {self.directory}")
             return
         with step("starting etcd, kube-apiserver and kube-controller-manager"):
@@ -109,20 +111,16 @@ class EmbeddedCluster:
         if self._directory is None:
             return
         if self._supervisor is None:
-            stop(self._directory)
+            folder.stop(self._directory)
         else:
-            self._end_supervisor(self._supervisor)
-            remove(self._directory)
+            folder.end_supervisor(self._supervisor)
+            folder.remove(self._directory)
         self._supervisor = None
         if not self.keep:
             self._directory = None
 
     def load_image(self, image: str, command: LocalImage | None = None) -> None:
-        """Let pods run ``image``: a local command stands for it, ``command`` or the one known by the image's short name.
-
-        Raises:
-            HarnessError: nobody said which.
-        """
+        """Let pods run ``image``, for which ``command`` stands, or the one known by its short name; HarnessError if there is none."""
         ask(
             self.directory, "load-image", reference=image, image=(command or local_image(image, self._images)).to_json()
         )
@@ -149,16 +147,16 @@ class EmbeddedCluster:
 
     def _start(self) -> None:
         if self.keep:
-            stop(self.directory)
+            folder.stop(self.directory)
             self.directory.mkdir(mode=0o700, parents=True)
         else:
-            self._directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+            self._directory = Path(tempfile.mkdtemp(prefix=folder.PREFIX))
         (self.directory / "logs").mkdir()
         command = [sys.executable, "-m", "harness.supervisor", "--directory", str(self.directory)]
         command += [] if self.keep else ["--owned"]
         command += [f"--api-port={self._api_port}"] if self._api_port else []
         try:
-            with Lock(self.directory) as lock, (self.directory / "logs" / "supervisor.log").open("wb") as log:
+            with folder.Lock(self.directory) as lock, (self.directory / "logs" / "supervisor.log").open("wb") as log:
                 self._supervisor = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL if self.keep else subprocess.PIPE,
@@ -181,7 +179,7 @@ class EmbeddedCluster:
             raise
 
     def _ready(self) -> None:
-        phase, message = state(self.directory)
+        phase, message = folder.state(self.directory)
         if phase == "failed":
             raise HarnessError(message)
         if phase != "ready":
@@ -189,20 +187,9 @@ class EmbeddedCluster:
 
     def died(self) -> str | None:
         """Return why the cluster ended, None while it runs: for `wait_for`."""
-        phase, message = state(self.directory)
+        phase, message = folder.state(self.directory)
         if phase == "failed":
             return message
         if self._supervisor is not None and self._supervisor.poll() is not None:
             return f"its supervisor ended:\n{last_lines(self.directory / 'logs' / 'supervisor.log')}"
         return None
-
-    def _end_supervisor(self, supervisor: subprocess.Popen[bytes]) -> None:
-        if supervisor.stdin is not None:
-            supervisor.stdin.close()
-        else:
-            supervisor.terminate()
-        try:
-            supervisor.wait(STOP_TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired:
-            supervisor.kill()
-            supervisor.wait()

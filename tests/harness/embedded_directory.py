@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -98,6 +99,19 @@ def stop(directory: Path) -> None:
             )
     if directory.exists():
         remove(directory)
+
+
+def end_supervisor(supervisor: subprocess.Popen[bytes]) -> None:
+    """End a supervisor that we started, by the end of its standard input if it has one, and wait for it."""
+    if supervisor.stdin is not None:
+        supervisor.stdin.close()
+    else:
+        supervisor.terminate()
+    try:
+        supervisor.wait(STOP_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        supervisor.kill()
+        supervisor.wait()
 
 
 def sweep() -> None:
