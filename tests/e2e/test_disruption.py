@@ -23,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness.api import Api, fresh_namespace
 from harness.disruption import cert_manager_down
+from harness.embedded_directory import inhabitants
 from harness.helm import Helm
 from harness.kubectl import Kubectl
 from harness.run import run
@@ -335,7 +336,9 @@ def test_the_api_server_restarts(steady, own, cluster):
 @pytest.mark.only_on("embedded", reason="the etcd of another cluster is not ours to stop")
 def test_etcd_does_not_answer(steady, own, cluster):
     """No failure: nothing of a request to an extension API needs etcd, and the aggregator routes by what it has in memory."""
-    (etcd,) = (pid for pid in children(cluster) if Path(f"/proc/{pid}/comm").read_text().startswith("etcd"))
+    (etcd,) = (
+        pid for pid in inhabitants(cluster.directory) if Path(f"/proc/{pid}/comm").read_text().startswith("etcd")
+    )
     with steady() as running:
         os.kill(etcd, signal.SIGSTOP)
         try:
@@ -344,12 +347,6 @@ def test_etcd_does_not_answer(steady, own, cluster):
             os.kill(etcd, signal.SIGCONT)
         running.wait_for_more(100)
     noticed_nothing(running)
-
-
-def children(cluster):
-    """Return the processes of the embedded cluster's components."""
-    supervisor = cluster._supervisor.pid
-    return [int(pid) for pid in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()]
 
 
 @pytest.mark.only_on("kind", reason="it has a kubelet, in a node that is ours")
