@@ -114,6 +114,10 @@ class RequestHeaderWatch:
         """Whether a configuration was ever read."""
         return self.generation > 0
 
+    def failure(self) -> str | None:
+        """Return why nobody can be trusted, in words, or None."""
+        return None if self.known and self.config.authorities else self.complaint
+
     def update(self, data: Mapping[str, str]) -> None:
         """Take over new data if it is good; keep the last good configuration otherwise."""
         try:

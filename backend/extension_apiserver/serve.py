@@ -73,7 +73,7 @@ async def serve(
     stopping = "the server is shutting down"
     readiness = Readiness(
         [
-            Check("requestheader", lambda: None if watch.known else watch.complaint, lambda: watch.complaint),
+            Check("requestheader", watch.failure, lambda: watch.complaint),
             Check("serving-certificate", tls.name_complaint, tls.remark),
             Check("delegation", lambda: None, lambda: reviews.complaint),
             Check("shutdown", lambda: stopping if stop.is_set() else None),

@@ -23,6 +23,8 @@ _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LONGEST_NAME = 253
 _NAME_RULE = "must be a lowercase RFC 1123 subdomain of at most 253 characters, such as 'example.com'"
+#: Metadata that only a server gives to a new object; what `kubectl get -o yaml` printed can be created again.
+_OURS = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "selfLink", "managedFields")
 _NOT_AN_OBJECT = "the body of the request must be a JSON object"
 
 
@@ -51,6 +53,9 @@ async def read_object(
     causes += _name_causes(metadata)
     if causes:
         raise invalid(info.group, resource.kind, str(metadata.get("name", "")), causes)
+    if info.verb == "create":
+        for field in _OURS:
+            metadata.pop(field, None)
     if not metadata.get("name"):
         metadata["name"] = metadata["generateName"] + "".join(random.choices(_SUFFIX_LETTERS, k=5))  # noqa: S311
     return body, complaints if mode == "Warn" else []
@@ -96,7 +101,7 @@ def _checked_metadata(body: Object, info: RequestInfo, resource: Resource) -> Ob
     # Upstream, too, takes what is missing from the path.
     if (body.get("apiVersion") or api_version, body.get("kind") or resource.kind) != (api_version, resource.kind):
         raise StatusError(400, f"the object must be of apiVersion '{api_version}' and kind '{resource.kind}'")
-    metadata = body.setdefault("metadata", {})
+    metadata = body["metadata"] = body.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise StatusError(400, "`metadata` must be an object")
     name = metadata.get("name")

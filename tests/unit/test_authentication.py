@@ -159,6 +159,17 @@ def test_must_11_without_the_config_map_nobody_is_trusted(own: Backend, code: in
     assert own.aggregator().request("GET", BASE).status == 200
 
 
+def test_must_11_without_an_authority_nobody_is_trusted(own: Backend) -> None:
+    """A cluster without the aggregation layer: nothing is served to anybody, and readiness says why."""
+    own.apiserver.set_config_map(own.pki.config_map(requestheader_client_ca_file=None))
+    start(own, ready=False)
+    client = own.client(None)
+
+    own.wait_for(lambda: "no requestheader-client-ca-file" in client.request("GET", "/readyz", user=None).text)
+    assert client.request("GET", "/readyz", user=None).status == 503
+    assert client.request("GET", BASE, **ADMIN).status == 401  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

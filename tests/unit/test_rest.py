@@ -123,6 +123,18 @@ def test_must_37_create_invents_a_name_from_generate_name(aggregator: Aggregator
     assert len(name) == len("kitty-") + 5
 
 
+def test_what_was_printed_can_be_created(aggregator: Aggregator) -> None:
+    """Metadata that a server gave is given anew; labels and annotations stay."""
+    printed = aggregator.request("GET", f"{ECHOES}/caller").json()
+    printed["metadata"] |= {"labels": {"a": "b"}, "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    created = aggregator.request("POST", f"{ECHOES}?fieldValidation=Strict", body=printed)
+
+    metadata = created.json()["metadata"]
+    assert created.status == 201
+    assert metadata["uid"] != printed["metadata"]["uid"]
+    assert (metadata["labels"], metadata.get("deletionTimestamp")) == ({"a": "b"}, None)
+
+
 def test_must_37_create_takes_the_kind_from_the_path(aggregator: Aggregator) -> None:
     """As upstream where the object does not say it."""
     created = aggregator.request("POST", ECHOES, body={"metadata": {"name": "kitty"}}).json()
@@ -273,7 +285,8 @@ def test_must_40_delete_is_not_offered(aggregator: Aggregator) -> None:
         ("POST", ECHOES, echo("x" * 254), 422, "Invalid"),
         ("POST", ECHOES, {"metadata": {"generateName": "-"}}, 422, "Invalid"),
         ("POST", ECHOES, {"kind": "Dog", "apiVersion": f"{GROUP}/v1"}, 400, "BadRequest"),
-        ("POST", ECHOES, {**echo("x"), "metadata": []}, 400, "BadRequest"),
+        ("POST", ECHOES, {**echo("x"), "metadata": [1]}, 400, "BadRequest"),
+        ("POST", ECHOES, {**echo("x"), "metadata": None}, 422, "Invalid"),
         ("POST", f"{ECHOES}?fieldValidation=Often", echo("x"), 400, "BadRequest"),
         ("GET", f"{ECHOES}/nobody", None, 404, "NotFound"),
         ("GET", f"{ECHOES}/caller/status", None, 404, "NotFound"),
