@@ -142,7 +142,7 @@ class Bench:
         **arguments: object,
     ) -> None:
         before, api_before = child.cpu_seconds(), self.plane.api_server.cpu_seconds()
-        answer = load.demand(url, seconds=self.seconds, **arguments)  # type: ignore[arg-type]  # those of Load.run
+        answer = load.demand(url, seconds=self.seconds, **arguments)
         peer_cpu = (child.cpu_seconds() - before) / answer.sent
         api_cpu = (self.plane.api_server.cpu_seconds() - api_before) / answer.sent
         self.samples.append(Sample(way, name, what, amount, turn, answer, peer_cpu * 1e6, api_cpu * 1e6))
