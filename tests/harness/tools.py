@@ -167,8 +167,10 @@ def _version_flags(name: str) -> str:
     version = pinned_version(name)
     if package is None:
         return ""
-    if "helm" in package:
-        return f"-X {package}.version={version}"
+    if "helm" in package:  # Helm 3 takes a cluster it cannot ask for Kubernetes 1.20, unless told which; Helm 4 knows
+        _, minor = _minor(kubernetes_version())
+        rendered_for = f" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor={minor}" if name == "helm" else ""
+        return f"-X {package}.version={version}{rendered_for}"
     major, minor = version.removeprefix("v").split(".")[:2]
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     packages = (package, "k8s.io/client-go/pkg/version")  # the second is for the User-Agent
