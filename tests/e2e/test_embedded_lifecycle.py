@@ -16,7 +16,7 @@ TESTS = Path(__file__).resolve().parents[1]
 ENDINGS = ("pass", "failure", "ctrl-c", "killed", "supervisor-killed")
 EXIT_CODES = {"pass": 0, "failure": 1, "ctrl-c": 2, "killed": -signal.SIGKILL, "supervisor-killed": 1}
 RUN = """
-import json, os, signal
+import json, os, signal, time
 from pathlib import Path
 from harness.kubectl import Kubectl
 from harness.pod_images import LocalImage
@@ -32,8 +32,8 @@ def test_one_pod(cluster):
     report, ending = Path(os.environ["REPORT"]), os.environ["ENDING"]
     report.with_suffix(".new").write_text(str(cluster.directory))
     report.with_suffix(".new").rename(report)
-    if ending in ("ctrl-c", "killed"):
-        signal.pause()
+    while ending in ("ctrl-c", "killed"):
+        time.sleep(0.1)  # not signal.pause(): a signal that comes just before it would be missed
     if ending == "supervisor-killed":
         os.kill(int((cluster.directory / "lock").read_text()), signal.SIGKILL)
     assert ending == "pass"
@@ -103,7 +103,13 @@ def test_a_run_leaves_no_process_and_no_folder(runs, ending):
         os.killpg(process.pid, signal.SIGINT)
     elif ending == "killed":
         process.kill()
-    code = process.wait(timeout=60)
+
+    def exit_code():
+        if process.poll() is None:
+            raise NotYet(f"it says:\n{report.with_name(report.name + '.log').read_text()}")
+        return process.returncode
+
+    code = wait_for(f"the run that ends by '{ending}' to end", exit_code, timeout_seconds=180)
 
     def nothing():
         left = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in inhabitants(directory)]
