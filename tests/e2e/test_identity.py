@@ -12,10 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from harness.api import CURL
+from harness.api import CURL, TRACING
 from harness.wait import NotYet, wait_for
 
-TRACING = {"audit-id", "traceparent"}
 FORGED = "X-Remote-User: system:admin\r\nX-Remote-Group: system:masters\r\n"
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 REQUEST_TIMEOUT_SECONDS = 30
 # The headers that curl sends, and no more: requests would add its own.
 CURL = {"Accept": "*/*", "Accept-Encoding": SKIP_HEADER, "Connection": None, "User-Agent": "curl/8.11.0"}
+# Headers that newer API servers add for tracing; the rest is what the first one echoed.
+TRACING = {"audit-id", "traceparent"}
 
 
 class Api:
