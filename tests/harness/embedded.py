@@ -83,7 +83,7 @@ class EmbeddedCluster:
         return self._directory and self._directory / "logs"
 
     def create(self) -> None:
-        """Start the cluster and wait until its API is ready; a kept one that runs is used again.
+        """Start the cluster and wait until its API is ready and has cert-manager's kinds; a kept one that runs is used again.
 
         Raises:
             HarnessError: a component failed (its last lines are in the message), or a port is taken.
@@ -98,9 +98,8 @@ class EmbeddedCluster:
 
     def install_cert_manager(self) -> None:
         """Run cert-manager beside the control plane; nothing happens when it runs already."""
-        program, manifests = str(tool("cert-manager")), str(crds())
         with step("starting cert-manager"):
-            ask(self.directory, "install-cert-manager", program=program, crds=manifests, timeout_seconds=90)
+            ask(self.directory, "install-cert-manager", program=str(tool("cert-manager")))
 
     def stop_cert_manager(self) -> None:
         """Let cert-manager be down until `install_cert_manager` is called again."""
@@ -153,6 +152,7 @@ class EmbeddedCluster:
             self._directory = Path(tempfile.mkdtemp(prefix=folder.PREFIX))
         (self.directory / "logs").mkdir()
         command = [sys.executable, "-m", "harness.supervisor", "--directory", str(self.directory)]
+        command += ["--crds", str(crds())]
         command += [] if self.keep else ["--owned"]
         command += [f"--api-port={self._api_port}"] if self._api_port else []
         try:
@@ -172,6 +172,7 @@ class EmbeddedCluster:
                 self._ready,
                 timeout_seconds=START_TIMEOUT_SECONDS,
                 interval_seconds=0.02,
+                max_interval_seconds=0.02,  # it reads a small file
                 died=self.died,
             )
         except BaseException:

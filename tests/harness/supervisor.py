@@ -1,6 +1,6 @@
 """The process that owns one embedded cluster: it starts everything, and ends everything, whatever happens to who asked for it.
 
-    python -m harness.supervisor --directory DIR [--owned] [--api-port PORT]
+    python -m harness.supervisor --directory DIR --crds DIR [--owned] [--api-port PORT]
 
 With ``--owned`` its standard input is a pipe from its owner: end of file (the owner finished, or died in any way) ends the cluster and
 removes DIR. Without, it runs until SIGTERM. Everything it starts dies with it. DIR/state.json says how far it is; DIR/control.sock takes requests.
@@ -32,7 +32,7 @@ from harness.node_agent_services import ServiceNames
 from harness.pod_images import LocalImage
 from harness.pod_network import PodNetwork
 from harness.pod_references import Node
-from harness.supervisor_cert_manager import start_cert_manager, stop_cert_manager
+from harness.supervisor_cert_manager import create_crds, start_cert_manager, stop_cert_manager
 from harness.supervisor_control import serve_control
 
 DEATH_POLL_SECONDS = 0.2
@@ -41,14 +41,16 @@ DEATH_POLL_SECONDS = 0.2
 class Supervisor:
     """One embedded cluster, running in this process's event loop."""
 
-    def __init__(self, directory: Path, api_port: int | None, ended: asyncio.Event) -> None:
+    def __init__(self, directory: Path, crds: Path, api_port: int | None, ended: asyncio.Event) -> None:
         """Reserve addresses and write credentials; call it inside a running event loop.
 
         Args:
+            crds: the folder of cert-manager's CRDs.
             ended: is set when somebody asks for the end.
         """
         self._ended = ended
         self.directory = directory
+        self._crds = crds
         self.network = PodNetwork()
         self.control_plane = ControlPlane(directory, self.network.node_ip, api_port)
         trust = ssl.create_default_context(cadata=self.control_plane.credentials.serving_ca.decode())
@@ -66,7 +68,7 @@ class Supervisor:
         await self.agent.kubelet.start(
             self.network.kubelet_socket, self.control_plane.credentials.node_server_context()
         )
-        await self.control_plane.start()
+        await asyncio.gather(self.control_plane.start(), create_crds(self.client, self._crds))
         await self.agent.start()
         await serve_control(self.directory / "control.sock", self.requests())
 
@@ -121,13 +123,13 @@ class Supervisor:
         self.control_plane.credentials.rotate_front_proxy_ca()
 
     async def _install_cert_manager(self, request: Object) -> None:
-        await start_cert_manager(self.control_plane, self.client, Path(request["program"]), Path(request["crds"]))
+        await start_cert_manager(self.control_plane, Path(request["program"]))
 
     async def _stop_cert_manager(self, _: Object) -> None:
         await stop_cert_manager(self.control_plane)
 
 
-async def supervise(directory: Path, *, owned: bool, api_port: int | None) -> int:
+async def supervise(directory: Path, crds: Path, *, owned: bool, api_port: int | None) -> int:
     """Run one cluster to its end and return the exit code: 0 when it was told to end, 1 when a component failed."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -137,7 +139,7 @@ async def supervise(directory: Path, *, owned: bool, api_port: int | None) -> in
         loop.add_reader(sys.stdin.fileno(), ended.set)  # nothing is ever written: readable means end of file
     supervisor: Supervisor | None = None
     try:
-        supervisor = Supervisor(directory, api_port, ended)
+        supervisor = Supervisor(directory, crds, api_port, ended)
         if await _unless(ended, supervisor.start()):
             _write_state(directory, "ready", "")
             await _unless(ended, supervisor.fail_with_component())
@@ -170,12 +172,15 @@ def main() -> None:
     """Parse the command line, supervise, clean up."""
     parser = argparse.ArgumentParser(description="Run one embedded cluster.")
     parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--crds", type=Path, required=True)
     parser.add_argument("--owned", action="store_true")
     parser.add_argument("--api-port", type=int)
     arguments = parser.parse_args()
     os.umask(0o077)
     os.chdir(arguments.directory)
-    code = asyncio.run(supervise(arguments.directory, owned=arguments.owned, api_port=arguments.api_port))
+    code = asyncio.run(
+        supervise(arguments.directory, arguments.crds, owned=arguments.owned, api_port=arguments.api_port)
+    )
     if code == 0:  # a failed cluster's logs are its owner's to read and remove
         shutil.rmtree(arguments.directory, ignore_errors=True)
     sys.exit(code)

@@ -4,35 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import aiohttp
 import yaml
 
 from harness.certificates import write_private
 from harness.control_plane import ControlPlane
+from harness.errors import HarnessError
 from harness.node_agent_client import ApiClient, ApiError, Object
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CONFLICT = 409
+SERVER_ERROR = 500
 POLL_SECONDS = 0.02
 STOP_SECONDS = 5.0
-SERVED_TIMEOUT_SECONDS = 60.0
+SERVED_TIMEOUT_SECONDS = 150.0  # of which most is the API server's own start, on busy machines
 
 
-async def start_cert_manager(control_plane: ControlPlane, client: ApiClient, program: Path, crds: Path) -> None:
-    """Create the CRDs in the folder ``crds`` and start cert-manager's ``program``; nothing happens when it runs already.
+async def create_crds(client: ApiClient, folder: Path) -> None:
+    """Create the CRDs in ``folder`` as soon as the API server takes them, and return when it serves them.
+
+    Best while the API server still gets ready: what is created within two seconds after its CRD was Established, it holds back for two
+    seconds (https://github.com/kubernetes/apiextensions-apiserver/blob/v0.37.2/pkg/apiserver/customresource_handler.go).
 
     Raises:
-        HarnessError: the program cannot be started.
-        TimeoutError: the API server did not serve the CRDs in time.
+        HarnessError: the API server did not serve them in time.
     """
-    if any(component.name == "cert-manager" for component in control_plane.components):
-        return
-    manifests = _read(crds)
-    async with asyncio.timeout(SERVED_TIMEOUT_SECONDS):
-        await asyncio.gather(*(_create(client, manifest) for manifest in manifests))
-        await asyncio.gather(*(_served(client, manifest) for manifest in manifests))
-    await control_plane.launch("cert-manager", "--kubeconfig=kubeconfig", program=program)
+    manifests = _read(folder)
+    try:
+        async with asyncio.timeout(SERVED_TIMEOUT_SECONDS):
+            await asyncio.gather(*(_create(client, manifest) for manifest in manifests))
+            await asyncio.gather(*(_served(client, manifest) for manifest in manifests))
+    except TimeoutError:
+        raise HarnessError(
+            f"kube-apiserver did not serve cert-manager's CRDs within {SERVED_TIMEOUT_SECONDS:g} s"
+        ) from None
+
+
+async def start_cert_manager(control_plane: ControlPlane, program: Path) -> None:
+    """Start cert-manager's ``program``; nothing happens when it runs already.
+
+    Raises:
+        HarnessError: it cannot be started.
+    """
+    if all(component.name != "cert-manager" for component in control_plane.components):
+        await control_plane.launch("cert-manager", "--kubeconfig=kubeconfig", program=program)
 
 
 async def stop_cert_manager(control_plane: ControlPlane) -> None:
@@ -55,22 +73,41 @@ def _read(folder: Path) -> list[Object]:
 
 
 async def _create(client: ApiClient, manifest: Object) -> None:
-    try:
-        await client.request("POST", CRDS, manifest)
-    except ApiError as error:
-        if error.code != CONFLICT:
-            raise
+    while True:
+        try:
+            await client.request("POST", CRDS, manifest)
+        except (aiohttp.ClientError, TimeoutError):  # it does not listen yet
+            await asyncio.sleep(POLL_SECONDS)
+        except ApiError as error:
+            if error.code == CONFLICT:
+                return
+            if error.code < SERVER_ERROR:
+                raise
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            return
 
 
 async def _served(client: ApiClient, manifest: Object) -> None:
-    """Wait until discovery lists the resource: a CRD's own condition comes earlier, and is a large object to ask for."""
+    """Wait until the resource is in discovery, and then until it can be listed from the API server's cache.
+
+    Discovery has it once the CRD is Established (the CRD itself would be a large object to ask for). Who lists or watches earlier is cut
+    off when that comes; who comes first after it is told to come back in a second (429, "storage is (re)initializing"). Both would
+    cost cert-manager a second.
+    """
     spec = manifest["spec"]
+    plural = spec["names"]["plural"]
     version = next(version["name"] for version in spec["versions"] if version["served"])
+    path = f"/apis/{spec['group']}/{version}"
+    await _answer(client, path, lambda found: any(resource["name"] == plural for resource in found["resources"]))
+    await _answer(client, f"{path}/{plural}?resourceVersion=0", lambda _: True)
+
+
+async def _answer(client: ApiClient, path: str, fits: Callable[[Object], bool]) -> None:
     while True:
         try:
-            discovered = await client.request("GET", f"/apis/{spec['group']}/{version}")
+            if fits(await client.request("GET", path)):
+                return
         except ApiError:
-            discovered = {"resources": []}
-        if any(resource["name"] == spec["names"]["plural"] for resource in discovered["resources"]):
-            return
+            pass  # not served yet
         await asyncio.sleep(POLL_SECONDS)

@@ -21,6 +21,7 @@ def wait_for(
     *,
     timeout_seconds: float,
     interval_seconds: float = 0.1,
+    max_interval_seconds: float = 1.0,
     died: Callable[[], str | None] = lambda: None,
 ) -> T:
     """Call ``probe`` until it returns, and return its value.
@@ -29,7 +30,8 @@ def wait_for(
         what: what is waited for, as a noun phrase; opens the error.
         probe: returns when satisfied, raises NotYet with what it saw instead.
         timeout_seconds: the deadline, counted from the call.
-        interval_seconds: the first pause between probes; grows by half up to 1 s.
+        interval_seconds: the first pause between probes; grows by half up to the next.
+        max_interval_seconds: the longest pause.
         died: returns a text once waiting is pointless (a process or pod that ended); checked before each pause.
 
     Raises:
@@ -48,4 +50,4 @@ def wait_for(
         if waited_seconds > timeout_seconds:
             raise HarnessError(f"{what}: not within {timeout_seconds:g} s; last seen: {last_seen}")
         time.sleep(interval_seconds)
-        interval_seconds = min(interval_seconds * 1.5, 1.0)
+        interval_seconds = min(interval_seconds * 1.5, max_interval_seconds)

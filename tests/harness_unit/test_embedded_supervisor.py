@@ -34,10 +34,13 @@ def supervise(tmp_path):
     """Yield a function that starts a supervisor and returns it with its folder; it is dead at the end."""
     directory = tmp_path / "cluster"
     (directory / "logs").mkdir(parents=True)
+    crds = tmp_path / "crds"
+    crds.mkdir()
     started = []
 
     def start(*arguments):
-        command = [sys.executable, "-m", "harness.supervisor", "--directory", str(directory), *arguments]
+        command = [sys.executable, "-m", "harness.supervisor", "--directory", str(directory)]
+        command += ["--crds", str(crds), *arguments]
         with Lock(directory) as lock:
             process = subprocess.Popen(command, cwd=TESTS, stdin=subprocess.PIPE, pass_fds=[lock.fileno()])
             lock.name_holder(process.pid)

@@ -57,6 +57,7 @@ func run(ctx context.Context, kubeconfig, namespace string) error {
 	parts, ctx := errgroup.WithContext(ctx)
 	factory, err := controller.NewContextFactory(ctx, controller.ContextOptions{
 		Kubeconfig: kubeconfig, IssuerOptions: controller.IssuerOptions{ClusterResourceNamespace: namespace},
+		KubernetesAPIQPS: 20, KubernetesAPIBurst: 50, // cert-manager's own defaults; client-go's are 5 and 10
 		CertificateOptions: controller.CertificateOptions{ // before a refused request is tried again
 			CertificateRequestMinimumBackoffDuration: time.Minute, CertificateRequestMaximumBackoffDuration: time.Hour},
 	})
