@@ -74,6 +74,7 @@ def ran(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def default(ran):
+    """Return (folder, output) of a run without options."""
     return ran()
 
 
@@ -135,7 +136,8 @@ def test_a_token_in_a_tests_own_words_does_not_reach_the_html(default):
 
 @pytest.fixture(scope="module")
 def parallel(ran):
-    return ran("-n2")
+    """Return (folder, output) of a run with four workers."""
+    return ran("-n4")
 
 
 def test_under_xdist_the_cause_and_the_report_come_from_the_worker(parallel):

@@ -8,6 +8,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -81,8 +82,10 @@ def test_must_30_sigterm_drains(own: Backend) -> None:
 
 def test_must_30_requests_in_flight_are_finished(own: Backend) -> None:
     """A request that is being answered when the port closes is answered."""
+    begun = threading.Event()
 
     def application(_environ, start_response):  # type: ignore[no-untyped-def]
+        begun.set()
         time.sleep(1)
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"done"]
@@ -91,8 +94,7 @@ def test_must_30_requests_in_flight_are_finished(own: Backend) -> None:
     client = own.aggregator()
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(client.request, "GET", f"{BASE}/slow")
-        own.wait_for(lambda: client._connection is not None and client._connection.sock is not None)
-        time.sleep(0.2)
+        assert begun.wait(10)
         own.stop()
         assert (answer.result().status, answer.result().body) == (200, b"done")
     with pytest.raises((ConnectionError, ssl.SSLError)):

@@ -18,12 +18,14 @@ SCHEMA = "com.example.cats.v1.Echo"
 
 @pytest.fixture
 def v2(aggregator: Aggregator) -> dict[str, Any]:
+    """Return the OpenAPI 2 document."""
     document: dict[str, Any] = aggregator.request("GET", "/openapi/v2", accept="application/json").json()
     return document
 
 
 @pytest.fixture
 def v3(aggregator: Aggregator) -> dict[str, Any]:
+    """Return the OpenAPI 3 document of our version."""
     document: dict[str, Any] = aggregator.request("GET", f"/openapi/v3{BASE}").json()
     return document
 
