@@ -48,7 +48,7 @@ programs: .venv/done  ## build what ci/tools pins and the cache lacks
 outdated: .venv/done  ## pinned programs and Python packages that have a newer release
 	@$(TOX) -e outdated
 
-ci: .venv/done  ## the steps of .github/workflows/ci.yaml in their order (RUN=1 runs them)
+ci: .venv/done  ## the steps of .github/workflows/ci.yaml in their order (RUN=1 runs them, JOBS=lint,unit only these)
 	@$(TOX) -e ci
 
 release: .venv/done  ## what a release would do (PUSH=registry TAG=v1.2.3 does it)

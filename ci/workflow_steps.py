@@ -1,7 +1,8 @@
 """List every `run:` of CI in its order, with the environment it gets; RUN=1 runs them here and stops at the first failure.
 
-A matrix stands for its first entry, the newest. ``UNSET=NODE_IMAGE`` leaves a variable out, e.g. where no registry is reachable.
-Usage: make ci [RUN=1] [UNSET=NAME,NAME]
+A matrix stands for its first entry, the newest. ``JOBS=lint,unit`` takes these jobs alone. ``UNSET=NODE_IMAGE`` leaves a variable
+out, e.g. where no registry is reachable.
+Usage: make ci [RUN=1] [JOBS=NAME,NAME] [UNSET=NAME,NAME]
 """
 
 import os
@@ -70,7 +71,8 @@ def steps(workflow: Path) -> Iterator[Step]:
         for step in jobs[name]["steps"]:
             if "run" in step:
                 variables = {**jobs[name].get("env", {}), **step.get("env", {})}
-                yield Step(name, step["run"], {key: filled(value, known) for key, value in variables.items()})
+                given = {key: filled(value, known) for key, value in variables.items() if key not in listed("UNSET")}
+                yield Step(name, step["run"], given)
 
 
 def filled(text: str, known: dict[str, str]) -> str:
@@ -78,21 +80,38 @@ def filled(text: str, known: dict[str, str]) -> str:
     return re.sub(r"\$\{\{\s*(.*?)\s*\}\}", lambda match: known[match[1]], text)
 
 
+def listed(variable: str) -> set[str]:
+    """Return what the environment variable names, separated by commas; empty if it is not set."""
+    return set(filter(None, os.environ.get(variable, "").split(",")))
+
+
+def chosen(workflow: Path) -> list[Step]:
+    """Return the steps of the jobs that JOBS names, of all if it names none; stop if it names one that there is not."""
+    found, jobs = list(steps(workflow)), listed("JOBS")
+    unknown = jobs - {step.job for step in found}
+    if unknown:
+        known = ", ".join(dict.fromkeys(step.job for step in found))
+        sys.exit(f"JOBS names {', '.join(sorted(unknown))}, and {workflow.name} has {known}: correct or unset it")
+    return [step for step in found if not jobs or step.job in jobs]
+
+
 def outside() -> dict[str, str]:
     """Return the environment without what make and tox were told for this run: a step starts anew."""
-    ours = ("TOX_", "VIRTUAL_ENV", "PYTHONPATH", "RUN", "UNSET", "CLUSTER", "KEEP")
+    ours = ("TOX_", "VIRTUAL_ENV", "PYTHONPATH", "RUN", "JOBS", "UNSET", "CLUSTER", "KEEP")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
 def main() -> None:
     """List the steps, or run them."""
-    unset = set(filter(None, os.environ.get("UNSET", "").split(",")))
-    for step in steps(WORKFLOWS / "ci.yaml"):
+    for step in chosen(WORKFLOWS / "ci.yaml"):
         print(f"{step.job + ':':<10} {step}", flush=True)
         if os.environ.get("RUN"):
-            environment = {name: value for name, value in step.environment.items() if name not in unset}
             done = subprocess.run(
-                step.command.split(), cwd=ROOT, env={**outside(), **environment}, timeout=TIMEOUT_SECONDS, check=False
+                step.command.split(),
+                cwd=ROOT,
+                env={**outside(), **step.environment},
+                timeout=TIMEOUT_SECONDS,
+                check=False,
             )
             if done.returncode != 0:
                 sys.exit(f"failed with exit code {done.returncode}: {step}")

@@ -1,13 +1,14 @@
 """The workflows do what a person can do here: every step is a make target, and one gate waits for all jobs."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from harness.run import run
-from workflow_steps import WORKFLOWS, steps
+from workflow_steps import WORKFLOWS, outside, steps
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / ".github").rglob("*.yaml"))
@@ -43,6 +44,34 @@ def test_steps_come_in_the_order_of_their_needs():
 def test_a_matrix_stands_for_its_newest_entry():
     kind = next(step for step in steps(WORKFLOWS / "ci.yaml") if step.job == "kind")
     assert re.fullmatch(r"kindest/node:v1\.\d+\.\d+@sha256:[0-9a-f]{64}", kind.environment["NODE_IMAGE"])
+
+
+def steps_with(**variables):
+    script = [sys.executable, ROOT / "ci" / "workflow_steps.py"]
+    return run(script, env={**outside(), **variables}, timeout_seconds=30, check=False)
+
+
+def test_jobs_can_be_chosen():
+    listed = steps_with(JOBS="unit,lint").stdout.splitlines()
+    assert [line.split(":")[0] for line in listed] == ["lint", "unit", "unit", "unit"]
+
+
+def test_an_unknown_job_is_named_with_the_known_ones():
+    refused = steps_with(JOBS="unit,e2e")
+    assert refused.returncode == 1
+    known = "programs, lint, unit, embedded, kind, gate"
+    assert refused.stderr == f"JOBS names e2e, and ci.yaml has {known}: correct or unset it\n"
+
+
+def test_a_step_is_run_with_its_environment():
+    done = steps_with(RUN="1", JOBS="gate")
+    assert (done.returncode, "every job succeeded" in done.stdout) == (0, True), done.stderr
+
+
+def test_a_step_that_fails_is_named():
+    done = steps_with(RUN="1", JOBS="gate", UNSET="RESULTS")
+    assert done.returncode == 1
+    assert done.stderr.endswith("failed with exit code 2: make gate\n"), done.stderr
 
 
 def test_the_gate_waits_for_every_job():
