@@ -154,10 +154,13 @@ class TlsStream(asyncio.Protocol):
     def _read(self) -> None:
         try:
             while self._incoming.pending and not self._held and not self.closing:
-                self.received(self.tls.read(_RECORD_BYTES))
+                data = self.tls.read(_RECORD_BYTES)
+                if not data:
+                    # The client said goodbye; what follows would never be read.
+                    self.close()
+                    return
+                self.received(data)
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:
-            self.close()
         except ssl.SSLError:
             self.abort()
