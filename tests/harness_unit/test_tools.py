@@ -1,9 +1,11 @@
 """Programs are found in a known order, built once, and never left half in the cache. With the real Go."""
 
+import base64
 import stat
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,33 @@ def test_a_program_on_path_is_used_if_its_minor_version_fits(hello, tmp_path, mo
     found = executable(tmp_path / "bin" / "hello", f"#!/bin/sh\necho {version}\n")
     monkeypatch.setenv("PATH", f"{found.parent}:{go.go().parent}")
     assert (tools.tool("hello") == found) is used
+
+
+def test_a_module_with_another_hash_than_pinned_is_refused(hello, tmp_path, monkeypatch):
+    """From a module proxy of files; the machine's own module cache is not asked."""
+    files = tmp_path / "proxy" / "dep.example" / "@v"
+    files.mkdir(parents=True)
+    (files / "v1.0.0.info").write_text('{"Version": "v1.0.0"}')
+    (files / "v1.0.0.mod").write_text("module dep.example\n")
+    with zipfile.ZipFile(files / "v1.0.0.zip", "w") as module:
+        module.writestr("dep.example@v1.0.0/go.mod", "module dep.example\n")
+        module.writestr("dep.example@v1.0.0/dep.go", "package dep\n")
+    with (hello / "go.mod").open("a") as pins:
+        pins.write("\nrequire dep.example v1.0.0\n")
+    other = "h1:" + base64.b64encode(bytes(32)).decode()
+    (hello / "go.sum").write_text(f"dep.example v1.0.0 {other}\ndep.example v1.0.0/go.mod {other}\n")
+    (hello / "main.go").write_text('package main\n\nimport _ "dep.example"\n\nfunc main() {}\n')
+    monkeypatch.setenv("GOPROXY", files.parents[1].as_uri())
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
+    forget()
+    with pytest.raises(HarnessError, match="checksum mismatch"):
+        tools.tool("hello")
+
+
+@pytest.mark.parametrize(("machine", "named"), [("x86_64", "amd64"), ("aarch64", "arm64"), ("arm64", "arm64")])
+def test_a_machine_is_named_as_go_does(monkeypatch, machine, named):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert go.platform().endswith(f"-{named}")
 
 
 def test_a_full_disk_is_said_before_the_build_starts(tmp_path):
