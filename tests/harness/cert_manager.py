@@ -12,20 +12,16 @@ cluster is in ci/tools/cert-manager/deployment.yaml.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import go
-from harness.cache import cache_dir, digest, locked
+from harness.cache import cache_dir, digest
+from harness.crds import generated_crds
 from harness.helm import Helm
 from harness.image_archive import Image, load, write_archive
 from harness.kubectl import Kubectl
 from harness.progress import step
 from harness.registry import forget_others, has_image, served
-from harness.run import run
 from harness.tools import FAMILIES, pinned_version, tool
 from harness.wait import NotYet, wait_for
 
@@ -56,28 +52,7 @@ spec:
 
 def crds() -> Path:
     """Return a folder with cert-manager's CustomResourceDefinitions, one YAML file each, generated from its types."""
-    version = pinned_version("cert-manager")
-    target = cache_dir() / f"cert-manager-crds-{version}-{digest([FAMILY / 'go.mod', FAMILY / 'go.sum'])}"
-    with locked("cert-manager-crds"):
-        if not target.exists():
-            _generate(target, version)
-    return target
-
-
-def _generate(target: Path, version: str) -> None:
-    generator = tool("controller-gen")
-    path = f"{go.go().parent}{os.pathsep}{os.environ.get('PATH', '')}"  # it calls go to find the packages
-    environment = {**os.environ, "PATH": path, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    building = Path(tempfile.mkdtemp(prefix=".crds-", dir=target.parent))
-    try:
-        with step(f"generating the CRDs of cert-manager {version}"):
-            paths = [f"paths={package}" for package in API_PACKAGES]
-            argv = [str(generator), "crd", *paths, f"output:crd:dir={building}"]
-            run(argv, cwd=FAMILY, env=environment, timeout_seconds=600)
-        building.chmod(0o755)
-        building.rename(target)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+    return generated_crds("cert-manager", f"cert-manager {pinned_version('cert-manager')}", API_PACKAGES)
 
 
 def install_cert_manager(cluster: Cluster) -> None:
