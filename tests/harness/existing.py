@@ -1,15 +1,13 @@
 """A cluster that is there already: used through a named context, and left as it was found.
 
 Nothing is created but labelled namespaces and the chart's own objects; `delete` compares. What cannot be done without reaching into
-the cluster's nodes is not done, and said: images are pulled by the cluster, pods are reached by `kubectl port-forward`.
+the cluster's nodes is not done, and said: images are pulled by the cluster, pods are reached from inside by `kubectl exec`.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,11 +19,23 @@ from harness.errors import HarnessError
 from harness.existing_checks import demand_cert_manager, demand_rights, is_openshift, leftovers, ours
 from harness.kubectl import Kubectl
 from harness.progress import say
+from harness.relay import relayed
 from harness.run import run
 from harness.tools import tool
 from harness.wait import NotYet, wait_for
 
 GONE_TIMEOUT_SECONDS = 120
+# stdin to the address, the address to stdout; the backend's image has Python and no other program.
+RELAY = """
+import os, shutil, socket, sys, threading
+with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as peer, peer.makefile("rb", 0) as answers:
+    def ask():
+        while part := os.read(0, 65536):
+            peer.sendall(part)
+        peer.shutdown(socket.SHUT_WR)
+    threading.Thread(target=ask, daemon=True).start()
+    shutil.copyfileobj(answers, open(1, "wb", 0))
+"""
 
 
 class ExistingCluster:
@@ -137,44 +147,12 @@ class ExistingCluster:
 
     @contextmanager
     def pod_endpoint(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
-        """Yield a loopback port that kubectl forwards to the pod's."""
+        """Relay a loopback port to the pod's through Python in the pod: kubectl port-forward reaches its loopback alone."""
+        address = Kubectl(self, namespace).get("pod", pod)["status"]["podIP"]
         where = [f"--kubeconfig={self.kubeconfig}", f"--context={self.context}", f"--namespace={namespace}"]
-        command: list[str | Path] = [
-            tool("kubectl"),
-            *where,
-            "port-forward",
-            f"pod/{pod}",
-            f":{port}",
-            "--address=127.0.0.1",
-        ]
-        with tempfile.TemporaryFile("w+") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-
-            def said() -> str:
-                output.seek(0)
-                return output.read()
-
-            def local_port() -> int:
-                found = re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", said())
-                if found is None:
-                    raise NotYet(said().strip() or "kubectl says nothing yet")
-                return int(found[1])
-
-            def died() -> str | None:
-                return (
-                    None
-                    if process.poll() is None
-                    else f"kubectl ended with exit code {process.returncode}: {said().strip()}"
-                )
-
-            try:
-                yield (
-                    "127.0.0.1",
-                    wait_for(f"kubectl port-forward to {namespace}/{pod}", local_port, timeout_seconds=30, died=died),
-                )
-            finally:
-                process.kill()
-                process.wait()
+        inside = ["python3", "-c", RELAY, address, str(port)]
+        with relayed([str(tool("kubectl")), *where, "exec", "--stdin", pod, "--", *inside]) as endpoint:
+            yield endpoint
 
     def _close(self) -> None:
         if self._directory is not None:

@@ -16,6 +16,7 @@ RIGHTS = (
     ("create", "clusterrolebindings.rbac.authorization.k8s.io", None),
     ("create", "rolebindings.rbac.authorization.k8s.io", "kube-system"),
     ("create", "deployments.apps", "default"),
+    ("create", "pods/exec", "default"),
     ("impersonate", "users", None),
 )
 # Where the chart and the tests leave traces outside namespaces of their own.

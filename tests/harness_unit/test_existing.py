@@ -1,9 +1,13 @@
 """An existing cluster is used only by name, and only if it can be left as it was found."""
 
+import socket
+import sys
+
 import pytest
 
 from harness.errors import HarnessError
-from harness.existing import ExistingCluster
+from harness.existing import RELAY, ExistingCluster
+from harness.relay import relayed
 
 KUBECONFIG = """
 apiVersion: v1
@@ -43,3 +47,17 @@ def test_an_empty_kubeconfig_says_what_to_set(monkeypatch, tmp_path):
 def test_deleting_what_was_never_opened_does_nothing(kubeconfig):
     ExistingCluster(context="staging").delete()
     assert kubeconfig.read_text() == KUBECONFIG
+
+
+def test_the_relay_inside_a_pod_passes_bytes_both_ways():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+        argv = [sys.executable, "-c", RELAY, host, str(port)]
+        with relayed(argv) as endpoint, socket.create_connection(endpoint, timeout=30) as near:
+            near.sendall(b"question")
+            far, _ = server.accept()
+            with far:
+                assert far.recv(100) == b"question"
+                far.sendall(b"answer")
+                far.shutdown(socket.SHUT_WR)
+                assert near.recv(100) == b"answer"
