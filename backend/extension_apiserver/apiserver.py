@@ -180,6 +180,11 @@ _SERVER_HEADERS = frozenset(
 
 def _guarded(request: Request, answer: Response) -> Response:
     """Keep what the application answers within what the aggregator relays."""
+    if not 200 <= answer.status <= 599:  # noqa: PLR2004
+        # A client waits for another answer after 1xx, and would take that of the next request for it.
+        raise StatusError(
+            500, f"Internal error occurred: the application answers {answer.status}, which is no final status"
+        )
     headers = [(name, value) for name, value in answer.headers if name.lower() not in _SERVER_HEADERS]
     lower = {name.lower(): value for name, value in headers}
     content_type = lower.get("content-type", "").lower()

@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from .identity import Identity
 from .messages import Request, Response
+from .status import StatusError
 
 _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
@@ -27,6 +28,8 @@ HEADERS_KEY = "extension_apiserver.headers"
 IDENTITY_KEY = "extension_apiserver.identity"
 
 _THREADS = 32
+#: Running and waiting calls; those whose clients have gone count, too, since a thread cannot be stopped.
+_MOST_CALLS = 1024
 _IDENTITY_PREFIX = b"x-remote-"
 # RFC 3875 gives these two no HTTP_ prefix.
 _CGI_NAMES = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
@@ -81,6 +84,14 @@ def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str
     return environ
 
 
+def _contained(function: Callable[[_Argument], _Result], argument: _Argument) -> _Result:
+    """Call a function; an exception that would end more than its request becomes one that does not."""
+    try:
+        return function(argument)
+    except (StopIteration, GeneratorExit, SystemExit, asyncio.CancelledError) as error:
+        raise RuntimeError(f"the application raised {error!r}") from error
+
+
 class WsgiCaller:
     """Calls the application in the event loop or, if it blocks, in one of 32 threads."""
 
@@ -94,6 +105,7 @@ class WsgiCaller:
         """
         self._app = app
         self._threads = ThreadPoolExecutor(_THREADS, "wsgi") if blocking else None
+        self._calls = 0
 
     async def call(self, request: Request, identity: Identity) -> Response:
         """Return the application's answer, whole."""
@@ -101,10 +113,21 @@ class WsgiCaller:
         return await self.run(self._answer, environ)
 
     async def run(self, function: Callable[[_Argument], _Result], argument: _Argument) -> _Result:
-        """Call a function where the application would be called."""
+        """Call a function where the application would be called.
+
+        Raises:
+            StatusError: 503 if too many calls wait for a thread.
+
+        """
         if self._threads is None:
-            return function(argument)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, argument)
+            return _contained(function, argument)
+        if self._calls >= _MOST_CALLS:
+            raise StatusError(503, "too many requests wait for the application", headers=[("Retry-After", "1")])
+        self._calls += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, _contained, function, argument)
+        finally:
+            self._calls -= 1
 
     def _answer(self, environ: dict[str, Any]) -> Response:
         answer = Response(500, [], b"")
