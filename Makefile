@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TOX = .venv/bin/tox -q run
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint unit chart docs bench soak image clean programs outdated ci gate release
+.PHONY: help demo test e2e lint unit chart embedded docs bench soak image clean programs outdated ci gate release
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,8 +10,8 @@ help:  ## this list
 demo: .venv/done  ## a cluster with the chart installed, and the headers it echoes (CLUSTER=embedded|kind)
 	@$(TOX) -e demo
 
-test: .venv/done  ## everything: lint, types, unit, chart, docs, e2e on the embedded cluster, e2e on kind
-	@$(TOX) -e lint,typing,unit,chart,docs
+test: .venv/done  ## everything: lint, types, unit, chart, docs, the embedded cluster, e2e on it, e2e on kind
+	@$(TOX) -e lint,typing,unit,chart,docs,embedded
 	@CLUSTER=embedded $(TOX) -e e2e
 	@CLUSTER=kind $(TOX) -e e2e
 
@@ -26,6 +26,9 @@ unit: .venv/done  ## the backend and the harness alone
 
 chart: .venv/done  ## the rendered chart
 	@$(TOX) -e chart
+
+embedded: .venv/done  ## the embedded cluster itself: its pods, and its ends
+	@$(TOX) -e embedded
 
 docs: .venv/done  ## the README walked, versions that agree, the workflows and the release's dry run
 	@$(TOX) -e docs

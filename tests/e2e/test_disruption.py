@@ -286,10 +286,10 @@ def test_certificate_from_the_future(steady, own, cluster):
 
 @pytest.mark.only_on("embedded", reason="nobody else's front-proxy CA is ours to change")
 def test_front_proxy_ca_change(steady, own, cluster):
-    """No failure: the backend follows the published CAs, and both are published before the new one is used."""
+    """No failure: the backend follows the published CAs, and the new one is published beside the old one before it is used."""
     before = own.get("configmap", REQUESTHEADER[1], f"--namespace={REQUESTHEADER[0]}")["data"]
     with steady() as running:
-        cluster.rotate_front_proxy_ca()
+        cluster.publish_front_proxy_ca()
 
         def published():
             now = own.get("configmap", REQUESTHEADER[1], f"--namespace={REQUESTHEADER[0]}")["data"]
@@ -297,6 +297,8 @@ def test_front_proxy_ca_change(steady, own, cluster):
                 raise NotYet("the old CA only")
 
         wait_for("the new front-proxy CA to be published", published, timeout_seconds=90)
+        running.wait_for_more(100)
+        cluster.use_front_proxy_ca()
         running.wait_for_more(200)
     noticed_nothing(running)
 

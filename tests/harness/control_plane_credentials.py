@@ -43,19 +43,20 @@ class Credentials:
         private, public = signing_pair()
         write_private(folder / "service-accounts.key", private)
         write_private(folder / "service-accounts.pub", public)
-        self._write_front_proxy(self._front_proxy.certificate)
+        write_private(folder / "front-proxy-ca.crt", self._front_proxy.certificate)
+        self.use_front_proxy_ca()
 
-    def rotate_front_proxy_ca(self) -> None:
-        """Give the API server a proxy client certificate of a new CA, as an administrator would; backends are told both CAs.
+    def publish_front_proxy_ca(self) -> None:
+        """Make a new front-proxy CA and name it beside the old one, as an administrator does before using it.
 
         The API server watches these files and publishes the CAs in kube-system/extension-apiserver-authentication.
         """
         previous = self._front_proxy.certificate
         self._front_proxy = Authority("embedded front-proxy CA")
-        self._write_front_proxy(previous + self._front_proxy.certificate)
+        write_private(self.folder / "front-proxy-ca.crt", previous + self._front_proxy.certificate)
 
-    def _write_front_proxy(self, authorities: bytes) -> None:
-        write_private(self.folder / "front-proxy-ca.crt", authorities)
+    def use_front_proxy_ca(self) -> None:
+        """Give the API server a proxy client certificate of the CA that was made last."""
         self._front_proxy.client(FRONT_PROXY_USER).write(self.folder, "front-proxy")
 
     def admin_chain(self, context: ssl.SSLContext) -> None:

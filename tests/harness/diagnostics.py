@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 import re
+import secrets
 import shutil
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness.api import Api
+from harness.cache import locked
 from harness.causes import first_lines
 from harness.collectors import INDEX, collect_all
 from harness.collectors_cluster import collectors
@@ -54,6 +57,7 @@ class Diagnostics:
 
     mode: str
     root: Path
+    run: str = field(default_factory=lambda: os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(8))
     written: int = 0
     _fresh: bool = False
     _known: list[tuple[BaseException, Dump]] = field(default_factory=list)
@@ -71,10 +75,16 @@ class Diagnostics:
         return dump
 
     def forget_earlier_runs(self, kind: str) -> None:
-        """Remove what earlier runs on this kind of cluster left; nothing from the second call on."""
-        if not self._fresh:
-            shutil.rmtree(self.root / kind, ignore_errors=True)
-            self._fresh = True
+        """Remove what earlier runs on this kind of cluster left; once a run, whichever of its workers comes first."""
+        if self._fresh:
+            return
+        self._fresh = True
+        mark = self.root / f".{kind}"
+        with locked("diagnostics"):
+            if not mark.exists() or mark.read_text() != self.run:
+                shutil.rmtree(self.root / kind, ignore_errors=True)
+                mark.parent.mkdir(parents=True, exist_ok=True)
+                mark.write_text(self.run)
 
     def _write(
         self, test: str, cluster: Cluster, error: BaseException | None, evidence: Evidence, lines: list[str]

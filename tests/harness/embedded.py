@@ -140,9 +140,13 @@ class EmbeddedCluster:
         """Stop the API server and start it again; pods, and the port, stay."""
         ask(self.directory, "restart-api-server", timeout_seconds=START_TIMEOUT_SECONDS)
 
-    def rotate_front_proxy_ca(self) -> None:
-        """Let the API server present a client certificate of a new front-proxy CA; both CAs are published to backends."""
-        ask(self.directory, "rotate-front-proxy-ca")
+    def publish_front_proxy_ca(self) -> None:
+        """Let the API server publish a new front-proxy CA beside the one in use: the first half of a rotation."""
+        ask(self.directory, "publish-front-proxy-ca")
+
+    def use_front_proxy_ca(self) -> None:
+        """Let the API server present a client certificate of the front-proxy CA that was published last."""
+        ask(self.directory, "use-front-proxy-ca")
 
     def _start(self) -> None:
         if self.keep:

@@ -1,4 +1,6 @@
-"""Under pytest-xdist, all tests of the cluster run on one worker: one cluster a run, whatever -n is.
+"""Under pytest-xdist: a cluster for each worker where one costs seconds (embedded), else all of the cluster's tests on one worker.
+
+A worker's own cluster also lets a test stop its API server without disturbing anybody.
 
 pytest-xdist 3.8 tells its controller of groups by writing "@group" behind a test's id, in a field that pytest 9.2 no longer
 reads, so its --dist=loadgroup groups nothing: https://github.com/pytest-dev/pytest-xdist/issues/1386. Until that is mended the
@@ -7,18 +9,28 @@ suffix is written here.
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+from harness.cluster import Choice
+from harness.errors import HarnessError
+from harness.tools import prepare
 
 GROUP = "cluster"
 SUFFIX = f"@{GROUP}"
+MOST_WORKERS = 4
 
 
-def configure(config: pytest.Config) -> None:
-    """Have pytest-xdist schedule by groups where it would choose by itself."""
+def configure(config: pytest.Config, choice: Choice) -> None:
+    """Choose how pytest-xdist spreads tests, where the user left it open."""
+    own_cluster = choice.kind == "embedded" and not choice.keep
     if getattr(config.option, "dist", "no") == "load":
-        config.option.dist = "loadgroup"
-    part = _Worker() if hasattr(config, "workerinput") else _Controller()
-    config.pluginmanager.register(part, "header-echo-parallel")
+        config.option.dist = "worksteal" if own_cluster else "loadgroup"
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Controller(own_cluster), "header-echo-parallel")
+    elif not own_cluster:
+        config.pluginmanager.register(_Worker(), "header-echo-parallel")
 
 
 def plain(nodeid: str) -> str:
@@ -36,6 +48,27 @@ class _Worker:
 
 
 class _Controller:
+    def __init__(self, own_cluster: bool) -> None:
+        self._own_cluster = own_cluster
+
+    @pytest.hookimpl(tryfirst=True, optionalhook=True)
+    def pytest_xdist_auto_num_workers(self) -> int:
+        """With -n auto: one worker more than processors, as tests mostly wait; none where they would share one cluster."""
+        return min((os.cpu_count() or 1) + 1, MOST_WORKERS) if self._own_cluster else 0
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self) -> None:
+        """Build what is missing before there are workers, whose progress nobody sees."""
+        if self._own_cluster:
+            from harness.cert_manager import crds
+            from harness.embedded import PROGRAMS
+
+            try:
+                prepare((*PROGRAMS, "helm4"))
+                crds()
+            except HarnessError as error:
+                pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Report the test by its own id: the group was for the scheduler."""

@@ -1,6 +1,6 @@
 """The pytest plugin: options, and the fixture chain cluster → cert_manager → image → release → api.
 
-Every fixture is made once a session. Tests that use one of them run on one xdist worker, so there is one cluster a run.
+Every fixture is made once a session; what pytest-xdist makes of that: harness.parallel.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse a wrong CLUSTER before anything runs."""
     config.addinivalue_line("markers", "only_on(kind, reason): the test makes sense on that kind of cluster alone")
     try:
-        Choice.read(config.getoption("--cluster"))
+        choice = Choice.read(config.getoption("--cluster"))
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
-    parallel.configure(config)
+    parallel.configure(config, choice)
     diagnostics.register(config)
     report.register(config)
 

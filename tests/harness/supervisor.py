@@ -94,7 +94,8 @@ class Supervisor:
             "load-image": self._load_image,
             "pod-address": self._pod_address,
             "restart-api-server": self._restart_api_server,
-            "rotate-front-proxy-ca": self._rotate_front_proxy_ca,
+            "publish-front-proxy-ca": self._publish_front_proxy_ca,
+            "use-front-proxy-ca": self._use_front_proxy_ca,
             "install-cert-manager": self._install_cert_manager,
             "stop-cert-manager": self._stop_cert_manager,
             "stop": self._stop,
@@ -119,8 +120,11 @@ class Supervisor:
         finally:
             self._restarting = False
 
-    async def _rotate_front_proxy_ca(self, _: Object) -> None:
-        self.control_plane.credentials.rotate_front_proxy_ca()
+    async def _publish_front_proxy_ca(self, _: Object) -> None:
+        self.control_plane.credentials.publish_front_proxy_ca()
+
+    async def _use_front_proxy_ca(self, _: Object) -> None:
+        self.control_plane.credentials.use_front_proxy_ca()
 
     async def _install_cert_manager(self, request: Object) -> None:
         await start_cert_manager(self.control_plane, Path(request["program"]))

@@ -152,3 +152,14 @@ def test_under_xdist_the_results_are_the_same_and_there_is_one_cluster(default, 
     ]
     assert outcomes[0] == outcomes[1]
     assert (parallel[0] / "clusters").read_text() == "one "
+
+
+def test_workers_with_clusters_of_their_own_report_as_one_run(default, ran):
+    folder, output = ran("-n2", "--cluster=embedded")
+    assert (folder / "clusters").read_text() == "one one "
+    assert {name: outcome for name, (outcome, _) in in_junit(folder).items()} == {
+        name: outcome for name, (outcome, _) in in_junit(default[0]).items()
+    }, output
+    dumps = {path.name for path in (folder / "reports/diagnostics/embedded").iterdir()}
+    assert {"test_it-test_bad-call", "test_it-test_cleanup-teardown"} <= dumps
+    assert "of-an-earlier-run" not in dumps

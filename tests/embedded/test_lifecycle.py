@@ -39,10 +39,7 @@ def test_one_pod(cluster):
     assert ending == "pass"
 """
 
-pytestmark = [
-    pytest.mark.only_on("embedded", reason="its processes and folders are looked at"),
-    pytest.mark.xdist_group("embedded-lifecycle"),
-]
+pytestmark = pytest.mark.only_on("embedded", reason="its processes and folders are looked at")
 
 
 @pytest.fixture(scope="module")
