@@ -28,7 +28,7 @@ from .http_message import (
 from .messages import Connection, Request, Response
 from .settings import Settings
 from .status import StatusError
-from .stream import TlsStream
+from .stream import LINGER_SECONDS, TlsStream
 
 #: Of a body that nobody reads yet, such as that of a caller who is still being authenticated.
 _UNREAD_BYTES = 65536
@@ -111,10 +111,18 @@ class HttpConnection(TlsStream):
     def resume_writing(self) -> None:
         """Go on."""
         self._clogged = False
-        if self.answering is None:
+        if self.closing:
+            self._set_deadline(LINGER_SECONDS)
+        elif self.answering is None:
             self._listen()
         else:
             self.deadline = None
+
+    def close(self) -> None:
+        """Close; an answer that the client is still reading has the time that any answer has."""
+        super().close()
+        if self._clogged and self.closing:
+            self._set_deadline(self._settings.body_timeout_seconds)
 
     def expire(self) -> None:
         """Do what is due now that the deadline has passed."""
@@ -141,8 +149,10 @@ class HttpConnection(TlsStream):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header line, or a trailer."""
-        self._headers.append((name.lower(), value))
+        """Take a header line, or a trailer; one beyond the bound shows that there are too many."""
+        if len(self._headers) <= self._settings.max_header_lines:
+            # The parser strips white space only before a value.
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Make a request of the header."""
@@ -205,16 +215,20 @@ class HttpConnection(TlsStream):
             answer = refusal(message.objection)
             message.keep_alive = False
         else:
-            answer = await self._handler(request)
+            try:
+                answer = await self._handler(request)
+            except BaseException:
+                # It answers errors itself; whatever ends it all the same must not leave the client waiting.
+                self.abort()
+                raise
         close = self.draining or not message.keep_alive or not message.complete
         try:
             content = encode(answer, request.method, close=close)
         except ValueError:
             _log.exception("the application's answer cannot be sent")
             close = True
-            content = encode(
-                refusal(StatusError(500, "Internal error occurred: the answer cannot be sent")), "", close=True
-            )
+            error = StatusError(500, "Internal error occurred: the answer cannot be sent")
+            content = encode(refusal(error), request.method, close=True)
         self.send(content)
         self.answering = None
         if close:

@@ -110,7 +110,7 @@ def _read_lines(
         elif name == b"transfer-encoding" and (value.lower() != b"chunked" or version != "1.1"):
             return malformed()
         elif name == b"expect":
-            message.expects_continue = value.lower() == b"100-continue"
+            message.expects_continue = value.lower() == b"100-continue" and version == "1.1"
     if hosts > 1 or (version == "1.1" and not hosts):
         return StatusError(400, "the request must have one Host header")
     return None

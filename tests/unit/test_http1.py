@@ -6,9 +6,14 @@ import socket
 import ssl
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from extension_apiserver.http1 import HttpConnection
+from extension_apiserver.stream import LINGER_SECONDS
+from extension_apiserver.wsgi import WsgiApp
 from unit.fake_aggregator import Aggregator
 from unit.raw import closed_after, exchange
 from unit.running import BASE, Backend, start
@@ -127,6 +132,86 @@ def test_blank_lines_do_not_keep_a_connection(own: Backend) -> None:
         tls.sendall(b"\r\n\r\nGET / HT")
 
         assert closed_after(tls, 5, time.monotonic) < 4
+
+
+def test_white_space_around_a_value_is_not_of_it(aggregator: Aggregator) -> None:
+    """Nor behind it: 'alice ' and 'alice' are one user, as they are for Go."""
+    answers = exchange(aggregator.connect(), request("GET", f"{BASE}/", "X-Padded: \t a b \t \r\nX-Empty: \t\r\n"))
+
+    assert [code for code, _ in answers] == [200]
+    assert b"x-padded: a b\n" in answers[0][1]
+
+
+def test_who_only_looks_like_somebody_else(aggregator: Aggregator) -> None:
+    """A user of white space is none."""
+    data = f"GET {BASE}/ HTTP/1.1\r\nHost: x\r\nX-Remote-User: \t \r\nConnection: close\r\n\r\n"
+
+    assert [code for code, _ in exchange(aggregator.connect(), data.encode())] == [401]
+
+
+@pytest.mark.parametrize("where", ["header", "trailer"])
+def test_lines_are_bounded_while_they_arrive(own: Backend, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """26000 lines of five bytes are not kept: 431 for a header, and no memory for trailers."""
+    start(own)
+    lines = "ab:\r\n" * 26000
+    kept = 0
+    take = HttpConnection.on_header
+
+    def watch(connection: HttpConnection, name: bytes, value: bytes) -> None:
+        nonlocal kept
+        take(connection, name, value)
+        kept = max(kept, len(connection._headers))
+
+    monkeypatch.setattr(HttpConnection, "on_header", watch)
+    data = {
+        "header": request("GET", f"{BASE}/", lines),
+        "trailer": request("POST", f"{BASE}/", "Transfer-Encoding: chunked\r\n", f"0\r\n{lines}\r\n"),
+    }
+    answers = exchange(own.aggregator().connect(), data[where])
+
+    assert [code for code, _ in answers] == [{"header": 431, "trailer": 200}[where]]
+    assert 0 < kept <= 1025
+
+
+def test_nobody_is_told_to_continue_in_http_1_0(own: Backend) -> None:
+    """HTTP/1.0 knows no 100 Continue and would take it for the answer."""
+    start(own, BODY_TIMEOUT_SECONDS="0.5")
+    head = f"POST {BASE}/ HTTP/1.0\r\n{IDENTITY}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+
+    assert [code for code, _ in exchange(own.aggregator().connect(), head.encode())] == [408]
+
+
+def large(calls: list[str], size: int = 6_000_000) -> WsgiApp:
+    """Return an application that answers more than the kernel takes at once, and notes what it was asked."""
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        calls.append(environ["PATH_INFO"])
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"x" * size]
+
+    return application
+
+
+def test_nothing_is_begun_on_a_connection_that_closes(own: Backend) -> None:
+    """While the last answer is being read, the request behind it is not answered, so it must not be carried out."""
+    calls: list[str] = []
+    start(own, app=large(calls), BODY_TIMEOUT_SECONDS="8")
+    tls = own.aggregator().connect()
+    data = f"GET {BASE}/first HTTP/1.0\r\n{IDENTITY}Connection: keep-alive\r\n\r\n".encode()
+    answers = exchange(tls, data + request("POST", f"{BASE}/second"))
+
+    assert [(code, len(body)) for code, body in answers] == [(200, 6_000_000)]
+    assert calls == [f"{BASE}/first"]
+
+
+def test_the_last_answer_has_its_time(own: Backend) -> None:
+    """Who reads a large last answer late, yet within the body timeout, gets all of it."""
+    start(own, app=large([]), BODY_TIMEOUT_SECONDS="15")
+    tls = own.aggregator().connect()
+    tls.sendall(request("GET", f"{BASE}/"))
+    time.sleep(LINGER_SECONDS + 1.5)
+
+    assert [(code, len(body)) for code, body in exchange(tls, b"")] == [(200, 6_000_000)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
