@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
 
 from .metrics import Metrics
+
+_log = logging.getLogger(__name__)
 
 
 class Bounded(Protocol):
@@ -89,4 +92,8 @@ class Connections:
     def expire(self, now: float) -> None:
         """Tell those whose deadline has passed."""
         for connection in [one for one in self.open if one.deadline is not None and one.deadline < now]:
-            connection.expire()
+            try:
+                connection.expire()
+            except Exception:  # noqa: BLE001 - whatever it is, the deadlines of all others depend on this loop
+                _log.exception("a connection could not be closed in time")
+                connection.abort()

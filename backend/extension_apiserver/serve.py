@@ -25,8 +25,8 @@ from .settings import Settings
 from .tls import Tls
 from .wsgi import WsgiApp
 
-#: Descriptors beside connections: files, the client's connections, logs.
-_OTHER_DESCRIPTORS = 64
+#: Descriptors beside connections: files, the client's connections, logs, and a backlog that is accepted at once to be refused.
+_OTHER_DESCRIPTORS = 64 + 512
 
 _log = logging.getLogger(__name__)
 
