@@ -9,6 +9,7 @@ import asyncio
 import dataclasses
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 
 from cryptography.x509 import Certificate
@@ -23,6 +24,7 @@ COLLECTION = "/api/v1/namespaces/kube-system/configmaps"
 READER_ROLE = "extension-apiserver-authentication-reader"
 #: The API server ends a watch after this; the next one starts at once.
 _WATCH_SECONDS = 600
+_SHORTEST_WATCH_SECONDS = 5
 
 _log = logging.getLogger(__name__)
 
@@ -151,15 +153,18 @@ class RequestHeaderWatch:
         """Read and watch for ever; failures are retried with a growing pause."""
         failures = 0
         while True:
+            began = time.monotonic()
             try:
                 await self._read_and_watch()
-                failures = 0
+                # A watch that ends as soon as it begins is one, too, or reading it anew would know no pause.
+                failures = failures + 1 if time.monotonic() - began < _SHORTEST_WATCH_SECONDS else 0
             except ApiError as error:
                 hint = ""
                 if error.code == 403:  # noqa: PLR2004
                     hint = f"; bind Role kube-system/{READER_ROLE} to this ServiceAccount"
                 self._complain(f"ConfigMap kube-system/{NAME} cannot be read: {error}{hint}")
                 failures += 1
+            if failures:
                 await asyncio.sleep(backoff_seconds(failures))
 
     async def _read_and_watch(self) -> None:

@@ -29,6 +29,8 @@ class FakeApiServer:
         reviews: every TokenReview and SubjectAccessReview received.
         review_code: HTTP code for reviews; anything but 201 is a failure.
         myself: user name of a SelfSubjectReview.
+        watchable: False ends every watch as soon as it begins.
+        reads: how often the ConfigMap was read.
 
     """
 
@@ -47,6 +49,8 @@ class FakeApiServer:
         self.reviews: list[dict[str, Any]] = []
         self.review_code = 201
         self.myself = ""
+        self.watchable = True
+        self.reads = 0
         self.port = self._background.run(self._start())
 
     async def _start(self) -> int:
@@ -93,6 +97,7 @@ class FakeApiServer:
         return {"metadata": {"name": _NAME, "resourceVersion": str(self._version)}, "data": data}
 
     async def _get_config_map(self, request: web.Request) -> web.Response:
+        self.reads += 1
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return _failure(401, "Unauthorized")
         if isinstance(self.config_map, int):
@@ -104,7 +109,7 @@ class FakeApiServer:
         response = web.StreamResponse()
         await response.prepare(request)
         version = int(request.query["resourceVersion"])
-        while not self._closing:
+        while self.watchable and not self._closing:
             changed = self._changed
             if self._version > version:
                 version = self._version

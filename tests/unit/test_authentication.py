@@ -268,3 +268,28 @@ def test_the_echo_of_the_caller_is_the_callers(aggregator: Aggregator) -> None:
     users = [seen_user(aggregator.request("GET", f"{BASE}/echoes", user=user)) for user in ("a", "b", "a")]
 
     assert users == ["a", "b", "a"]
+
+
+def test_a_watch_that_ends_at_once_is_no_loop(own: Backend) -> None:
+    """The ConfigMap is read again after a pause that grows, whatever cuts the watch; changes are seen all the same."""
+    own.apiserver.watchable = False
+    start(own)
+    began, before = time.monotonic(), own.apiserver.reads
+    own.apiserver.set_config_map(own.pki.config_map(requestheader_allowed_names='["another"]'))
+    own.wait_for(lambda: own.aggregator().request("GET", BASE).status == 401)
+    own.wait_for(lambda: own.apiserver.reads >= before + 3)
+
+    assert time.monotonic() - began > 0.5 * (1.5 + 1.5**2), "a lower bound, which no slow machine can miss"
+
+
+def test_authorities_of_one_name(own: Backend) -> None:
+    """While a cluster changes its authority for another of the same name, certificates of both are believed.
+
+    Not so if the authorities lack key identifiers: OpenSSL then takes the first of that name, and Python's ssl lets nobody correct it.
+    """
+    old, new = (Authority("front-proxy-ca", key_identifiers=True) for _ in range(2))
+    own.apiserver.set_config_map(own.pki.config_map(requestheader_client_ca_file=old.pem + new.pem))
+    start(own)
+    codes = [own.client(one.client("front-proxy-client")).request("GET", BASE).status for one in (old, new)]
+
+    assert codes == [200, 200]
