@@ -2,7 +2,8 @@
 
 Without PUSH nothing leaves this machine, and what would is printed. With PUSH=ghcr.io/owner/header-echo and TAG=v1.2.3:
 the image for both architectures with SBOM and provenance, the chart as an OCI artifact, keyless signatures of both
-(https://docs.sigstore.dev/cosign/signing/overview/), and the GitHub release. All results are in dist/.
+(https://docs.sigstore.dev/cosign/signing/overview/), and the GitHub release with the bills of materials of the image's Python part.
+All results are in dist/.
 """
 
 import json
@@ -120,7 +121,8 @@ def publish(version: str, registry: str, chart: Path, *, really: bool) -> None:
     for signed in (f"{registry}@{image_digest}", f"{registry}/charts/header-echo@{chart_digest}"):
         do(f"signature of {signed}", cosign, "sign", "--yes", signed)
     notes: list[str | Path] = ["--verify-tag", "--notes-file", DIST / "notes.md"]
-    do("GitHub release", "gh", "release", "create", f"v{version}", *notes, chart)
+    bills = [CONTEXT / f"sbom-{architecture}.cdx.json" for architecture in ARCHITECTURES]
+    do("GitHub release", "gh", "release", "create", f"v{version}", *notes, chart, *bills)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness import sbom
 from harness.base_image import Python, base_image, python_of
 from harness.cache import cache_dir, digest, locked
 from harness.go import platform
@@ -24,6 +26,7 @@ REQUIREMENTS = ROOT / "requirements" / "backend.txt"
 NAME = "header-echo"
 # Wheels for a C library up to that of the bases we know; pip matches what it is told, not the base.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+REPORT = "pip-report.json"
 WHEEL_PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 
 
@@ -54,9 +57,14 @@ def build_image(tag: str | None = None) -> str:
 def make_context(directory: Path, python: Python, architectures: Sequence[str]) -> None:
     """Fill ``directory`` with what backend/Dockerfile builds from, for each of ``architectures`` ("amd64", "arm64")."""
     shutil.copy(BACKEND / "Dockerfile", directory)
-    for architecture in architectures:
-        shutil.copytree(_wheels(python, architecture), directory / f"wheels-{architecture}")
     project = tomllib.loads((BACKEND / "pyproject.toml").read_text())
+    for architecture in architectures:
+        wheels = _wheels(python, architecture)
+        shutil.copytree(wheels / "wheels", directory / f"wheels-{architecture}")
+        held = sbom.components(json.loads((wheels / REPORT).read_text()))
+        (directory / f"sbom-{architecture}.cdx.json").write_text(
+            json.dumps(sbom.bill(project["project"], held), indent=1)
+        )
     for package in project["tool"]["setuptools"]["packages"]:
         path = package.replace(".", "/")
         ignored = shutil.ignore_patterns("__pycache__")
@@ -74,7 +82,7 @@ def make_context(directory: Path, python: Python, architectures: Sequence[str]) 
 def _content(base: str) -> str:
     sources = [path for path in BACKEND.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     relative = [str(path.relative_to(BACKEND)) for path in sorted(sources)]
-    return digest([*sources, REQUIREMENTS, Path(__file__)], base, platform(), *relative)
+    return digest([*sources, REQUIREMENTS, Path(__file__), Path(sbom.__file__)], base, platform(), *relative)
 
 
 def _build(context: Path, base: str, name: str) -> None:
@@ -86,14 +94,14 @@ def _build(context: Path, base: str, name: str) -> None:
 
 
 def _wheels(python: Python, architecture: str) -> Path:
-    """Return a folder of the cache with the unpacked wheels; a change of our own code does not fetch them again."""
-    target = cache_dir() / f"backend-wheels-{digest([REQUIREMENTS], python.version, architecture)}"
+    """Return a folder of the cache with the unpacked wheels/ and pip's report; a change of our own code does not fetch them again."""
+    target = cache_dir() / f"backend-wheels-{digest([REQUIREMENTS], python.version, architecture, REPORT)}"
     with locked("backend-wheels"):
         if not target.exists():
             building = Path(tempfile.mkdtemp(prefix=".backend-wheels-", dir=cache_dir()))
             try:
                 _install_wheels(building / "wheels", python, MACHINES[architecture])
-                (building / "wheels").rename(target)
+                building.rename(target)
             finally:
                 shutil.rmtree(building, ignore_errors=True)
     return target
@@ -112,7 +120,7 @@ def _install_wheels(target: Path, python: Python, machine: str) -> None:
     try:
         run(
             [*pip, f"--target={target}", f"--python-version={python.version}", *platforms, "--only-binary=:all:",
-             "--no-deps", "--require-hashes", "-r", pinned],
+             "--no-deps", "--require-hashes", "--report", target.with_name(REPORT), "-r", pinned],
             timeout_seconds=600,
             env={**os.environ, "PIP_NO_INPUT": "1"},
         )  # fmt: skip

@@ -1,6 +1,9 @@
 """The backend image's name stands for its content, and its wheels fit the base rather than the builder."""
 
+import json
+import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,22 @@ import pytest
 from harness import base_image, image
 from harness.errors import HarnessError
 from harness.image import BACKEND, make_context
+
+
+def pins(requirements):
+    """Return (name, version, hashes) of each distribution that is pinned."""
+    found = re.findall(r"^(\S+)==(\S+)((?:.*\n    .*)+)", requirements, re.MULTILINE)
+    return [(name, version, re.findall(r"sha256:(\w+)", rest)) for name, version, rest in found]
+
+
+def installed(pin):
+    """Return what pip reports of an installed wheel (https://pip.pypa.io/en/stable/reference/installation-report/)."""
+    name, version, hashes = pin
+    url = f"https://index.invalid/{name}-{version}-py3-none-any.whl"
+    return {
+        "download_info": {"url": url, "archive_info": {"hashes": {"sha256": hashes[-1]}}},
+        "metadata": {"name": name, "version": version},
+    }
 
 
 @pytest.fixture
@@ -20,6 +39,7 @@ def pip(tmp_path, monkeypatch):
         target = next(word for word in argv if str(word).startswith("--target="))
         Path(target.removeprefix("--target=")).mkdir()
         given.append((argv, argv[-1].read_text()))
+        argv[argv.index("--report") + 1].write_text(json.dumps({"install": list(map(installed, pins(given[-1][1])))}))
         return subprocess.CompletedProcess(argv, 0, "", "")
 
     monkeypatch.setattr(image, "run", install)
@@ -48,6 +68,29 @@ def test_wheels_are_fetched_once_for_all_builds(context, pip, tmp_path):
     again.mkdir()
     make_context(again, base_image.Python("3.14", "/opt/python3"), ["amd64"])
     assert len(pip) == 2
+
+
+def test_the_bill_of_materials_has_every_pinned_distribution_with_its_version_and_hash(context):
+    bill = json.loads((context / "sbom-arm64.cdx.json").read_text())
+    told = {c["name"]: (c["version"], c["purl"], c["hashes"][0]["content"]) for c in bill["components"]}
+    pinned = pins(image.REQUIREMENTS.read_text())
+    assert {"flask", "cryptography", "httptools"} <= told.keys() == {name for name, _, _ in pinned}
+    for name, version, hashes in pinned:
+        assert told[name][:2] == (version, f"pkg:pypi/{name}@{version}")
+        assert told[name][2] in hashes, f"{name}: a hash that is not pinned"
+
+
+def test_the_bill_of_materials_is_of_our_version_and_names_no_index(context):
+    text = (context / "sbom-amd64.cdx.json").read_text()
+    project = tomllib.loads((BACKEND / "pyproject.toml").read_text())["project"]
+    own = json.loads(text)["metadata"]["component"]
+    assert (own["name"], own["version"]) == (project["name"], project["version"])
+    assert "index.invalid" not in text
+    assert "flask-" in text
+
+
+def test_the_dockerfile_copies_the_bill_of_materials():
+    assert "COPY sbom-${TARGETARCH}.cdx.json " in (BACKEND / "Dockerfile").read_text()
 
 
 def test_no_requirement_is_left_out_by_the_python_that_builds(context, pip):
