@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TOX = .venv/bin/tox -q run
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint unit chart embedded docs bench soak image clean programs outdated ci gate release
+.PHONY: help demo test e2e lint unit chart embedded docs bench soak image clean programs outdated audit ci gate release
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ programs: .venv/done  ## build what ci/tools pins and the cache lacks
 
 outdated: .venv/done  ## pinned programs and Python packages that have a newer release
 	@$(TOX) -e outdated
+
+audit: .venv/done  ## known vulnerabilities of the pinned Python packages
+	@$(TOX) -e audit
 
 ci: .venv/done  ## the steps of .github/workflows/ci.yaml in their order (RUN=1 runs them, JOBS=lint,unit only these)
 	@$(TOX) -e ci
