@@ -92,7 +92,7 @@ class Reviews:
             except ApiError as error:
                 if not (error.code in _PASSING or error.code >= _SERVER_FAULT):
                     raise
-            await asyncio.sleep(pause * random.uniform(1, 1.2))  # noqa: S311
+            await asyncio.sleep(pause * random.uniform(1, 1.2))  # noqa: S311 - spreads retries, no secret
             pause *= 1.5
         return await self._client.create(path, document)
 

@@ -35,7 +35,7 @@ class ApiError(Exception):
 
 def backoff_seconds(failures: int) -> float:
     """Return the pause before the next try: 0.5 s growing by half to at most 15 s, with a jitter of a fifth."""
-    return min(0.5 * 1.5 ** (failures - 1), 15.0) * random.uniform(1, 1.2)  # noqa: S311
+    return min(0.5 * 1.5 ** (failures - 1), 15.0) * random.uniform(1, 1.2)  # noqa: S311 - spreads retries, no secret
 
 
 class ApiClient:

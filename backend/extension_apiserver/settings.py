@@ -132,7 +132,7 @@ class Settings:
     group: str = _variable("cats.example.com", _group)
     #: The first is the preferred one.
     versions: tuple[str, ...] = _variable("v1", _versions)
-    bind_address: str = _variable("0.0.0.0", _address)  # noqa: S104
+    bind_address: str = _variable("0.0.0.0", _address)  # noqa: S104 - a server behind a Service; the chart gives the pod address
     port: int = _variable("10250", _port)
     #: Holds `tls.crt` and `tls.key`; mount the whole Secret, since a subPath is never updated.
     tls_directory: Path = _variable("/var/run/header-echo/tls", _directory)  # noqa: RUF009
