@@ -66,7 +66,7 @@ class Target:
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open a connection without certificate."""
         port = self.api_port if api else self.port
-        source = None if api else (random.choice(SOURCES), 0)  # noqa: S311
+        source = None if api else (random.choice(SOURCES), 0)  # noqa: S311 - no secret
         return await asyncio.open_connection(HOST, port, ssl=self.context if tls else None, local_addr=source)
 
     @property
@@ -161,13 +161,13 @@ async def large_body(target: Target) -> None:
 async def malformed(target: Target) -> None:
     """Send what is no request."""
     reader, writer = await target.connect()
-    await _ask(reader, writer, random.choice(MALFORMED))  # noqa: S311
+    await _ask(reader, writer, random.choice(MALFORMED))  # noqa: S311 - no secret
 
 
 async def no_tls(target: Target) -> None:
     """Speak HTTP, or noise, to the TLS port."""
     reader, writer = await target.connect(tls=False)
-    await _ask(reader, writer, random.choice((b"GET / HTTP/1.1\r\n\r\n", random.randbytes(500))))  # noqa: S311
+    await _ask(reader, writer, random.choice((b"GET / HTTP/1.1\r\n\r\n", random.randbytes(500))))  # noqa: S311 - no secret
 
 
 #: Kind → number of clients at once.
