@@ -26,6 +26,8 @@ Run = Callable[[Callable[[Call], Any], Call], Awaitable[Any]]
 
 #: Nothing is stored, so every list is of one version; it must not be empty.
 _RESOURCE_VERSION = "1"
+#: As upstream, 4096 characters of warnings at most: each is a line of the answer's header.
+_MOST_WARNINGS, _LONGEST_WARNING = 16, 256
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "update": "PUT", "delete": "DELETE"}
 
 
@@ -75,7 +77,7 @@ class Rest:
         if info.verb == "delete":
             return json_response(_success(info))
         item = _completed(result, call, resource)
-        headers = [("Warning", f"299 - {json.dumps(text)}") for text in warnings]
+        headers = [("Warning", f"299 - {json.dumps(text[:_LONGEST_WARNING])}") for text in warnings[:_MOST_WARNINGS]]
         status = 201 if info.verb == "create" else 200
         return json_response(table.form_of_object(form, resource, item, include_object), status, headers)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .resources import Object, Resource
 
+#: A body of 1 MiB may have half a million faults, and an answer with all of them takes more memory than a pod has.
+MOST_COMPLAINTS = 100
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -55,9 +58,9 @@ def object_schema(resource: Resource) -> dict[str, Any]:
 
 
 def check(resource: Resource, body: Object) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return unknown fields, and (field, what is wrong with it) for values that break the schema."""
+    """Return unknown fields, and (field, what is wrong with it) for values that break the schema; of both the first 100."""
     unknown: list[str] = []
-    causes = [(path, cause) for path, cause in _walk(object_schema(resource), body, "", unknown)]
+    causes = list(itertools.islice(_walk(object_schema(resource), body, "", unknown), MOST_COMPLAINTS))
     return unknown, causes
 
 
@@ -88,5 +91,7 @@ def _walk_object(
             yield from _walk(properties[name], item, inner, unknown)
         elif isinstance(others, dict):
             yield from _walk(others, item, inner, unknown)
-        elif properties and not others and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        elif not properties or others or schema.get("x-kubernetes-preserve-unknown-fields"):
+            continue
+        elif len(unknown) < MOST_COMPLAINTS:
             unknown.append(inner)

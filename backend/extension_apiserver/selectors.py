@@ -19,8 +19,8 @@ _VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
 _EXISTS = re.compile(rf"(?P<not>!?)\s*(?P<key>{_KEY})")
 _EQUALS = re.compile(rf"(?P<key>{_KEY})\s*(?P<operator>==?|!=)\s*(?P<value>{_VALUE})")
 _IN = re.compile(rf"(?P<key>{_KEY})\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
-#: A comma that is not within parentheses.
-_COMMA = re.compile(r",(?![^(]*\))")
+#: What is between commas that are not within parentheses.
+_TERM = re.compile(r"(?:[^,(]|\([^)]*\)?)+")
 #: What can be asked of every resource, as upstream allows for custom resources.
 _FIELDS = ("metadata.name", "metadata.namespace")
 
@@ -37,7 +37,7 @@ def selectors(query: Mapping[str, Sequence[str]]) -> list[Selector]:
 
 
 def _terms(query: Mapping[str, Sequence[str]], name: str) -> list[str]:
-    return [term.strip() for text in query.get(name, ()) for term in _COMMA.split(text) if text.strip()]
+    return [term.strip() for text in query.get(name, ()) for term in _TERM.findall(text) if text.strip()]
 
 
 def _label(term: str) -> Selector:

@@ -5,7 +5,9 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
 
 from __future__ import annotations
 
+import collections
 import json
+import math
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +17,7 @@ from .messages import Request
 from .negotiation import require_json_body
 from .request_info import RequestInfo
 from .resources import Object, Resource
-from .schema import check
+from .schema import MOST_COMPLAINTS, check
 from .status import StatusError, invalid
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -77,13 +79,13 @@ def _parse(text: bytes) -> tuple[Object, list[str]]:
 
     def build(pairs: list[tuple[str, Any]]) -> Object:
         result = dict(pairs)
-        if len(result) != len(pairs):
-            names = [name for name, _ in pairs]
-            duplicates.extend(sorted({name for name in names if names.count(name) > 1}))
+        if len(result) != len(pairs) and len(duplicates) < MOST_COMPLAINTS:
+            counts = collections.Counter(name for name, _ in pairs)
+            duplicates.extend(sorted(name for name, count in counts.items() if count > 1)[:MOST_COMPLAINTS])
         return result
 
     try:
-        body = json.loads(text, object_pairs_hook=build, parse_constant=_refuse_constant)
+        body = json.loads(text, object_pairs_hook=build, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         raise StatusError(400, _NOT_AN_OBJECT) from None
     if not isinstance(body, dict):
@@ -93,6 +95,13 @@ def _parse(text: bytes) -> tuple[Object, list[str]]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large")
+    return number
 
 
 def _checked_metadata(body: Object, info: RequestInfo, resource: Resource) -> Object:
@@ -107,6 +116,7 @@ def _checked_metadata(body: Object, info: RequestInfo, resource: Resource) -> Ob
     name = metadata.get("name")
     if info.name and name != info.name:
         raise StatusError(400, f'the name of the object ("{name}") does not match the name on the URL ("{info.name}")')
-    if metadata.get("namespace", info.namespace) not in {info.namespace, ""}:
+    # A tuple, since what was sent may be a list, which cannot be looked up in a set.
+    if metadata.get("namespace", info.namespace) not in (info.namespace, ""):
         raise StatusError(400, "the namespace of the object does not match the namespace of the request")
     return metadata
