@@ -20,13 +20,13 @@ from .metrics import Metrics
 from .readiness import Check, Readiness
 from .requestheader import RequestHeaderConfig, RequestHeaderWatch
 from .resources import Api
-from .server import Server
+from .server import ACCEPTED_AT_ONCE, Server
 from .settings import Settings
 from .tls import Tls
 from .wsgi import WsgiApp
 
-#: Descriptors beside connections: files, the client's connections, logs, and a backlog that is accepted at once to be refused.
-_OTHER_DESCRIPTORS = 64 + 512
+#: Descriptors beside connections: files, the client's connections, logs, and what is accepted to be refused within a few rounds.
+_OTHER_DESCRIPTORS = 64 + 4 * ACCEPTED_AT_ONCE
 
 _log = logging.getLogger(__name__)
 

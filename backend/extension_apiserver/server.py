@@ -25,6 +25,7 @@ from .stream import LINGER_SECONDS
 from .tls import Tls
 
 _BACKLOG = 512
+ACCEPTED_AT_ONCE = 16
 #: Deadlines are looked at this often, or four times within the shortest timeout.
 _SWEEP_SECONDS = 1.0
 
@@ -57,7 +58,9 @@ class Server:
     async def start(self) -> None:
         """Accept connections from now on."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, sock=self._listener, backlog=_BACKLOG)
+        self._server = await loop.create_server(self._connection, sock=self._listener, backlog=ACCEPTED_AT_ONCE)
+        # For asyncio the kernel's queue and what it accepts at once, with a traceback for each when descriptors run out, are one number.
+        self._listener.listen(_BACKLOG)
         self._sweeping = asyncio.create_task(self._sweep())
 
     async def stop(self, timeout_seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import resource
 import socket
 import ssl
 import statistics
@@ -156,6 +157,26 @@ def test_many_connections_leave_nothing_behind(own: Backend) -> None:
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(connect, range(60)))
         own.wait_for(lambda: len(list(descriptors.iterdir())) <= before + 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process limit another")
+def test_no_more_descriptors(own: Backend) -> None:
+    """Who is connected is served, the log says a little, and when descriptors are free again everybody is served."""
+    with process(own) as child:
+        own.wait_until_ready()
+        client = own.aggregator()
+        client.request("GET", BASE)
+        resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (40, 40))
+        flood = [silent(own) for _ in range(200)]
+        codes = [client.request("GET", BASE).status for _ in range(50)]
+        for connection in flood:
+            connection.close()
+        own.wait_for(lambda: own.client(None).request("GET", "/livez", user=None).status == 200)
+        child.terminate()
+        _, log = child.communicate(timeout=10)
+
+    assert codes == [200] * 50
+    assert 0 < log.count("out of system resource") < 200
 
 
 VICTIM = "X-Remote-User: alice\r\n"
