@@ -282,6 +282,19 @@ def test_a_watch_that_ends_at_once_is_no_loop(own: Backend) -> None:
     assert time.monotonic() - began > 0.5 * (1.5 + 1.5**2), "a lower bound, which no slow machine can miss"
 
 
+def test_a_certificate_that_expires_on_an_open_connection(own: Backend) -> None:
+    """Counts to its last second and no longer, though TLS asks only once."""
+    start(own)
+    client = own.client(own.pki.front_proxy.client("front-proxy-client", days=(-1, 3 / 86400)))
+    assert client.request("GET", BASE).status == 200
+    kept = client._connection
+    codes = []
+    own.wait_for(lambda: codes.append(client.request("GET", BASE).status) or codes[-1] != 200)  # type: ignore[func-returns-value]
+
+    assert codes[-1] == 401
+    assert client._connection is kept
+
+
 def test_authorities_of_one_name(own: Backend) -> None:
     """While a cluster changes its authority for another of the same name, certificates of both are believed.
 

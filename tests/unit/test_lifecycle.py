@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -99,6 +100,25 @@ def test_must_30_requests_in_flight_are_finished(own: Backend) -> None:
         assert (answer.result().status, answer.result().body) == (200, b"done")
     with pytest.raises((ConnectionError, ssl.SSLError)):
         own.aggregator().request("GET", BASE)
+
+
+def test_unfinished_connections_do_not_delay_the_end(own: Backend) -> None:
+    """Silent, half a hello, idle, half a header, half a body: the exit code is 0 all the same."""
+    with process(own) as child:
+        own.wait_until_ready()
+        plain = [socket.create_connection(("127.0.0.1", own.port), 5) for _ in range(2)]
+        plain[1].sendall(b"\x16\x03\x01\x02\x00\x01")
+        secure = [own.aggregator().connect() for _ in range(3)]
+        secure[1].sendall(f"GET {BASE} HTTP/1.1\r\nHost".encode())
+        secure[2].sendall(
+            f"POST {BASE}/ HTTP/1.1\r\nHost: x\r\nX-Remote-User: a\r\nContent-Length: 9\r\n\r\na".encode()
+        )
+        child.send_signal(signal.SIGTERM)
+        code = child.wait(15)
+        for connection in (*plain, *secure):
+            connection.close()
+
+    assert code == 0
 
 
 def test_start_to_ready_is_quick(own: Backend, capsys: pytest.CaptureFixture[str]) -> None:
