@@ -16,6 +16,8 @@ from .messages import Request
 _WRITE_SECONDS = 0.1
 
 _requests = logging.getLogger("extension_apiserver.requests")
+#: One string as JSON: half the time of a dict of them.
+_quoted = json.encoder.encode_basestring_ascii
 
 
 class _JsonFormatter(logging.Formatter):
@@ -58,21 +60,14 @@ class RequestLog:
         level = logging.DEBUG if probe and code == HTTPStatus.OK else logging.INFO
         if not _requests.isEnabledFor(level):
             return
-        entry = {
-            "time": _iso(time.time()),
-            "level": "debug" if level == logging.DEBUG else "info",
-            "logger": _requests.name,
-            "auditID": request.header(b"audit-id"),
-            "user": user,
-            "verb": verb,
-            "method": request.method,
-            "path": request.path,
-            "code": code,
-            "seconds": round(seconds, 6),
-        }
         if not self._lines:
             asyncio.get_running_loop().call_later(_WRITE_SECONDS, self.write)
-        self._lines.append(json.dumps(entry))
+        self._lines.append(
+            f'{{"time": "{_iso(time.time())}", "level": "{"debug" if level == logging.DEBUG else "info"}", '
+            f'"logger": "{_requests.name}", "auditID": {_quoted(request.header(b"audit-id"))}, "user": {_quoted(user)}, '
+            f'"verb": {_quoted(verb)}, "method": {_quoted(request.method)}, "path": {_quoted(request.path)}, '
+            f'"code": {code:d}, "seconds": {seconds:.6f}}}'
+        )
 
     def write(self) -> None:
         """Write what is noted."""
