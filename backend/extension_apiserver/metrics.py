@@ -33,6 +33,13 @@ class Counter:
         key = tuple(labels.items())
         self._values[key] = self._values.get(key, 0) + 1
 
+    def show_zero(self, **labels: str) -> None:
+        """Show 0 before the first event: a rate sees no event in a series that begins with 1.
+
+        https://prometheus.io/docs/practices/instrumentation/#avoid-missing-metrics
+        """
+        self._values.setdefault(tuple(labels.items()), 0)
+
     def value(self, **labels: str) -> int:
         """Return the count for exactly these labels."""
         return self._values.get(tuple(labels.items()), 0)
@@ -108,6 +115,8 @@ class Metrics:
         self.requestheader_reloads = Counter(
             "extension_apiserver_requestheader_reloads_total", "Reloads of the front proxy's configuration, by result."
         )
+        for reloads in (self.tls_reloads, self.requestheader_reloads):
+            reloads.show_zero(result="failure")
         self.refused_connections = Counter(
             "extension_apiserver_refused_connections_total", "Connections closed by a bound, by reason."
         )

@@ -64,6 +64,9 @@ All faults are shown at once. Types, unknown keys and lists of allowed words are
 {{- if or (lt (int .port) 1024) (gt (int .port) 65535) }}
 - port must be from 1024 to 65535, not {{ .port }}: a restricted container may not open a lower one.
 {{- end }}
+{{- if and .backend.create .serviceMonitor.enabled .serviceMonitor.bearerTokenFile (not (and .delegation.authentication .delegation.authorization)) }}
+- serviceMonitor.enabled is true, but the backend can't find out whether Prometheus may read its metrics: set delegation.authentication and delegation.authorization to true, or serviceMonitor.bearerTokenFile to "" if your backend shows them to everybody.
+{{- end }}
 {{- if and .prometheusRule.enabled (hasPrefix "certManager" .tls.mode) (ge (int .prometheusRule.certificateExpiryHours) (int .tls.certificate.renewBeforeHours)) }}
 - prometheusRule.certificateExpiryHours is {{ .prometheusRule.certificateExpiryHours }} and must be lower than tls.certificate.renewBeforeHours, {{ .tls.certificate.renewBeforeHours }}: else every renewal alarms.
 {{- end }}

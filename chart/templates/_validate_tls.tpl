@@ -5,6 +5,9 @@
 {{- if and $certManager (not ($.Capabilities.APIVersions.Has "cert-manager.io/v1")) }}
 - tls.mode is '{{ $mode }}', but this cluster doesn't serve cert-manager.io/v1. Install cert-manager first (https://cert-manager.io/docs/installation/), or choose another tls.mode; if you render without a cluster, add --api-versions cert-manager.io/v1.
 {{- end }}
+{{- if and (eq $mode "secret") (or .injectCaFrom.certificate .injectCaFrom.secret) (not ($.Capabilities.APIVersions.Has "cert-manager.io/v1")) }}
+- tls.injectCaFrom is set, but this cluster doesn't serve cert-manager.io/v1, so nobody copies the CA. Install cert-manager with its cainjector first, or set tls.caBundle instead; if you render without a cluster, add --api-versions cert-manager.io/v1.
+{{- end }}
 {{- if and (eq $mode "openshift") (not ($.Capabilities.APIVersions.Has "security.openshift.io/v1")) }}
 - tls.mode is 'openshift', but this cluster doesn't serve security.openshift.io/v1, so no service-ca operator makes the certificate. Choose another tls.mode; if you render without a cluster, add --api-versions security.openshift.io/v1.
 {{- end }}

@@ -127,6 +127,13 @@ def test_readme_has_the_rescue_command_and_the_reasons():
     assert [reason for reason in reasons if f"`{reason}`" not in README] == []
 
 
+def test_readme_names_what_no_chart_can_mend():
+    """A proxy before kube-apiserver, a mesh around the pods, an autoscaler that would add nothing, an owner who has to change."""
+    words = ["NO_PROXY", "mesh", "autoscaler", "--take-ownership"]
+
+    assert [word for word in words if word not in README.partition("## Values")[0]] == []
+
+
 def test_readme_table_of_rights_is_complete():
     """Every role that the chart binds or makes is named there."""
     objects = render(configuration="locked-down")

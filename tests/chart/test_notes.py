@@ -33,6 +33,11 @@ def test_it_gives_one_command_that_shows_it_works(notes):
     assert command in notes({})
 
 
+def test_it_gives_the_command_that_tells_the_reason(notes):
+    """Helm and kubectl only say that the list of server APIs isn't complete."""
+    assert "kubectl get apiservice v1.cats.example.com -o jsonpath=" in notes({})
+
+
 def test_it_names_group_namespace_and_release(notes):
     """Commands can be pasted as they are."""
     text = notes(

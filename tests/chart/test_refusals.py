@@ -73,6 +73,10 @@ def refusal(values, **options):
         ({"commonLabels": {"app.kubernetes.io/name": "x"}}, "commonLabels sets app.kubernetes.io/name"),
         ({"podLabels": {"app.kubernetes.io/instance": "x"}}, "podLabels sets app.kubernetes.io/instance"),
         (
+            {"serviceMonitor": {"enabled": True}, "delegation": {"authentication": True}},
+            "set delegation.authentication and delegation.authorization to true",
+        ),
+        (
             {"prometheusRule": {"enabled": True, "certificateExpiryHours": 720}},
             "certificateExpiryHours is 720 and must be lower than tls.certificate.renewBeforeHours, 720",
         ),
@@ -182,6 +186,15 @@ def test_absent_cert_manager_is_named_with_its_remedies(mode):
         f"tls.mode is '{mode}', but this cluster doesn't serve cert-manager.io/v1. Install cert-manager first" in words
     )
     assert "add --api-versions cert-manager.io/v1" in words
+
+
+def test_absent_injector_is_named():
+    """Mode secret needs no cert-manager, unless it shall copy the CA."""
+    tls = {"mode": "secret", "secretName": "given", "injectCaFrom": {"secret": "apps/given"}}
+
+    assert "so nobody copies the CA. Install cert-manager with its cainjector first, or set tls.caBundle" in refusal(
+        {"tls": tls}, served=()
+    )
 
 
 def test_absent_openshift_is_named():

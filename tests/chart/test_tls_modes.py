@@ -73,6 +73,18 @@ def test_ca_may_sign_for_the_service_alone():
     assert ca["spec"]["nameConstraints"] == {"critical": True, "permitted": {"dnsDomains": ["header-echo.apps.svc"]}}
 
 
+def test_ca_of_the_serving_certificate_can_be_injected_instead():
+    """cert-manager before 1.19 keeps one CA only: that of the serving certificate is then the safer one."""
+    values = {
+        "tls": {
+            "injectCaFrom": {"certificate": '{{ .Release.Namespace }}/{{ include "header-echo.servingCertificate" . }}'}
+        }
+    }
+    annotations = only(render(values), "APIService")["metadata"]["annotations"]
+
+    assert annotations["cert-manager.io/inject-ca-from"] == "apps/header-echo-serving"
+
+
 def test_secrets_that_stay_can_be_found():
     """NOTES and README delete them by these labels."""
     labels = {"app.kubernetes.io/name": "header-echo", "app.kubernetes.io/instance": "header-echo"}
