@@ -1,0 +1,91 @@
+"""A group that is in use is handed over from one release to another, the way chart/README.md says."""
+
+import secrets
+from contextlib import ExitStack
+
+import pytest
+
+from harness.api import Api, fresh_namespace
+from harness.errors import HarnessError
+from harness.helm import Helm
+from harness.steady import SteadyRequests
+
+KEEP = {"helm.sh/resource-policy": "keep"}
+
+
+@pytest.fixture
+def releases(cluster, cert_manager, base_values):
+    """Yield a function: program → (old release, new release, values, API); the old one has registered the group, the new one only runs."""
+    with ExitStack() as stack:
+
+        def make(program="helm"):
+            word = f"handover-{secrets.token_hex(3)}"
+            old, new = (
+                Helm(
+                    cluster,
+                    stack.enter_context(fresh_namespace(cluster, f"header-echo-{word}-{which}")),
+                    program=program,
+                )
+                for which in ("old", "new")
+            )
+            api = Api(cluster, f"{word}.example.com")
+            values = {**base_values, "apiService.group": api.group}
+            for helm, create in ((old, True), (new, False)):
+                stack.callback(helm.uninstall)
+                helm.upgrade({**values, "apiService.create": create})
+            api.wait_for_available()
+            api.wait_until_served()
+            return old, new, values, api
+
+        yield make
+
+
+@pytest.fixture
+def noted(record_property):
+    """Yield a function that records what the clients saw."""
+
+    def note(outcome):
+        record_property("requests", outcome.requests)
+        record_property("failures", len(outcome.failures))
+        record_property("longest gap", f"{outcome.longest_gap_seconds:.2f} s")
+
+    return note
+
+
+def served_by(api):
+    """Return the namespace of the Service to which the API server sends requests."""
+    api.wait_for_available(timeout_seconds=30)
+    assert api.get(f"{api.path}/echoes").status_code == 200
+    return api.kubectl.get("apiservice", f"v1.{api.group}")["spec"]["service"]["namespace"]
+
+
+def test_a_second_release_cannot_take_a_group_by_accident(releases):
+    _, new, values, _ = releases()
+
+    with pytest.raises(HarnessError, match="invalid ownership metadata"):
+        new.upgrade(values)
+
+
+def test_two_upgrades_hand_it_over(releases, noted):
+    """The API is away between them."""
+    old, new, values, api = releases()
+    with SteadyRequests(api) as running:
+        old.upgrade({**values, "apiService.create": False})
+        new.upgrade(values)
+        api.wait_for_available(timeout_seconds=30)
+        api.wait_until_served()
+    noted(running.outcome)
+
+    assert served_by(api) == new.namespace
+
+
+def test_helm_4_hands_it_over_while_it_is_used(releases, noted):
+    """Helm 3 adopts an APIService and leaves its content as it was."""
+    old, new, values, api = releases("helm4")
+    with SteadyRequests(api) as running:
+        old.upgrade({**values, "apiService.annotations": KEEP})
+        new.upgrade(values, arguments=["--take-ownership"])
+        old.uninstall()
+    noted(running.outcome)
+
+    assert served_by(api) == new.namespace
