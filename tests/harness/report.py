@@ -1,4 +1,4 @@
-"""One HTML file about a run that used a cluster: reports/run-<kind of cluster>.html.
+"""What a person sees of a run: its progress at once, and at the end one HTML file, reports/run-<kind of cluster>.html.
 
 Under pytest-xdist each worker hands what it knows to the controller, which writes the file.
 """
@@ -6,6 +6,8 @@ Under pytest-xdist each worker hands what it knows to the controller, which writ
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -29,6 +31,20 @@ FILE = "run-{kind}.html"
 def register(config: pytest.Config) -> None:
     """Have this run reported."""
     config.pluginmanager.register(_Hooks(config), "header-echo-report")
+    _show_progress(config)
+
+
+def _show_progress(config: pytest.Config) -> None:
+    """Let progress reach the user though pytest captures what fixtures write: building a program can take minutes."""
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        user = os.fdopen(os.dup(2), "w", buffering=1, errors="replace")
+    progress.console.file = user
+
+    def end() -> None:
+        progress.console.file = sys.stderr
+        user.close()
+
+    config.add_cleanup(end)
 
 
 class _Hooks:
