@@ -164,3 +164,7 @@ class TlsStream(asyncio.Protocol):
             pass
         except ssl.SSLError:
             self.abort()
+            return
+        if self._outgoing.pending and self._transport is not None and not self.closing:
+            # What OpenSSL answers of itself, such as new keys to who asks for new keys, must not gather.
+            self._transport.write(self._outgoing.read())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
+import subprocess
 import time
 
 import pytest
 
+from extension_apiserver.stream import TlsStream
 from unit.fake_aggregator import Aggregator
 from unit.raw import closed_after
 from unit.running import BASE, Backend, start
@@ -52,3 +55,30 @@ def test_after_a_goodbye_nothing_is_read(own: Backend, version: ssl.TLSVersion, 
 
         assert closed_after(session.socket, 8, time.monotonic) < 5
     assert own.aggregator().request("GET", BASE).status == 200
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="only the tool openssl asks for new keys")
+def test_new_keys_are_answered_at_once(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for them again and again makes the server send, not keep."""
+    start(own)
+    kept = []
+    take = TlsStream.data_received
+
+    def watch(stream: TlsStream, data: bytes) -> None:
+        take(stream, data)
+        kept.append(stream._outgoing.pending)
+
+    monkeypatch.setattr(TlsStream, "data_received", watch)
+    command = ["openssl", "s_client", "-tls1_3", "-connect", f"127.0.0.1:{own.port}"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as client:
+        assert client.stdin is not None
+        own.wait_for(lambda: len(kept) >= 2)
+        for count in range(3, 6):
+            client.stdin.write(b"K\n")
+            client.stdin.flush()
+            own.wait_for(lambda count=count: len(kept) >= count)  # type: ignore[misc]
+        client.kill()
+
+    assert kept[2:5] == [0, 0, 0]

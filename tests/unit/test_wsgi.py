@@ -31,7 +31,7 @@ def exits(_environ: object, _start_response: StartResponse) -> Iterable[bytes]:
     sys.exit("s3cret")
 
 
-def stops(_environ: object, _start_response: StartResponse) -> Iterable[bytes]:
+def stops(_environ: object, _start_response: StartResponse) -> Any:
     """Forget a default for `next`."""
     return next(iter(()))
 
@@ -93,7 +93,7 @@ FAULTS = {
 def test_a_faulty_application_is_a_status(own: Backend, blocking: bool) -> None:
     """Whatever it does, every caller gets a 500 without its words, on a connection that goes on."""
 
-    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Any:
         return FAULTS[environ["HTTP_X_FAULT"]](environ, start_response)
 
     start(own, app=application, blocking=blocking, LOG_LEVEL="error")
