@@ -10,7 +10,7 @@ import yaml
 
 from harness.collectors import INDEX, Collector, collect_all
 from harness.collectors_certificates import in_words
-from harness.collectors_cluster import certificates
+from harness.collectors_cluster import certificates, collectors
 from harness.diagnostics import MOST_DUMPS, Diagnostics, folder_name
 from harness.redact import REDACTED, Redactor, without_values
 from harness_unit.diagnostics_shapes import LEAF, NOW, encoded, healthy
@@ -156,6 +156,32 @@ class Gone:
 
     def __init__(self, directory):
         self.kubeconfig = directory / "kubeconfig"
+
+
+def collected(cluster, restarts=0):
+    """Return the names of what is collected of ``cluster`` with a healthy release, whose container restarted so often."""
+    evidence = healthy()
+    for pod in evidence.of("pods"):
+        pod["status"]["containerStatuses"] = [{"name": "backend", "restartCount": restarts}]
+    return [collector.name for collector in collectors(cluster, evidence)]
+
+
+@pytest.mark.parametrize(("restarts", "ends"), [(0, ["backend.log"]), (1, ["backend.log", "backend.previous.log"])])
+def test_a_container_that_restarted_shows_the_log_of_before_too(tmp_path, restarts, ends):
+    logs = [name for name in collected(Gone(tmp_path), restarts) if "/logs/" in name]
+    assert [name.rpartition("-")[2] for name in logs] == ends
+
+
+@pytest.mark.parametrize(
+    ("kind", "own"), [("embedded", set()), ("kind", {"kind-logs"}), ("existing", {"oc-adm-inspect"})]
+)
+def test_each_kind_of_cluster_is_asked_in_its_own_way(tmp_path, monkeypatch, kind, own):
+    oc = tmp_path / "oc"
+    oc.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    cluster = Gone(tmp_path)
+    cluster.kind = kind
+    assert set(collected(cluster)) & {"kind-logs", "oc-adm-inspect"} == own
 
 
 def test_a_cluster_that_never_came_up_still_leaves_a_dump_that_says_so(tmp_path):
