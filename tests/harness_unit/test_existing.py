@@ -61,3 +61,23 @@ def test_the_relay_inside_a_pod_passes_bytes_both_ways():
                 far.sendall(b"answer")
                 far.shutdown(socket.SHUT_WR)
                 assert near.recv(100) == b"answer"
+
+
+def answering(stdout="", code=0):
+    """Return a kubectl that always prints ``stdout`` and ends with ``code``."""
+    return lambda *_, **__: SimpleNamespace(stdout=stdout, returncode=code)
+
+
+@pytest.mark.parametrize(("group", "known"), [("config.openshift.io", True), ("apps", False)])
+def test_openshift_is_known_by_its_api_group(group, known):
+    assert is_openshift(answering(json.dumps({"groups": [{"name": group}]}))) is known
+
+
+def test_lacking_rights_are_all_named():
+    with pytest.raises(HarnessError, match="'prod' may not create namespaces, .*impersonate users: name a context of"):
+        demand_rights(answering("no\n"), "prod")
+
+
+def test_cert_manager_is_demanded_not_installed():
+    with pytest.raises(HarnessError, match="'prod' has no cert-manager and this run may not install it"):
+        demand_cert_manager(answering(code=1), "prod")
