@@ -1,12 +1,15 @@
 """An existing cluster is used only by name, and only if it can be left as it was found."""
 
+import json
 import socket
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from harness.errors import HarnessError
 from harness.existing import RELAY, ExistingCluster
+from harness.existing_checks import demand_cert_manager, demand_rights, is_openshift
 from harness.relay import relayed
 
 KUBECONFIG = """
@@ -74,7 +77,7 @@ def test_openshift_is_known_by_its_api_group(group, known):
 
 
 def test_lacking_rights_are_all_named():
-    with pytest.raises(HarnessError, match="'prod' may not create namespaces, .*impersonate users: name a context of"):
+    with pytest.raises(HarnessError, match=r"'prod' may not create namespaces, .*impersonate users: name a context of"):
         demand_rights(answering("no\n"), "prod")
 
 
