@@ -36,11 +36,11 @@ class Authority:
     def __init__(self, name: str) -> None:
         """Make a self-signed CA with the common name ``name``."""
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name(name, ())
+        self._name = distinguished_name(name)
         self._certificate = (
-            _builder(self._name, self._name, self._key)
+            certificate_builder(self._name, self._name, self._key.public_key(), dt.timedelta(), LIFETIME)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(_key_usage(certificate_authority=True), critical=True)
+            .add_extension(key_usage(certificate_authority=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -52,18 +52,18 @@ class Authority:
 
     def client(self, user: str, groups: Sequence[str] = ()) -> KeyPair:
         """Issue a client certificate: Kubernetes reads the user from CN and the groups from O."""
-        return self._issue(_name(user, groups), ExtendedKeyUsageOID.CLIENT_AUTH, ())
+        return self._issue(distinguished_name(user, groups), ExtendedKeyUsageOID.CLIENT_AUTH, ())
 
     def server(self, names: Sequence[str]) -> KeyPair:
         """Issue a serving certificate for DNS names and IP addresses."""
-        return self._issue(_name(names[0], ()), ExtendedKeyUsageOID.SERVER_AUTH, names)
+        return self._issue(distinguished_name(names[0]), ExtendedKeyUsageOID.SERVER_AUTH, names)
 
     def _issue(self, subject: x509.Name, usage: x509.ObjectIdentifier, names: Sequence[str]) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
-            _builder(subject, self._name, key)
+            certificate_builder(subject, self._name, key.public_key(), dt.timedelta(), LIFETIME)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(certificate_authority=False), critical=True)
+            .add_extension(key_usage(certificate_authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             # By it OpenSSL tells a CA from its successor of the same name; Go writes it into every certificate too.
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
@@ -71,7 +71,7 @@ class Authority:
         if names:
             # An empty critical subjectAltName is refused by Go ("unhandled critical extension"), so only when there are names.
             builder = builder.add_extension(
-                x509.SubjectAlternativeName([_general(name) for name in names]), critical=False
+                x509.SubjectAlternativeName([general_name(name) for name in names]), critical=False
             )
         return KeyPair(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), key_pem(key))
 
@@ -98,32 +98,40 @@ def write_private(path: Path, content: bytes) -> None:
     fresh.replace(path)
 
 
-def _name(common_name: str, organizations: Sequence[str]) -> x509.Name:
+def distinguished_name(common_name: str, organizations: Sequence[str] = ()) -> x509.Name:
+    """Return a name of O's and a CN, which an empty ``common_name`` leaves out."""
     attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization) for organization in organizations]
-    return x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    if common_name:
+        attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))
+    return x509.Name(attributes)
 
 
-def _general(name: str) -> x509.GeneralName:
+def general_name(name: str) -> x509.GeneralName:
+    """Return an IP address or a DNS name as a subjectAltName has it."""
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def certificate_builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begins: dt.timedelta, ends: dt.timedelta
+) -> x509.CertificateBuilder:
+    """Return a certificate to be, without extensions; it is valid from ``begins``, less some clock skew, to ``ends``, both from now."""
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now + LIFETIME)
+        .not_valid_before(now + begins - CLOCK_SKEW)
+        .not_valid_after(now + ends)
     )
 
 
-def _key_usage(*, certificate_authority: bool) -> x509.KeyUsage:
+def key_usage(*, certificate_authority: bool) -> x509.KeyUsage:
+    """Return what a key may do: sign, and certificates and CRLs if it is an authority's."""
     return x509.KeyUsage(
         digital_signature=True,
         key_cert_sign=certificate_authority,

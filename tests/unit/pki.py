@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import ipaddress
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from harness.certificates import LIFETIME, certificate_builder, distinguished_name, general_name, key_pem, key_usage
 
 DNS_NAME = "header-echo.default.svc"
 
@@ -46,13 +47,13 @@ class Authority:
     def __init__(self, common_name: str, parent: Authority | None = None, *, key_identifiers: bool = False) -> None:
         """Make it; without key identifiers it is as EKS makes it, with them as Go and cert-manager do."""
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name(common_name)
+        self._name = distinguished_name(common_name)
         self._key_identifiers = key_identifiers
         signer = parent or self
         builder = (
-            _builder(self._name, signer._name, self._key.public_key(), 0, 3650)
+            certificate_builder(self._name, signer._name, self._key.public_key(), dt.timedelta(), LIFETIME)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(_key_usage(key_cert_sign=True), critical=True)
+            .add_extension(key_usage(certificate_authority=True), critical=True)
         )
         if key_identifiers:
             builder = builder.add_extension(
@@ -70,12 +71,14 @@ class Authority:
         days: tuple[float, float] = (-1, 1),
     ) -> Pair:
         """Issue a client certificate; `days` is its validity relative to now."""
-        return self._issue(_name(common_name, organizations), usage, days, None)
+        return self._issue(distinguished_name(common_name, organizations), usage, days, None)
 
     def server(self, *names: str, days: tuple[float, float] = (-1, 1)) -> Pair:
         """Issue a serving certificate for DNS names and IP addresses."""
-        general = [_general_name(name) for name in names]
-        return self._issue(_name(""), ExtendedKeyUsageOID.SERVER_AUTH, days, x509.SubjectAlternativeName(general))
+        general = [general_name(name) for name in names]
+        return self._issue(
+            distinguished_name(""), ExtendedKeyUsageOID.SERVER_AUTH, days, x509.SubjectAlternativeName(general)
+        )
 
     def _issue(
         self,
@@ -85,7 +88,9 @@ class Authority:
         names: x509.SubjectAlternativeName | None,
     ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(subject, self._name, key.public_key(), *days).add_extension(_key_usage(), critical=True)
+        begins, ends = (dt.timedelta(days=number) for number in days)
+        builder = certificate_builder(subject, self._name, key.public_key(), begins, ends)
+        builder = builder.add_extension(key_usage(certificate_authority=False), critical=True)
         if usage is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if names is not None:
@@ -94,10 +99,7 @@ class Authority:
             identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
             builder = builder.add_extension(identifier, critical=False)
         certificate = _pem(builder.sign(self._key, hashes.SHA256()))
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode()
-        return Pair(certificate, private)
+        return Pair(certificate, key_pem(key).decode())
 
     def issue_as_leaf_authority(self, common_name: str, issued: str) -> Pair:
         """Issue a client certificate that itself, without being an authority, signed another one; both form the chain."""
@@ -106,49 +108,6 @@ class Authority:
         impostor._key = serialization.load_pem_private_key(leaf.key.encode(), None)  # type: ignore[assignment]
         pair = impostor.client(issued)
         return dataclasses.replace(pair, chain=pair.certificate + leaf.certificate)
-
-
-def _name(common_name: str, organizations: tuple[str, ...] = ()) -> x509.Name:
-    attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, name) for name in organizations]
-    if common_name:
-        attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))
-    return x509.Name(attributes)
-
-
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, first_day: float, last_day: float
-) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + dt.timedelta(days=first_day, minutes=-5))
-        .not_valid_after(now + dt.timedelta(days=last_day))
-    )
-
-
-def _key_usage(*, key_cert_sign: bool = False) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=not key_cert_sign,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=key_cert_sign,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def _pem(certificate: x509.Certificate) -> str:
