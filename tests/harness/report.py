@@ -31,7 +31,8 @@ FILE = "run-{kind}.html"
 def register(config: pytest.Config) -> None:
     """Have this run reported."""
     config.pluginmanager.register(_Hooks(config), "header-echo-report")
-    _show_progress(config)
+    if not hasattr(config, "workerinput"):  # several workers at once would be noise
+        _show_progress(config)
 
 
 def _show_progress(config: pytest.Config) -> None:
