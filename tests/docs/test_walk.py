@@ -84,6 +84,12 @@ def test_kubectl_shows_the_headers_that_the_readme_shows(kubectl):
     assert shape(printed) == shape(shown), f"the README shows other headers than\n{printed}"
 
 
+def test_make_demo_again_finds_the_cluster(demo, clone, environment):
+    again = run(["make", "demo"], cwd=clone, env=environment, timeout_seconds=DEMO_SECONDS)
+    assert "using the embedded cluster in" in again.stderr
+    assert re.search("export KUBECONFIG=.*", again.stdout)[0] == re.search("export KUBECONFIG=.*", demo)[0]
+
+
 def test_what_the_demo_says_to_try_next_works(demo, kubectl):
     commands = re.findall(r"^ *(kubectl [^#\n]*)", demo, re.MULTILINE)
     assert commands, demo

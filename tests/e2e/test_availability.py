@@ -35,6 +35,8 @@ def scaled_to_zero(api, kubectl):
 
 def test_without_replicas_the_apiservice_says_missing_endpoints(api, scaled_to_zero):
     api.wait_for_available("False", "MissingEndpoints")
+    answer = api.get(f"{api.path}/echoes")
+    assert (answer.status_code, answer.text.strip()) == (503, "service unavailable")
 
 
 def test_scaling_back_heals_the_apiservice(api, scaled_to_zero, kubectl):
