@@ -3,16 +3,12 @@
 import base64
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness.api import CURL, TRACING
+from harness.certificates import Authority
 from harness.wait import NotYet, wait_for
 
 FORGED = "X-Remote-User: system:admin\r\nX-Remote-Group: system:masters\r\n"
@@ -167,27 +163,9 @@ def direct(api, cluster, kubectl):
 
 
 def certificate_of_a_stranger(folder, common_name):
-    """Write a self-signed client certificate and return the paths of certificate and key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "client.crt", folder / "client.key"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return paths
+    """Write a client certificate of an authority that nobody knows and return the paths of certificate and key."""
+    Authority("a stranger").client(common_name).write(folder, "client")
+    return folder / "client.crt", folder / "client.key"
 
 
 def test_a_direct_call_with_forged_headers_and_no_certificate_is_refused(direct):
