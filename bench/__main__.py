@@ -1,6 +1,6 @@
 """`make bench`: measure, print one report, write it with plots and raw figures to reports/bench.
 
-BENCH=quick (the default, about three minutes) or BENCH=full (about twenty)
+BENCH=quick (the default, about three minutes) or BENCH=full (about twenty, with kind, which needs Docker or root)
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench import plots, table
-from bench.bringup import bring_up
+from bench.bringup import bring_up, stages
 from bench.control_plane import GROUP_COUNTS, ControlPlane, control_plane
 from bench.measures import BODIES_BYTES, SIZES_BYTES, Bench
+from bench.on_kind import OnKind, on_kind, replicas_per_second
 from bench.peers import COMMANDS, ROOT, go_program, peer, peers
 from bench.processes import Memory
 from harness.errors import HarnessError
@@ -40,11 +41,15 @@ class Plan:
     seconds: float
     starts: int
     installs: int
+    kind_installs: int
+    kind_rounds: int
 
 
 PLANS = {
-    "quick": Plan(connections=(1, 32), rounds=3, seconds=1.0, starts=3, installs=1),
-    "full": Plan(connections=(1, 8, 32, 128), rounds=7, seconds=1.5, starts=7, installs=5),
+    "quick": Plan(connections=(1, 32), rounds=3, seconds=1.0, starts=3, installs=1, kind_installs=0, kind_rounds=0),
+    "full": Plan(
+        connections=(1, 8, 32, 128), rounds=5, seconds=1.5, starts=7, installs=5, kind_installs=5, kind_rounds=3
+    ),
 }
 
 
@@ -83,8 +88,9 @@ def measure(plan: Plan) -> str:
     for turn in range(plan.installs):
         with step(f"a cluster from nothing to Available, {turn + 1} of {plan.installs}"):
             installs.append(bring_up("embedded"))
-    text = report(plan, bench, memory, starts, installs, conditions, time.monotonic() - begin)
-    write(bench, memory, starts, installs, text, plan)
+    kind = on_kind(plan.kind_installs, plan.kind_rounds, plan.seconds) if plan.kind_installs else OnKind()
+    text = report(plan, bench, memory, starts, installs, kind, conditions, time.monotonic() - begin)
+    write(bench, memory, starts, installs, kind, text, plan)
     return text
 
 
@@ -106,11 +112,12 @@ def report(
     memory: dict[str, Memory],
     starts: dict[str, list[float]],
     installs: Sequence[dict[str, float]],
+    kind: OnKind,
     conditions: str,
     seconds: float,
 ) -> str:
     """Return the whole report as Markdown."""
-    goals = table.goals(bench, memory["ours"], starts["ours"], installs)
+    goals = table.goals(bench, memory["ours"], starts["ours"], installs, kind.installs)
     parts = [
         f"{conditions}; {plan.rounds} interleaved rounds of {plan.seconds:g} s; median (lowest to highest); {seconds / 60:.0f} minutes in all.",
         table.goals_table(goals),
@@ -120,7 +127,9 @@ def report(
         table.growth_table(bench, "groups", GROUP_COUNTS, GROWING),
         table.growth_table(bench, "header bytes", SIZES_BYTES, GROWING),
         table.growth_table(bench, "body bytes", BODIES_BYTES, GROWING),
-        table.install_table(installs),
+        table.install_table(installs, "embedded cluster"),
+        table.install_table([stages(one) for one in kind.installs], "helm install on kind, one after another"),
+        table.replicas_table(replicas_per_second(kind.replicas)),
         table.suites_table(REPORTS.parent),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -131,6 +140,7 @@ def write(
     memory: dict[str, Memory],
     starts: dict[str, list[float]],
     installs: Sequence[dict[str, float]],
+    kind: OnKind,
     text: str,
     plan: Plan,
 ) -> None:
@@ -144,6 +154,7 @@ def write(
         "memory": {name: asdict(one) for name, one in memory.items()},
         "starts": starts,
         "installs": list(installs),
+        "kind": asdict(kind),
     }
     (REPORTS / "raw.json").write_text(json.dumps(raw, indent=1))
 

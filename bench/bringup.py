@@ -7,7 +7,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -22,6 +22,14 @@ DEADLINE_SECONDS = 180.0
 
 #: The moments of an installation, in their usual order.
 MOMENTS = ("objects created", "certificate issued", "container started", "pod ready", "Available")
+#: Who makes us wait, from which moment until which.
+STAGES = (
+    ("helm and API server", "", "objects created"),
+    ("certificate", "objects created", "certificate issued"),
+    ("pod", "certificate issued", "container started"),
+    ("probe", "container started", "pod ready"),
+    ("aggregator", "pod ready", "Available"),
+)
 
 
 def bring_up(kind: str) -> dict[str, float]:
@@ -50,10 +58,32 @@ def bring_up(kind: str) -> dict[str, float]:
     return seconds
 
 
-def install(cluster: Cluster, image: str) -> dict[str, float]:
+def stages(moments: Mapping[str, float]) -> dict[str, float]:
+    """Return who took how many seconds of an installation, one after another."""
+    return {
+        stage: moments[until] - (moments[since] if since else 0.0)
+        for stage, since, until in STAGES
+        if until in moments and (not since or since in moments)
+    }
+
+
+def _no_use(_: Api) -> None:
+    return
+
+
+def install(
+    cluster: Cluster,
+    image: str,
+    values: Mapping[str, object] | None = None,
+    use: Callable[[Api], None] = _no_use,
+) -> dict[str, float]:
     """Install the chart, wait until it is Available, uninstall; return seconds from `helm install` to each moment.
 
     "began" is no duration: time.monotonic() at `helm install`.
+
+    Args:
+        values: of the chart, besides the image.
+        use: called while it is Available.
     """
     with fresh_namespace(cluster, f"bench-{secrets.token_hex(3)}") as namespace, ExitStack() as stack:
         api, helm = Api(cluster), Helm(cluster, namespace)
@@ -67,8 +97,9 @@ def install(cluster: Cluster, image: str) -> dict[str, float]:
             stack.enter_context(_Watch(api, path, moment, clock))
         clock.begin()
         try:
-            helm.upgrade({**image_values(image), **cluster.values})
+            helm.upgrade({**image_values(image), **cluster.values, **(values or {})})
             clock.wait_for("Available")
+            use(api)
             return {"began": clock.began} | {name: clock.moments[name] for name in MOMENTS if name in clock.moments}
         finally:
             helm.uninstall()

@@ -21,7 +21,7 @@ from bench.processes import Child, free_port, started
 from harness.certificates import Authority, write_private
 from harness.control_plane_credentials import CONTEXT, Credentials, write_kubeconfig
 from harness.run import run
-from harness.tools import tool
+from harness.tools import minor_version, tool
 from harness.wait import NotYet, wait_for
 
 GROUP_COUNTS = (1, 10, 100, 500)
@@ -115,7 +115,7 @@ def control_plane(directory: Path) -> Iterator[ControlPlane]:
                     "--service-cluster-ip-range=10.255.0.0/24",
                     "--authorization-mode=Node,RBAC",
                     "--token-auth-file=tokens.csv",
-                    *credentials.api_server_arguments(),
+                    *credentials.api_server_arguments(minor_version("kube-apiserver")),
                 ],
                 directory=directory,
             )

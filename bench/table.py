@@ -36,7 +36,11 @@ class Goal:
 
 
 def goals(
-    bench: Bench, memory: Memory, start_seconds: Sequence[float], installs: Sequence[dict[str, float]]
+    bench: Bench,
+    memory: Memory,
+    start_seconds: Sequence[float],
+    installs: Sequence[dict[str, float]],
+    kind_installs: Sequence[dict[str, float]],
 ) -> list[Goal]:
     """Compare the figures with what was aimed for."""
 
@@ -78,6 +82,9 @@ def goals(
         found.append(
             Goal("seconds from helm install to Available, embedded cluster", helm, 6, at_least=False, digits=1)
         )
+    if kind_installs:
+        helm = Spread.of(one["Available"] for one in kind_installs)
+        found.append(Goal("seconds from helm install to Available, kind", helm, 6, at_least=False, digits=1))
     return found
 
 
@@ -161,10 +168,20 @@ def growth_table(bench: Bench, what: str, amounts: Sequence[int], names: Sequenc
     return markdown((f"{what}: ÷ Go · requests/s", *map(str, amounts)), rows)
 
 
-def install_table(installs: Sequence[dict[str, float]]) -> str:
-    """Return the way from nothing to Available as Markdown."""
-    rows = [(name, Spread.of(one[name] for one in installs if name in one).text()) for name in installs[0]]
-    return markdown((f"embedded cluster, median of {len(installs)}", "s"), rows)
+def install_table(installs: Sequence[Mapping[str, float]], title: str) -> str:
+    """Return the way to Available as Markdown: seconds of each moment, or of each stage; '' if nothing was installed."""
+    names = dict.fromkeys(name for one in installs for name in one)
+    rows = [(name, Spread.of(one[name] for one in installs if name in one).text()) for name in names]
+    return markdown((f"{title}, median of {len(installs)}", "s"), rows) if rows else ""
+
+
+def replicas_table(per_second: Mapping[int, Sequence[float]]) -> str:
+    """Return requests per second by number of replicas as Markdown; '' if none were measured."""
+    rows = [
+        (str(count), ratios(rates, per_second[1]).text(), Spread.of(rates).text(0))
+        for count, rates in per_second.items()
+    ]
+    return markdown(("replicas on kind, through the API server", "÷ 1 replica", "requests/s"), rows) if rows else ""
 
 
 def suites_table(reports: Path) -> str:
