@@ -16,8 +16,8 @@ VALUES = sorted(CHART.glob("ci/*-values.yaml"))
 ON_KIND = {"default", "two-versions", "secret"}
 NEEDS = {
     "host-network": "pods on the node's network, which Pod Security 'restricted' refuses; tests/chart renders it",
-    "monitoring": "the Prometheus operator's CRDs; tests/chart renders it",
-    "openshift": "OpenShift's service-ca operator: CLUSTER=existing with an OpenShift context runs it",
+    "monitoring": "the Prometheus operator's CRDs; test_metrics.py installs it beside them",
+    "openshift": "OpenShift's service-ca operator: CLUSTER=existing runs it on OpenShift, tests/embedded beside a simulated operator",
 }
 
 
