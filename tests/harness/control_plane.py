@@ -18,7 +18,7 @@ from harness.control_plane_credentials import Credentials, write_kubeconfig
 from harness.errors import HarnessError
 from harness.local_process import LocalProcess
 from harness.node_agent_egress import CONFIGURATION as EGRESS_CONFIGURATION
-from harness.tools import tool
+from harness.tools import minor_version, tool
 
 READY_TIMEOUT_SECONDS = 120.0  # 2.7 s on an idle machine; kube-apiserver was seen 20 times slower on busy ones
 POLL_SECONDS = 0.02
@@ -40,6 +40,8 @@ CONTROLLERS = (
     "root-ca-certificate-publisher-controller",
     "clusterrole-aggregation-controller",
 )
+# Until then the aggregator asked for Endpoints (pkg/controllers/status/remote of k8s.io/kube-aggregator).
+AGGREGATOR_READS_SLICES_SINCE = (1, 34)
 
 
 class ControlPlane:
@@ -87,10 +89,12 @@ class ControlPlane:
             "--log-level=warn",
         )
         await self._start_api_server()
+        reads_slices = minor_version("kube-apiserver") >= AGGREGATOR_READS_SLICES_SINCE
+        controllers = CONTROLLERS if reads_slices else (*CONTROLLERS, "endpoints-controller")
         await self._launch(
             "kube-controller-manager",
             "--kubeconfig=kubeconfig",
-            f"--controllers={','.join(CONTROLLERS)}",
+            f"--controllers={','.join(controllers)}",
             "--use-service-account-credentials=false",
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
@@ -145,7 +149,7 @@ class ControlPlane:
             "--enable-aggregator-routing=true",
             "--egress-selector-config-file=egress.yaml",
             "--kubelet-preferred-address-types=InternalIP",
-            *self.credentials.api_server_arguments(),
+            *self.credentials.api_server_arguments(minor_version("kube-apiserver")),
         )
         await self._until_ready(component)
 

@@ -13,6 +13,8 @@ from harness.certificates import Authority, KeyPair, signing_pair, write_private
 CONTEXT = "header-echo-embedded"
 FRONT_PROXY_USER = "front-proxy-client"
 SERVICE_IP = "10.255.0.1"  # the Service `kubernetes`: first address of --service-cluster-ip-range
+# RemoteRequestHeaderUID: https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/
+UID_HEADER_SINCE = (1, 33)
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
@@ -70,9 +72,14 @@ class Credentials:
         context.load_cert_chain(self.folder / "node.crt", self.folder / "node.key")
         return context
 
-    def api_server_arguments(self) -> list[str]:
-        """Return kube-apiserver's flags that name these files (relative to the parent of `folder`) and the request headers."""
+    def api_server_arguments(self, version: tuple[int, ...]) -> list[str]:
+        """Return kube-apiserver's flags that name these files (relative to the parent of `folder`) and the request headers.
+
+        Args:
+            version: kube-apiserver's, as (1, 37); one before 1.33 refuses to name a header for the UID.
+        """
         folder = self.folder.name
+        uid = ["--requestheader-uid-headers=X-Remote-Uid"] if version >= UID_HEADER_SINCE else []
         return [
             f"--tls-cert-file={folder}/serving.crt",
             f"--tls-private-key-file={folder}/serving.key",
@@ -80,7 +87,7 @@ class Credentials:
             f"--requestheader-client-ca-file={folder}/front-proxy-ca.crt",
             f"--requestheader-allowed-names={FRONT_PROXY_USER}",
             "--requestheader-username-headers=X-Remote-User",
-            "--requestheader-uid-headers=X-Remote-Uid",
+            *uid,
             "--requestheader-group-headers=X-Remote-Group",
             "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             f"--proxy-client-cert-file={folder}/front-proxy.crt",

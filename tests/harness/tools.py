@@ -81,6 +81,14 @@ def kubernetes_version() -> str:
     return pinned_version("kube-apiserver")
 
 
+@cache
+def minor_version(name: str) -> tuple[int, ...]:
+    """Return the program's major and minor version, as (1, 37): what a copy found says, else what go.mod pins."""
+    found = _found(name)
+    version = (_version_of(found, name) if found else "") or pinned_version(name)
+    return tuple(int(part) for part in version.removeprefix("v").split(".")[:2])
+
+
 def tool(name: str) -> Path:
     """Return the path of the program ``name``; build it if it is nowhere.
 

@@ -39,6 +39,7 @@ def hello(tmp_path, monkeypatch):
 def forget():
     tools._found.cache_clear()
     tools._cached.cache_clear()
+    tools.minor_version.cache_clear()
 
 
 def executable(path, text):
@@ -96,6 +97,12 @@ def test_the_environment_variable_wins(hello, tmp_path, monkeypatch):
     mine = executable(tmp_path / "mine", "#!/bin/sh\n")
     monkeypatch.setenv("HEADER_ECHO_HELLO", str(mine))
     assert tools.tool("hello") == mine
+
+
+@pytest.mark.parametrize(("said", "known"), [("Kubernetes v1.30.14", (1, 30)), ("", (1, 2))])
+def test_the_version_is_what_a_found_program_says_else_the_pinned_one(hello, tmp_path, monkeypatch, said, known):
+    monkeypatch.setenv("HEADER_ECHO_HELLO", str(executable(tmp_path / "mine", f"#!/bin/sh\necho {said}\n")))
+    assert tools.minor_version("hello") == known
 
 
 def test_a_variable_that_names_nothing_is_an_error_that_names_it(hello, monkeypatch):
