@@ -152,5 +152,5 @@ def kubectl(cluster: Cluster, namespace: str) -> Kubectl:
 @pytest.fixture
 def other_namespace(cluster: Cluster, run_id: str) -> Iterator[str]:
     """Yield a namespace of the test's own."""
-    with fresh_namespace(cluster, f"header-echo-{run_id}-{secrets.token_hex(2)}") as name:
+    with fresh_namespace(cluster, f"header-echo-{run_id}-{secrets.token_hex(4)}") as name:
         yield name
