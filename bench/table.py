@@ -112,6 +112,10 @@ def goals_table(found: Sequence[Goal]) -> str:
     return markdown(("goal", "aim", "measured", "met"), rows)
 
 
+def _short(milliseconds: float) -> str:
+    return f"{milliseconds:.0f}" if milliseconds >= 10 else f"{milliseconds:.2g}"  # noqa: PLR2004 - two digits
+
+
 def load_table(bench: Bench, way: str, amounts: Sequence[int]) -> str:
     """Return throughput and latency of every peer as Markdown; a cell is one number of connections."""
     names = [*bench.peers, *(["version"] if way == "through" else [])]
@@ -125,7 +129,7 @@ def load_table(bench: Bench, way: str, amounts: Sequence[int]) -> str:
 
             relative = ratios(figures(_rate), figures(_rate, GO))
             rate, p50, p99 = (Spread.of(figures(one)).median for one in (_rate, _p50, _p99))
-            cells.append(f"{relative.text()} · {rate:.0f}/s · {p50 * 1e3:.2g} / {p99 * 1e3:.2g} ms")
+            cells.append(f"{relative.text()} · {rate:.0f}/s · {_short(p50 * 1e3)} / {_short(p99 * 1e3)} ms")
         rows.append((TITLES[name], *cells))
     return markdown((f"{way}: ÷ Go · requests/s · p50 / p99", *(f"{amount} connections" for amount in amounts)), rows)
 
