@@ -175,7 +175,7 @@ def test_rbac_missing(broken):
 
 
 def test_network_policy_blocks(broken):
-    """Where nothing enforces NetworkPolicy (embedded, bridge CNI) only the unit tests' recorded shapes check the analysis."""
+    """On the embedded cluster its node enforces it; on kind our own node image has no CNI that does."""
     broken.kubectl.apply(DENY_ALL)
     broken.install()
     broken.kubectl("rollout", "status", f"deployment/{NAME}", f"--timeout={TIMEOUT_SECONDS}s", timeout_seconds=90)

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness import causes_pods, causes_tls
-from harness.causes_view import Cause, View, matches
+from harness.causes_view import Cause, View
 from harness.collectors_evidence import Evidence, Object
+from harness.label_selectors import matches
 
 HEALTHY = "nothing in the cluster explains it: each APIService under test is Available and its pods are ready"
 NOTHING = "no release is installed in the namespaces of the tests"

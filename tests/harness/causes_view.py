@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.collectors_evidence import Evidence, Object
+from harness.label_selectors import matches
 
 
 @dataclass(frozen=True)
@@ -107,19 +108,3 @@ class View:
             status, reason = self.condition["status"], self.condition.get("reason")
             condition = f"{self.name} Available={status}, {reason}: {self.message}"
         return Cause(summary, "; ".join(text for text in (seen, condition) if text), remedy)
-
-
-def matches(selector: Object, pod: Object) -> bool:
-    """Return whether a label selector (matchLabels, matchExpressions) matches ``pod``; an empty one matches all."""
-    labels = pod["metadata"].get("labels") or {}
-    wanted = selector.get("matchLabels") or {}
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        _meets(labels, expression) for expression in selector.get("matchExpressions") or []
-    )
-
-
-def _meets(labels: dict[str, str], expression: Object) -> bool:
-    key, operator, values = expression["key"], expression["operator"], expression.get("values") or []
-    if operator in {"Exists", "DoesNotExist"}:
-        return (key in labels) is (operator == "Exists")
-    return (labels.get(key) in values) is (operator == "In")

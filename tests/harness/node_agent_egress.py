@@ -11,12 +11,18 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import aiohttp
+
 from harness.node_agent_client import ApiError
+from harness.node_agent_policies import NetworkPolicies
 from harness.node_agent_services import ServiceNames
 from harness.pod_network import KUBELET_PORT, PodNetwork
 
 CHUNK_BYTES = 1 << 16
 CONNECT_TIMEOUT_SECONDS = 5.0
+DROPPED_SECONDS = (
+    30.0  # until who dials what a NetworkPolicy drops gives up, as Go's net.Dialer in the API server would
+)
 
 CONFIGURATION = {
     "apiVersion": "apiserver.k8s.io/v1beta1",
@@ -34,16 +40,21 @@ CONFIGURATION = {
 class EgressProxy:
     """Serves CONNECT and joins the two connections."""
 
-    def __init__(self, network: PodNetwork, services: ServiceNames) -> None:
-        """Route the addresses of ``network`` to this machine's processes; any other address is dialled as it is."""
+    def __init__(self, network: PodNetwork, services: ServiceNames, policies: NetworkPolicies) -> None:
+        """Route the addresses of ``network`` to this machine's processes; any other address is dialled as it is.
+
+        Args:
+            policies: judge what the API server dials.
+        """
         self._network = network
         self._services = services
+        self._policies = policies
         self._servers: list[asyncio.Server] = []
         self._open: set[asyncio.StreamWriter] = set()
 
     async def start(self, path: Path) -> str:
         """Listen at the Unix socket ``path`` and on the node's loopback address; return the URL of the latter."""
-        self._servers.append(await asyncio.start_unix_server(self._serve, path))
+        self._servers.append(await asyncio.start_unix_server(self._serve_api_server, path))
         local = await asyncio.start_server(self._serve, self._network.local_address(self._network.node_ip), 0)
         self._servers.append(local)
         host, port = local.sockets[0].getsockname()
@@ -56,21 +67,35 @@ class EgressProxy:
         for writer in self._open:
             writer.close()
 
-    async def _target(self, destination: str) -> tuple[str, int]:
+    async def _target(self, destination: str, *, judged: bool) -> tuple[str, int]:
         name, _, number = destination.rpartition(":")
         host, port = await self._services.endpoint(name.strip("[]"), int(number))
+        if judged and self._network.is_ours(host) and not await self._policies.admit(host, port):
+            await asyncio.sleep(DROPPED_SECONDS)
+            raise TimeoutError(f"a NetworkPolicy keeps the API server from {destination}")
         if host == self._network.node_ip and port == KUBELET_PORT:
             address, actual_port = self._network.kubelet_socket.getsockname()
             return str(address), int(actual_port)
         return (self._network.local_address(host) if self._network.is_ours(host) else host), port
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve_api_server(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._serve(reader, writer, judged=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, judged: bool = False) -> None:
         try:
             request = (await reader.readuntil(b"\r\n\r\n")).split()
-            host, port = await self._target(request[1].decode())
+            host, port = await self._target(request[1].decode(), judged=judged)
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
                 pod_reader, pod_writer = await asyncio.open_connection(host, port)
-        except (ApiError, OSError, TimeoutError, ValueError, IndexError, asyncio.IncompleteReadError) as error:
+        except (
+            ApiError,
+            aiohttp.ClientError,
+            OSError,
+            TimeoutError,
+            ValueError,
+            IndexError,
+            asyncio.IncompleteReadError,
+        ) as error:
             writer.write(f"HTTP/1.1 502 {type(error).__name__}\r\nContent-Length: 0\r\n\r\n".encode())
             writer.close()
             return

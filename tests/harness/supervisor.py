@@ -28,6 +28,7 @@ from harness.errors import HarnessError
 from harness.node_agent import NodeAgent
 from harness.node_agent_client import ApiClient, ApiError, Object, Store
 from harness.node_agent_egress import EgressProxy
+from harness.node_agent_policies import NetworkPolicies
 from harness.node_agent_services import ServiceNames
 from harness.pod_images import LocalImage
 from harness.pod_network import PodNetwork
@@ -56,7 +57,9 @@ class Supervisor:
         trust = ssl.create_default_context(cadata=self.control_plane.credentials.serving_ca.decode())
         self.control_plane.credentials.admin_chain(trust)
         self.client = ApiClient(self.control_plane.server, trust)
-        self.egress = EgressProxy(self.network, ServiceNames(self.client))
+        self.egress = EgressProxy(
+            self.network, ServiceNames(self.client), NetworkPolicies(self.client, self.network.node_ip)
+        )
         config_maps, secrets = Store(self.client, "/api/v1/configmaps"), Store(self.client, "/api/v1/secrets")
         self.node = Node(self.client, self.network, directory, self.control_plane.port, config_maps, secrets)
         self.agent = NodeAgent(self.node, self.client)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.node_agent_egress import EgressProxy
+from harness.node_agent_policies import admits
 from harness.node_agent_services import ServiceNames
 from harness.pod_network import KUBELET_PORT, PodNetwork
 from harness.pod_probes import Target, handle, run_probe
@@ -97,6 +98,65 @@ def connect_through(path, destination):
         return answer, received.decode()
 
 
+class NoPolicies:
+    """Stands for an API without NetworkPolicies."""
+
+    async def admit(self, *_):
+        """Admit everything."""
+        return True
+
+
+POD = {
+    "metadata": {"namespace": "here", "labels": {"app": "echo"}},
+    "spec": {"containers": [{"ports": [{"name": "https", "containerPort": 10250}]}]},
+}
+NODE_IP = "10.16.0.1"
+
+
+@pytest.mark.parametrize(
+    ("spec", "admitted"),
+    [
+        ({"podSelector": {}}, False),
+        ({"podSelector": {"matchLabels": {"app": "other"}}}, True),
+        ({"podSelector": {}, "policyTypes": ["Egress"]}, True),
+        ({"podSelector": {}, "ingress": [{}]}, True),
+        ({"podSelector": {}, "ingress": [{"ports": [{"port": 10250}]}]}, True),
+        ({"podSelector": {}, "ingress": [{"ports": [{"port": "https"}]}]}, True),
+        ({"podSelector": {}, "ingress": [{"ports": [{"port": "http"}]}]}, False),
+        ({"podSelector": {}, "ingress": [{"ports": [{"port": 443}]}]}, False),
+        ({"podSelector": {}, "ingress": [{"ports": [{"port": 10000, "endPort": 11000}]}]}, True),
+        ({"podSelector": {}, "ingress": [{"ports": [{"port": 10250, "protocol": "UDP"}]}]}, False),
+        ({"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "10.16.0.0/16"}}]}]}, True),
+        ({"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "192.168.0.0/16"}}]}]}, False),
+        ({"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "::/0"}}]}]}, False),
+        (
+            {
+                "podSelector": {},
+                "ingress": [{"from": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.16.0.1/32"]}}]}],
+            },
+            False,
+        ),
+        ({"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {}}]}]}, False),
+    ],
+    ids=str,
+)
+def test_a_network_policy_admits_the_api_server_by_port_and_address_alone(spec, admitted):
+    policy = {"metadata": {"namespace": "here"}, "spec": spec}
+    assert admits([policy], POD, 10250, NODE_IP) is admitted
+
+
+def test_a_network_policy_of_another_namespace_changes_nothing():
+    policy = {"metadata": {"namespace": "elsewhere"}, "spec": {"podSelector": {}}}
+    assert admits([policy], POD, 10250, NODE_IP)
+
+
+def test_one_policy_that_admits_is_enough():
+    deny, allow = (
+        {"metadata": {"namespace": "here"}, "spec": {"podSelector": {}, **more}} for more in ({}, {"ingress": [{}]})
+    )
+    assert admits([deny, allow], POD, 10250, NODE_IP)
+
+
 def test_the_egress_proxy_leads_from_a_pod_address_to_its_process(network, tmp_path):
     ip = network.allocate()
 
@@ -105,7 +165,7 @@ def test_the_egress_proxy_leads_from_a_pod_address_to_its_process(network, tmp_p
             writer.write(b"echo " + await reader.read())
             writer.close()
 
-        proxy = EgressProxy(network, ServiceNames(client=None))
+        proxy = EgressProxy(network, ServiceNames(client=None), NoPolicies())
         await proxy.start(tmp_path / "e.sock")
         async with await asyncio.start_server(echo, network.local_address(ip), 4711):
             found = await asyncio.to_thread(connect_through, tmp_path / "e.sock", f"{ip}:4711")
