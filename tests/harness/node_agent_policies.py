@@ -66,8 +66,8 @@ def _names_port(ports: list[Object] | None, number: int, pod: Object) -> bool:
         for port in container.get("ports") or []
     }
     for port in ports or [{}]:
-        first = port.get("port")
-        first = names.get(first, 0) if isinstance(first, str) else first
+        named = port.get("port")
+        first: int | None = names.get(named, 0) if isinstance(named, str) else named
         if port.get("protocol", "TCP") == "TCP" and (first is None or first <= number <= port.get("endPort", first)):
             return True
     return False
