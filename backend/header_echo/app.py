@@ -44,7 +44,7 @@ class _Echo:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         parts = environ["PATH_INFO"].split("/")
-        if len(parts) != _ECHO_PARTS or parts[-1]:
+        if len(parts) != _ECHO_PARTS or parts[1] != "apis" or parts[-1]:
             return self._behind(environ, start_response)
         media_type = preferred(environ.get("HTTP_ACCEPT", ""), _OFFERS)
         if media_type is None:
