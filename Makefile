@@ -11,6 +11,7 @@ demo: .venv/done  ## a cluster with the chart installed, and the headers it echo
 	@$(TOX) -e demo
 
 test: .venv/done  ## everything: lint, types, unit, chart, docs, the embedded cluster, e2e on it, e2e on kind
+	@$(TOX) -e programs
 	@$(TOX) -e lint,typing,unit,chart,docs,embedded
 	@CLUSTER=embedded $(TOX) -e e2e
 	@CLUSTER=kind $(TOX) -e e2e

@@ -22,6 +22,8 @@ BLOCKS = blocks((ROOT / "README.md").read_text())
 DEMO_SECONDS = 1800  # with no program built; usually 20
 MAKE_CLEAN_SECONDS = 180
 
+pytestmark = pytest.mark.timeout(2 * DEMO_SECONDS)
+
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):

@@ -42,6 +42,11 @@ def test_one_pod(cluster):
 pytestmark = pytest.mark.only_on("embedded", reason="its processes and folders are looked at")
 
 
+def hear_ctrl_c():
+    """Undo what a shell's background job begins with and hands down: SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """Yield, for each way to end, pytest running with an embedded cluster of its own, and where it writes its folder's name."""
@@ -68,6 +73,7 @@ def runs(tmp_path_factory):
                 running[ending] = subprocess.Popen(
                     [*command, "-c", os.devnull, f"--rootdir={folder}", str(folder / "test_run.py")],
                     cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True,
+                    preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - it takes no lock
                 ), report  # fmt: skip
         yield running
     finally:

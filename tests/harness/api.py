@@ -126,11 +126,22 @@ class Api:
 
 @contextmanager
 def fresh_namespace(cluster: Cluster, name: str, *, keep: bool = False) -> Iterator[str]:
-    """Make a labelled namespace under Pod Security "restricted"; at the end delete it without waiting, unless kept."""
+    """Make a labelled namespace under Pod Security "restricted"; at the end delete it without waiting, unless kept.
+
+    One of that name that is still being deleted is waited for.
+    """
     labels = {"pod-security.kubernetes.io/enforce": "restricted", "app.kubernetes.io/part-of": "header-echo-tests"}
     kubectl = Kubectl(cluster)
     lines = "".join(f"    {key}: {value}\n" for key, value in labels.items())
-    kubectl.apply(f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels:\n{lines}")
+    manifest = f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels:\n{lines}"
+
+    def living() -> None:
+        kubectl.apply(manifest)
+        status = kubectl.get("namespace", name)["status"]
+        if status["phase"] == "Terminating":
+            raise NotYet(str(status.get("conditions")))
+
+    wait_for(f"an earlier namespace {name} to go", living, timeout_seconds=120)
 
     def account() -> None:
         answer = kubectl("get", "serviceaccount", "default", f"--namespace={name}", check=False)

@@ -53,21 +53,21 @@ class _Controller:
 
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_xdist_auto_num_workers(self) -> int:
-        """With -n auto: one worker more than processors, as tests mostly wait; none where they would share one cluster."""
-        return min((os.cpu_count() or 1) + 1, MOST_WORKERS) if self._own_cluster else 0
+        """With -n auto: one worker more than processors, as tests mostly wait; none where they would share one cluster.
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_setupnodes(self) -> None:
-        """Build what is missing before there are workers, whose progress nobody sees."""
-        if self._own_cluster:
-            from harness.cert_manager import crds
-            from harness.embedded import PROGRAMS
+        Builds what is missing, before there are workers whose progress nobody sees.
+        """
+        if not self._own_cluster:
+            return 0
+        from harness.cert_manager import crds
+        from harness.embedded import PROGRAMS
 
-            try:
-                prepare((*PROGRAMS, "helm4"))
-                crds()
-            except HarnessError as error:
-                pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+        try:
+            prepare((*PROGRAMS, "helm4"))
+            crds()
+        except HarnessError as error:
+            raise pytest.UsageError(str(error)) from error
+        return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
