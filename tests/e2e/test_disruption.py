@@ -65,17 +65,14 @@ def own(installed, cluster):
 
 
 @pytest.fixture
-def steady(installed, record_property):
+def steady(installed, noted):
     """Yield a context manager: requests go on within it, and what they saw is recorded."""
 
     @contextmanager
     def run():
         with SteadyRequests(installed[0]) as running:
             yield running
-        outcome = running.outcome
-        record_property("requests", outcome.requests)
-        record_property("failures", len(outcome.failures))
-        record_property("longest gap", f"{outcome.longest_gap_seconds:.2f} s")
+        noted(running.outcome)
 
     return run
 

@@ -40,18 +40,6 @@ def releases(cluster, cert_manager, base_values):
         yield make
 
 
-@pytest.fixture
-def noted(record_property):
-    """Yield a function that records what the clients saw."""
-
-    def note(outcome):
-        record_property("requests", outcome.requests)
-        record_property("failures", len(outcome.failures))
-        record_property("longest gap", f"{outcome.longest_gap_seconds:.2f} s")
-
-    return note
-
-
 def served_by(api):
     """Return the namespace of the Service to which the API server sends requests."""
     api.wait_for_available(timeout_seconds=30)

@@ -194,7 +194,7 @@ def presented(cluster, namespace, pod, authority):
         return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True))
 
 
-def test_no_request_fails_while_the_operator_replaces_the_certificate(installed, operator, cluster, record_property):
+def test_no_request_fails_while_the_operator_replaces_the_certificate(installed, operator, cluster, noted):
     helm, _, api = installed
     with SteadyRequests(api) as running:
         new = operator.issue(NAME, helm.namespace, f"{NAME}-serving")
@@ -205,7 +205,7 @@ def test_no_request_fails_while_the_operator_replaces_the_certificate(installed,
                     raise NotYet(f"{pod} presents the old one")
 
         wait_for("the pods to present the new certificate", taken_up, timeout_seconds=120)
-    record_property("requests", running.outcome.requests)
+    noted(running.outcome)
 
     assert not running.outcome.failures, running.outcome
 

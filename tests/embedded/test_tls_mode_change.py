@@ -47,18 +47,6 @@ def installed(cluster, cert_manager, base_values):
             helm.uninstall()
 
 
-@pytest.fixture
-def noted(record_property):
-    """Yield a function that records what the clients saw."""
-
-    def note(outcome):
-        record_property("requests", outcome.requests)
-        record_property("failures", len(outcome.failures))
-        record_property("longest gap", f"{outcome.longest_gap_seconds:.2f} s")
-
-    return note
-
-
 def spec(api):
     return api.kubectl.get("apiservice", f"v1.{api.group}")["spec"]
 

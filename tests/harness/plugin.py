@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 from harness.helm import Helm
 from harness.kubectl import Kubectl
 from harness.progress import say, step
+from harness.steady import Outcome
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -154,3 +155,15 @@ def other_namespace(cluster: Cluster, run_id: str) -> Iterator[str]:
     """Yield a namespace of the test's own."""
     with fresh_namespace(cluster, f"header-echo-{run_id}-{secrets.token_hex(4)}") as name:
         yield name
+
+
+@pytest.fixture
+def noted(record_property: Callable[[str, object], None]) -> Callable[[Outcome], None]:
+    """Yield a function that records what the clients of steady requests saw."""
+
+    def note(outcome: Outcome) -> None:
+        record_property("requests", outcome.requests)
+        record_property("failures", len(outcome.failures))
+        record_property("longest gap", f"{outcome.longest_gap_seconds:.2f} s")
+
+    return note
