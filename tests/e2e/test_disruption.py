@@ -274,7 +274,7 @@ def test_certificate_from_the_future(steady, own, cluster):
     with steady() as running:
         put(own, certificate, key)
         own("annotate", "pods", "-l", SELECTOR, f"nudged-at={time.time()}", "--overwrite")
-        running.wait_for_more(400)
+        running.wait_for_more(200)
         assert x509.load_pem_x509_certificate(certificate).serial_number not in served_serials(cluster, own)
         renew(own, f"{NAME}-serving")
         taken_up(cluster, own)

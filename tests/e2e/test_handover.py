@@ -25,11 +25,12 @@ def releases(cluster, cert_manager, base_values):
                     cluster,
                     stack.enter_context(fresh_namespace(cluster, f"header-echo-{word}-{which}")),
                     program=program,
+                    validate=False,
                 )
                 for which in ("old", "new")
             )
             api = Api(cluster, f"{word}.example.com")
-            values = {**base_values, "apiService.group": api.group}
+            values = {**base_values, "replicas": 1, "apiService.group": api.group}
             for helm, create in ((old, True), (new, False)):
                 stack.callback(helm.uninstall)
                 helm.upgrade({**values, "apiService.create": create})

@@ -7,7 +7,7 @@ import pytest
 import urllib3
 
 from harness.api import Api, fresh_namespace
-from harness.helm import CHART, Helm
+from harness.helm import Helm
 from harness.kubectl import Kubectl
 from harness.wait import NotYet, wait_for
 
@@ -72,27 +72,3 @@ def test_nobody_else_reads_metrics(account, pod):
     _, scrape = pod
 
     assert scrape(account).status == 403
-
-
-@pytest.mark.only_on("embedded", reason="the kinds of another cluster's Prometheus operator are not ours to bring")
-def test_the_monitoring_configuration_is_installed_and_goes(
-    cluster, cert_manager, base_values, run_id, prometheus_kinds
-):
-    """chart/ci/monitoring-values.yaml, beside the Prometheus operator's own kinds."""
-    with fresh_namespace(cluster, f"header-echo-{run_id}-monitoring") as namespace:
-        helm, api = Helm(cluster, namespace), Api(cluster, "monitoring-kinds.example.com")
-        values = {**base_values, "apiService.group": api.group}
-        files = [CHART / "ci" / "monitoring-values.yaml"]
-        found = ("get", "servicemonitor,prometheusrule", "-o", "name")
-        try:
-            helm.upgrade(values, files=files)
-            api.wait_for_available()
-            api.wait_until_served()
-            helm.test()
-            helm.upgrade(values, files=files)
-            made = Kubectl(cluster, namespace)(*found).stdout.split()
-        finally:
-            helm.uninstall()
-
-        assert len(made) == 2
-        assert Kubectl(cluster, namespace)(*found).stdout == ""

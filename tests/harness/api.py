@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import requests
 from urllib3.util import SKIP_HEADER
 
-from harness.errors import HarnessError
 from harness.kubectl import Kubectl
 from harness.wait import NotYet, wait_for
 
@@ -88,10 +88,12 @@ class Api:
             NotYet: the aggregator has not judged it yet, or there is no APIService.
         """
         try:
-            service = self.kubectl.get("apiservice", f"{self.version}.{self.group}")
-        except HarnessError as error:
-            raise NotYet(str(error).splitlines()[-1].strip()) from error
-        for condition in service.get("status", {}).get("conditions", []):
+            answer = self.get(f"/apis/apiregistration.k8s.io/v1/apiservices/{self.version}.{self.group}")
+        except requests.ConnectionError as error:
+            raise NotYet(f"the API server cannot be reached: {error}") from error
+        if answer.status_code != requests.codes.ok:
+            raise NotYet(f"{answer.status_code} {answer.text[:200]}")
+        for condition in answer.json().get("status", {}).get("conditions", []):
             if condition["type"] == "Available":
                 return dict(condition)
         raise NotYet("no condition Available yet")
@@ -136,8 +138,8 @@ def fresh_namespace(cluster: Cluster, name: str, *, keep: bool = False) -> Itera
     manifest = f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels:\n{lines}"
 
     def living() -> None:
-        kubectl.apply(manifest)
-        status = kubectl.get("namespace", name)["status"]
+        made = kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", "-o", "json", input=manifest)
+        status = json.loads(made.stdout)["status"]
         if status["phase"] == "Terminating":
             raise NotYet(str(status.get("conditions")))
 

@@ -21,12 +21,27 @@ CHART = Path(__file__).resolve().parents[2] / "chart"
 class Helm:
     """helm for one release in one namespace."""
 
-    def __init__(self, cluster: Cluster, namespace: str, release: str = "header-echo", program: str = "helm") -> None:
-        """Bind to a release; ``program`` is "helm" (3) or "helm4"."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        namespace: str,
+        release: str = "header-echo",
+        program: str = "helm",
+        *,
+        validate: bool = True,
+    ) -> None:
+        """Bind to a release.
+
+        Args:
+            program: "helm" (3) or "helm4".
+            validate: False spares helm's own look at the schemas of the API, which is half of its processor time; the API
+                server's own, strict one is tests/e2e/test_chart_manifests.py.
+        """
         self.cluster = cluster
         self.namespace = namespace
         self.release = release
         self.program = program
+        self.validate = validate
 
     def __call__(self, *args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run helm with ``args``; raises HarnessError with helm's words if it fails and ``check`` is set."""
@@ -49,8 +64,9 @@ class Helm:
         """Install or upgrade the release and wait for its pods; ``values`` are dotted keys as for --set-json."""
         chosen = [f"--set-json={key}={json.dumps(value)}" for key, value in (values or {}).items()]
         from_files = [f"--values={path}" for path in files]
+        unseen = [] if self.validate else ["--disable-openapi-validation"]
         return self(
-            "upgrade", self.release, chart, "--install", "--wait", "--timeout=120s", *from_files, *chosen, *arguments,
+            "upgrade", self.release, chart, "--install", "--wait", "--timeout=120s", *unseen, *from_files, *chosen, *arguments,
             check=check,
         )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.run import run
@@ -43,3 +44,10 @@ class Kubectl:
     def apply(self, manifest: str) -> None:
         """Apply YAML or JSON text, server-side."""
         self("apply", "--server-side", "--force-conflicts", "-f", "-", input=manifest)
+
+    def dry_run(self, objects: Sequence[Mapping[str, Any]]) -> tuple[int, list[str]]:
+        """Ask the API server whether it would take ``objects``; unknown fields are errors. Return how many it took, and its warnings."""
+        manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+        answer = self("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=manifest)
+        taken = answer.stdout.count("(server dry run)")
+        return taken, [line for line in answer.stderr.splitlines() if "Warning" in line]

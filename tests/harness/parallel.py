@@ -22,13 +22,35 @@ SUFFIX = f"@{GROUP}"
 MOST_WORKERS = 4
 
 
+def workers(choice: Choice) -> int:
+    """Return how many workers -n auto has: one more than processors, as tests mostly wait; none where they would share one cluster.
+
+    Builds what is missing, before there are workers whose progress nobody sees.
+    """
+    if not _own_cluster(choice):
+        return 0
+    from harness.cert_manager import crds
+    from harness.embedded import PROGRAMS
+
+    try:
+        prepare((*PROGRAMS, "helm4"))
+        crds()
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from error
+    return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
+
+
+def _own_cluster(choice: Choice) -> bool:
+    return choice.kind == "embedded" and not choice.keep
+
+
 def configure(config: pytest.Config, choice: Choice) -> None:
     """Choose how pytest-xdist spreads tests, where the user left it open."""
-    own_cluster = choice.kind == "embedded" and not choice.keep
+    own_cluster = _own_cluster(choice)
     if getattr(config.option, "dist", "no") == "load":
         config.option.dist = "worksteal" if own_cluster else "loadgroup"
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Controller(own_cluster), "header-echo-parallel")
+        config.pluginmanager.register(_Controller(), "header-echo-parallel")
     elif not own_cluster:
         config.pluginmanager.register(_Worker(), "header-echo-parallel")
 
@@ -48,27 +70,6 @@ class _Worker:
 
 
 class _Controller:
-    def __init__(self, own_cluster: bool) -> None:
-        self._own_cluster = own_cluster
-
-    @pytest.hookimpl(tryfirst=True, optionalhook=True)
-    def pytest_xdist_auto_num_workers(self) -> int:
-        """With -n auto: one worker more than processors, as tests mostly wait; none where they would share one cluster.
-
-        Builds what is missing, before there are workers whose progress nobody sees.
-        """
-        if not self._own_cluster:
-            return 0
-        from harness.cert_manager import crds
-        from harness.embedded import PROGRAMS
-
-        try:
-            prepare((*PROGRAMS, "helm4"))
-            crds()
-        except HarnessError as error:
-            raise pytest.UsageError(str(error)) from error
-        return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Report the test by its own id: the group was for the scheduler."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -31,13 +32,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse a wrong CLUSTER before anything runs."""
     config.addinivalue_line("markers", "only_on(kind, reason): the test makes sense on that kind of cluster alone")
-    try:
-        choice = Choice.read(config.getoption("--cluster"))
-    except HarnessError as error:
-        raise pytest.UsageError(str(error)) from error
-    parallel.configure(config, choice)
+    parallel.configure(config, _choice(config))
     diagnostics.register(config)
     report.register(config)
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Choose for -n auto; asked before any plugin is configured, so it stands here and not in harness.parallel."""
+    return parallel.workers(_choice(config))
+
+
+def _choice(config: pytest.Config) -> Choice:
+    try:
+        return Choice.read(config.getoption("--cluster"))
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -155,6 +165,20 @@ def other_namespace(cluster: Cluster, run_id: str) -> Iterator[str]:
     """Yield a namespace of the test's own."""
     with fresh_namespace(cluster, f"header-echo-{run_id}-{secrets.token_hex(4)}") as name:
         yield name
+
+
+@pytest.fixture
+def another(cluster: Cluster, cert_manager: None, run_id: str) -> Iterator[Callable[..., Helm]]:
+    """Yield a function (word, program="helm") → helm for a further release, in a namespace of its own; all are gone at the end."""
+    with ExitStack() as stack:
+
+        def make(word: str, program: str = "helm") -> Helm:
+            namespace = stack.enter_context(fresh_namespace(cluster, f"header-echo-{run_id}-{word}"))
+            helm = Helm(cluster, namespace, program=program, validate=False)
+            stack.callback(helm.uninstall)
+            return helm
+
+        yield make
 
 
 @pytest.fixture

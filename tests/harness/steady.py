@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from harness.api import Api
 
 CLIENTS = 4
-PAUSE_SECONDS = 0.05  # of each client, between an answer and its next request: about 70 requests a second in all
+PAUSE_SECONDS = (
+    0.1  # of each client, between its two answers and the next two requests: about 60 requests a second in all
+)
 TIMEOUT_SECONDS = 10.0
-BEFORE, AFTER = 40, 40  # requests on either side of what is done
+BEFORE, AFTER = 20, 20  # requests on either side of what is done
 SHOWN_FAILURES = 8
 
 

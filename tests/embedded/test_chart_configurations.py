@@ -1,0 +1,14 @@
+"""Each supported configuration of the chart from install to uninstall, but those that tests/e2e has on every cluster."""
+
+import pytest
+
+from harness.configurations import CONFIGURATIONS, EVERYWHERE, NEEDS, installed_again_and_gone
+
+pytestmark = pytest.mark.only_on("embedded", reason="elsewhere three configurations stand for all: tests/e2e")
+
+
+@pytest.mark.parametrize("name", [name for name in CONFIGURATIONS if name not in EVERYWHERE])
+def test_a_supported_configuration_installs_passes_its_own_tests_and_goes(name, another, base_values):
+    if name in NEEDS:
+        pytest.skip(f"needs {NEEDS[name]}")
+    installed_again_and_gone(another(name), CONFIGURATIONS[name], base_values)
