@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
+import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .http_client import FAILURES, ClientConnection, environment_proxy
 from .kubernetes import ApiClient, ApiError
 
 _TIMEOUT_SECONDS = 5
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,18 +94,41 @@ async def call_directly(
         ApiError: if it cannot be reached or its certificate does not verify.
 
     """
-    trust = ssl.create_default_context(cadata=registration.ca_bundle or None)
-    trust.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Go does not ask for it
     url = f"https://{registration.dns_name}:{registration.port}{path}"
-    try:
-        async with asyncio.timeout(_TIMEOUT_SECONDS):
-            host, port = registration.dns_name, registration.port
-            connection = await ClientConnection.open(host, port, trust, proxy=environment_proxy(host))
-            try:
-                connection.send("GET", path, headers)
-                await connection.receive_header()
-                return connection.code, (await connection.read()).decode(errors="replace")
-            finally:
-                await connection.close()
-    except FAILURES as error:
-        raise ApiError(f"{url} cannot be reached: {error or 'timeout'}") from error
+    refusal: OSError | None = None
+    for trust in _trusts(registration.ca_bundle):
+        try:
+            return await _get(registration, path, headers, trust)
+        except ssl.SSLCertVerificationError as error:
+            refusal = refusal or error
+        except FAILURES as error:
+            raise ApiError(f"{url} cannot be reached: {error or 'timeout'}") from error
+    raise ApiError(f"{url} cannot be reached: {refusal}") from refusal
+
+
+def _trusts(bundle: str) -> Iterator[ssl.SSLContext]:
+    """Yield the whole bundle, then each certificate of it alone.
+
+    Of several authorities with one name and without key identifiers OpenSSL tries one, Go each of them:
+    https://docs.openssl.org/3.0/man1/openssl-verification-options/#certification-path-building
+    """
+    authorities = _CERTIFICATE.findall(bundle)
+    for pem in [bundle, *authorities] if len(authorities) > 1 else [bundle]:
+        trust = ssl.create_default_context(cadata=pem or None)
+        trust.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Go does not ask for it
+        trust.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # Go trusts every certificate of a bundle
+        yield trust
+
+
+async def _get(
+    registration: Registration, path: str, headers: Sequence[tuple[str, str]], trust: ssl.SSLContext
+) -> tuple[int, str]:
+    async with asyncio.timeout(_TIMEOUT_SECONDS):
+        host, port = registration.dns_name, registration.port
+        connection = await ClientConnection.open(host, port, trust, proxy=environment_proxy(host))
+        try:
+            connection.send("GET", path, headers)
+            await connection.receive_header()
+            return connection.code, (await connection.read()).decode(errors="replace")
+        finally:
+            await connection.close()

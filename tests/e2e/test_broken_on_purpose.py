@@ -254,7 +254,7 @@ def test_a_run_against_a_broken_release_tells_the_cause_everywhere_and_no_secret
     where = {"kubeconfig": str(broken.cluster.kubeconfig), "context": broken.cluster.context}
     (tmp_path / "conftest.py").write_text(CHILD.format(**where, logs=str(tmp_path / "logs")))
     (tmp_path / "test_child.py").write_text(CHILD_TEST)
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider -p no:schemathesis\n")
     env = os.environ | {"PYTHONPATH": str(Path(harness.__file__).parents[1]), "COLUMNS": "200"}
     command = [sys.executable, "-m", "pytest", f"--rootdir={tmp_path}", "--junitxml=junit.xml"]
     child = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False)

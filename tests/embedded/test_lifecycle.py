@@ -67,6 +67,8 @@ def runs(tmp_path_factory):
                 "harness.plugin",
                 "-p",
                 "no:cacheprovider",
+                "-p",
+                "no:schemathesis",
                 "--cluster=embedded",
             ]
             with (folder / f"{ending}.log").open("wb") as log:

@@ -18,14 +18,12 @@ from harness.control_plane_credentials import Credentials, write_kubeconfig
 from harness.errors import HarnessError
 from harness.local_process import LocalProcess
 from harness.node_agent_egress import CONFIGURATION as EGRESS_CONFIGURATION
-from harness.tools import minor_version, tool
+from harness.tools import RARE_COLLECTION, minor_version, tool
 
 READY_TIMEOUT_SECONDS = 120.0  # 2.7 s on an idle machine; kube-apiserver was seen 20 times slower on busy ones
 POLL_SECONDS = 0.02
 STOP_SECONDS = 5.0
 RESTART_GRACE_SECONDS = 1.0  # open watches keep it from ending by itself
-# Go collects garbage a quarter as often, until memory reaches the limit: a fifth less work before the API server is ready.
-FASTER_START = {"GOGC": "400", "GOMEMLIMIT": "512MiB"}
 
 # What a Deployment with a Service, a PodDisruptionBudget and a Job needs; each further controller costs start time.
 CONTROLLERS = (
@@ -123,7 +121,7 @@ class ControlPlane:
                 name,
                 [program, *arguments],
                 log=self.directory / "logs" / f"{name}.log",
-                env={**FASTER_START, **os.environ},
+                env={**RARE_COLLECTION, **os.environ},
                 cwd=self.directory,
             )
         except OSError as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.run import run
-from harness.tools import tool
+from harness.tools import RARE_COLLECTION, tool
 
 if TYPE_CHECKING:
     import subprocess
@@ -50,7 +51,8 @@ class Helm:
             f"--kube-context={self.cluster.context}",
             f"--namespace={self.namespace}",
         ]
-        return run([tool(self.program), *args, *where], timeout_seconds=300, check=check)
+        env = {**RARE_COLLECTION, **os.environ}
+        return run([tool(self.program), *args, *where], env=env, timeout_seconds=300, check=check)
 
     def upgrade(
         self,

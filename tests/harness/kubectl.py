@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.run import run
-from harness.tools import tool
+from harness.tools import RARE_COLLECTION, tool
 
 if TYPE_CHECKING:
     import subprocess
@@ -34,7 +35,8 @@ class Kubectl:
         where = [f"--kubeconfig={self.cluster.kubeconfig}", f"--context={self.cluster.context}"]
         if self.namespace is not None:
             where.append(f"--namespace={self.namespace}")
-        return run([tool("kubectl"), *where, *args], input=input, timeout_seconds=timeout_seconds, check=check)
+        env = {**RARE_COLLECTION, **os.environ}
+        return run([tool("kubectl"), *where, *args], env=env, input=input, timeout_seconds=timeout_seconds, check=check)
 
     def get(self, *args: str) -> dict[str, Any]:
         """Return the object or list that `kubectl get … -o json` prints."""

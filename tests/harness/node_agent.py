@@ -26,13 +26,14 @@ CONFLICT = 409
 
 
 class NodeAgent:
-    """Follows pods, ConfigMaps and Secrets; has one worker per pod."""
+    """Follows pods, ConfigMaps, Secrets and NetworkPolicies; has one worker per pod."""
 
-    def __init__(self, node: Node, client: ApiClient) -> None:
+    def __init__(self, node: Node, client: ApiClient, policies: Store) -> None:
         """Prepare; see `start`."""
         self._node = node
         self._client = client
         self._events = Events(client)
+        self._policies = policies
         self._pods = Store(client, "/api/v1/pods")
         self._pods.subscribe(self._on_pod)
         self._workers: dict[str, PodWorker] = {}
@@ -43,7 +44,7 @@ class NodeAgent:
     async def start(self) -> None:
         """Register the node and begin to take pods."""
         await self._register()
-        stores = (self._node.config_maps, self._node.secrets, self._pods)
+        stores = (self._node.config_maps, self._node.secrets, self._policies, self._pods)
         self._followers = [asyncio.create_task(store.run()) for store in stores]
 
     def broken(self) -> str | None:

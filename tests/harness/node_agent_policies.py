@@ -11,26 +11,31 @@ import ipaddress
 from typing import Any
 
 from harness.label_selectors import matches
-from harness.node_agent_client import ApiClient
+from harness.node_agent_client import ApiClient, Store
 
 Object = dict[str, Any]
 
 
 class NetworkPolicies:
-    """Asks the API at each judgement: the API server keeps its connections to pods, so there are few."""
+    """Judges each connection that the API server opens.
+
+    Attributes:
+        store: all policies; somebody has to run it.
+    """
 
     def __init__(self, client: ApiClient, node_ip: str) -> None:
-        """Judge what comes from ``node_ip``, by the policies that ``client`` finds."""
+        """Judge what comes from ``node_ip``, by the policies and pods that ``client`` finds."""
+        self.store = Store(client, "/apis/networking.k8s.io/v1/networkpolicies")
         self._client = client
         self._node_ip = node_ip
 
     async def admit(self, pod_ip: str, port: int) -> bool:
         """Return whether a connection to ``port`` of the pod at ``pod_ip`` is let through; ApiError if the API cannot say."""
-        policies = await self._client.request("GET", "/apis/networking.k8s.io/v1/networkpolicies")
-        if not policies["items"]:
+        policies = list(self.store.objects.values())
+        if not policies:
             return True
         pods = await self._client.request("GET", f"/api/v1/pods?fieldSelector=status.podIP={pod_ip}")
-        return all(admits(policies["items"], pod, port, self._node_ip) for pod in pods["items"])
+        return all(admits(policies, pod, port, self._node_ip) for pod in pods["items"])
 
 
 def admits(policies: list[Object], pod: Object, port: int, source: str) -> bool:

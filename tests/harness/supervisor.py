@@ -57,12 +57,11 @@ class Supervisor:
         trust = ssl.create_default_context(cadata=self.control_plane.credentials.serving_ca.decode())
         self.control_plane.credentials.admin_chain(trust)
         self.client = ApiClient(self.control_plane.server, trust)
-        self.egress = EgressProxy(
-            self.network, ServiceNames(self.client), NetworkPolicies(self.client, self.network.node_ip)
-        )
+        policies = NetworkPolicies(self.client, self.network.node_ip)
+        self.egress = EgressProxy(self.network, ServiceNames(self.client), policies)
         config_maps, secrets = Store(self.client, "/api/v1/configmaps"), Store(self.client, "/api/v1/secrets")
         self.node = Node(self.client, self.network, directory, self.control_plane.port, config_maps, secrets)
-        self.agent = NodeAgent(self.node, self.client)
+        self.agent = NodeAgent(self.node, self.client, policies.store)
         self._restarting = False
 
     async def start(self) -> None:

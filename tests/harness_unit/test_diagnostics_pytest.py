@@ -63,7 +63,7 @@ def ran(tmp_path_factory):
         (folder / "conftest.py").write_text(CONFTEST)
         (folder / "test_it.py").write_text(TESTS)
         (folder / "reports/diagnostics/embedded/of-an-earlier-run").mkdir(parents=True)
-        (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+        (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider -p no:schemathesis\n")
         command = [sys.executable, "-m", "pytest", f"--rootdir={folder}", "--junitxml=junit.xml", *arguments]
         env = os.environ | {"PYTHONPATH": TESTS_FOLDER, "COLUMNS": "200"}
         ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)

@@ -46,6 +46,7 @@ class Authority:
 
     def __init__(self, common_name: str, parent: Authority | None = None, *, key_identifiers: bool = False) -> None:
         """Make it; without key identifiers it is as EKS makes it, with them as Go and cert-manager do."""
+        self.common_name = common_name
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = distinguished_name(common_name)
         self._key_identifiers = key_identifiers

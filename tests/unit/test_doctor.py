@@ -12,7 +12,7 @@ import pytest
 from extension_apiserver import main
 from extension_apiserver.availability import REASONS
 from header_echo.app import create_app
-from unit.pki import DNS_NAME
+from unit.pki import DNS_NAME, Authority
 from unit.running import BASE, GROUP, Backend, start
 
 APISERVICE = f"/apis/apiregistration.k8s.io/v1/apiservices/v1.{GROUP}"
@@ -182,6 +182,18 @@ def test_selftest_fails_where_a_direct_caller_is_answered(installation: Backend,
 
     assert code == 1
     assert lines[-1].startswith("[-] a direct call with a forged X-Remote-User is answered"), lines
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_selftest_verifies_by_any_authority_of_the_bundle(installation: Backend, run: Run, order: int) -> None:
+    """As kube-apiserver does: the old and the new CA of one name, without key identifiers, stand side by side while it is renewed."""
+    known = installation.pki.serving
+    bundle = "".join([known.pem, Authority(known.common_name).pem][::order])
+    spec = {"caBundle": base64.b64encode(bundle.encode()).decode()}
+    installation.apiserver.objects[APISERVICE] = apiservice(installation, "True", "Passed", "", **spec)
+    code, lines = run("selftest")
+
+    assert code == 0, lines
 
 
 def test_without_a_service_account_exit_2(own: Backend, capsys: pytest.CaptureFixture[str]) -> None:
