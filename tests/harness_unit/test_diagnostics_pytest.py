@@ -163,3 +163,17 @@ def test_workers_with_clusters_of_their_own_report_as_one_run(default, ran):
     dumps = {path.name for path in (folder / "reports/diagnostics/embedded").iterdir()}
     assert {"test_it-test_bad-call", "test_it-test_cleanup-teardown"} <= dumps
     assert "of-an-earlier-run" not in dumps
+
+
+def test_n_auto_makes_no_workers_where_they_would_share_one_cluster(ran):
+    _, output = ran("-nauto", "--cluster=kind", "-k", "good")
+    assert "1 passed" in output
+    assert "workers" not in output
+
+
+def test_n_auto_refuses_a_wrong_cluster_in_one_line(ran, monkeypatch):
+    monkeypatch.setenv("CLUSTER", "minikube")
+    _, output = ran("-nauto")
+    assert output.strip().splitlines() == [
+        "ERROR: CLUSTER is 'minikube' and must be one of kind, embedded, existing: try CLUSTER=embedded"
+    ]
