@@ -101,6 +101,12 @@ TABLES: dict[str, tuple[Row, ...]] = {
             f"kubectl get apiservice {APISERVICE}",
         ),
         Row(
+            "503 `… tls: failed to verify certificate`",
+            "`caBundle` is not the CA of the backend's certificate; before Kubernetes 1.36 the APIService is Available all the "
+            "same, because its check did not verify TLS",
+            "helm test header-echo -n header-echo",
+        ),
+        Row(
             "`the server doesn't have a resource type`",
             "kubectl's cache of discovery is older than the APIService",
             "kubectl api-resources --api-group=cats.example.com --cached=false",

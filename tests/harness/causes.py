@@ -178,7 +178,10 @@ RULES = (
     Rule(causes_pods.scheduling, while_available=True),
     Rule(causes_pods.may_not_read, while_available=True),
     Rule(causes_pods.crash, while_available=True),
-    Rule(causes_tls.serving),  # before readiness: a backend may call itself unready for its certificate
+    # Before readiness: a backend may call itself unready for its certificate. And while Available: until Kubernetes 1.36 the
+    # availability check did not verify TLS, only requests did (v0.35.4 and v0.36.0 of k8s.io/kube-aggregator,
+    # pkg/controllers/status/remote).
+    Rule(causes_tls.serving, while_available=True),
     Rule(causes_pods.not_ready, while_available=True),
     Rule(_target_port),
     Rule(_network_policy),

@@ -10,13 +10,16 @@ from harness.collectors_certificates import load_base64, short
 from harness.collectors_evidence import Object
 
 INJECTIONS = ("cert-manager.io/inject-ca-from", "cert-manager.io/inject-ca-from-secret")
+UNVERIFIED = (
+    "Available=True all the same: before Kubernetes 1.36 that check did not verify TLS, while requests fail with 503"
+)
 OPENSHIFT = "service.beta.openshift.io/inject-cabundle"
 
 
 def serving(view: View) -> Cause | None:
     """Return the cause if the serving certificate would be refused."""
-    spec = view.apiservice["spec"]
-    if spec.get("insecureSkipTLSVerify"):
+    spec = view.apiservice.get("spec", {})
+    if not spec or spec.get("insecureSkipTLSVerify"):
         return None
     bundle = load_base64(spec.get("caBundle"))
     name = f"{spec['service']['name']}.{spec['service']['namespace']}.svc"
@@ -27,7 +30,8 @@ def serving(view: View) -> Cause | None:
             continue
         where = f"Secret {view.namespace}/{secret['metadata']['name']}"
         if "caBundle" in found:
-            return view.cause(f"wrong trust in {view.name}: its {found} ({where})", _bundle_remedy(view, where))
+            summary = f"wrong trust in {view.name}: its {found} ({where})"
+            return view.cause(summary, _bundle_remedy(view, where), UNVERIFIED if view.available else "")
         return view.cause(
             f"{found} ({where})", _leaf_remedy(view, secret), f"{where} is {short(chain[0])}" if chain else ""
         )
