@@ -38,8 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Choose for -n auto; asked before any plugin is configured, so it stands here and not in harness.parallel."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Choose for -n auto, unless the environment does; asked before plugins are configured, so it cannot be one of harness.parallel's."""
+    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None
     return parallel.workers(_choice(config))
 
 
