@@ -24,6 +24,7 @@ from harness.api import Api, fresh_namespace
 from harness.causes import explain, first_lines
 from harness.collectors_evidence import gather
 from harness.disruption import cert_manager_down
+from harness.errors import HarnessError
 from harness.helm import CHART, Helm
 from harness.kubectl import Kubectl
 from harness.wait import NotYet, wait_for
@@ -169,6 +170,13 @@ def test_backend_crash_loop(broken):
         "^the backend crashes: container backend .* ended with exit code 2 .*HEADER_ECHO_LOG_LEVEL"
     )
     assert "shouting" in lines[0]
+
+
+def test_an_install_that_waits_for_a_backend_that_crashes_is_given_up_with_the_cause(another, base_values):
+    """Long before helm's own deadline, whose words would be "context deadline exceeded"."""
+    env = [{"name": "HEADER_ECHO_LOG_LEVEL", "value": "shouting"}]
+    with pytest.raises(HarnessError, match=r"waits in vain:\nthe backend crashes: .* exit code 2 .*shouting"):
+        another("crashing").upgrade({**base_values, "apiService.group": "crashing.example.com", "env": env})
 
 
 def test_image_missing(broken):
