@@ -70,7 +70,7 @@ def test_uninstall_leaves_nothing_of_the_release_but_the_secrets_cert_manager_ke
     with fresh_namespace(cluster, f"header-echo-{run_id}-second") as namespace:
         before = of_the_release(kubectl, namespace)
         helm = Helm(cluster, namespace)
-        helm.upgrade({**base_values, "apiService.group": group})
+        helm.upgrade({**base_values, "replicas": 1, "shutdown.delaySeconds": 0, "apiService.group": group})
         second = Api(cluster, group)
         second.wait_for_available()
         second.wait_until_served()
