@@ -140,20 +140,27 @@ def test_a_failing_liveness_probe_restarts_the_container(pods):
 
 
 def test_readiness_comes_and_goes_without_a_restart(pods):
-    probe = {"exec": {"command": ["test", "!", "-e", "/state/busy"]}, "periodSeconds": 1, "failureThreshold": 1}
-    mount = [{"name": "state", "mountPath": "/state"}]
-    script = "sleep 2; touch $STATE/busy; sleep 2; rm $STATE/busy; sleep 1000"
-    environment = [{"name": "STATE", "value": "/state"}]
+    """As a file says that is not empty while the pod is busy."""
+
+    def busy(words):
+        pods.apply(f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: state}}, data: {{busy: '{words}'}}}}")
+
+    busy("")
     create(
         pods,
-        script,
-        volumes=[{"name": "state", "emptyDir": {}}],
-        volumeMounts=mount,
-        env=environment,
-        readinessProbe=probe,
+        "sleep 1000",
+        volumes=[{"name": "state", "configMap": {"name": "state"}}],
+        volumeMounts=[{"name": "state", "mountPath": "/state"}],
+        readinessProbe={
+            "exec": {"command": ["test", "!", "-s", "/state/busy"]},
+            "periodSeconds": 1,
+            "failureThreshold": 1,
+        },
     )
     until(pods, "the pod to be ready", is_ready)
+    busy("very")
     until(pods, "the pod to be unready", lambda pod: not is_ready(pod))
+    busy("")
     assert container_status(until(pods, "the pod to be ready again", is_ready))["restartCount"] == 0
 
 
