@@ -54,6 +54,9 @@ func main() {
 }
 
 func run(ctx context.Context, kubeconfig, namespace string) error {
+	// For the injector, and before anything reads it: the controllers look objects up in the same scheme, which takes no lock.
+	utilruntime.Must(clientscheme.AddToScheme(api.Scheme))
+	utilruntime.Must(apiregistration.AddToScheme(api.Scheme))
 	parts, ctx := errgroup.WithContext(ctx)
 	factory, err := controller.NewContextFactory(ctx, controller.ContextOptions{
 		Kubeconfig: kubeconfig, IssuerOptions: controller.IssuerOptions{ClusterResourceNamespace: namespace},
@@ -82,8 +85,6 @@ func run(ctx context.Context, kubeconfig, namespace string) error {
 }
 
 func inject(ctx context.Context, from *controller.Context) error {
-	utilruntime.Must(clientscheme.AddToScheme(api.Scheme))
-	utilruntime.Must(apiregistration.AddToScheme(api.Scheme))
 	manager, err := ctrl.NewManager(from.RESTConfig, ctrl.Options{
 		Scheme:  api.Scheme, // Secrets are watched as metadata only, so reading one must go past the cache
 		Client:  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
