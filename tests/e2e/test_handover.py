@@ -1,44 +1,32 @@
 """A group that is in use is handed over from one release to another, the way chart/README.md says."""
 
 import secrets
-from contextlib import ExitStack
 
 import pytest
 
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.errors import HarnessError
-from harness.helm import Helm
 from harness.steady import SteadyRequests
 
 KEEP = {"helm.sh/resource-policy": "keep"}
 
 
 @pytest.fixture
-def releases(cluster, cert_manager, base_values):
+def releases(another, cluster, base_values):
     """Yield a function: program → (old release, new release, values, API); the old one has registered the group, the new one only runs."""
-    with ExitStack() as stack:
 
-        def make(program="helm"):
-            word = f"handover-{secrets.token_hex(3)}"
-            old, new = (
-                Helm(
-                    cluster,
-                    stack.enter_context(fresh_namespace(cluster, f"header-echo-{word}-{which}")),
-                    program=program,
-                    validate=False,
-                )
-                for which in ("old", "new")
-            )
-            api = Api(cluster, f"{word}.example.com")
-            values = {**base_values, "replicas": 1, "apiService.group": api.group}
-            for helm, create in ((old, True), (new, False)):
-                stack.callback(helm.uninstall)
-                helm.upgrade({**values, "apiService.create": create})
-            api.wait_for_available()
-            api.wait_until_served()
-            return old, new, values, api
+    def make(program="helm"):
+        word = f"handover-{secrets.token_hex(3)}"
+        old, new = another(f"{word}-old", program), another(f"{word}-new", program)
+        api = Api(cluster, f"{word}.example.com")
+        values = {**base_values, "replicas": 1, "apiService.group": api.group}
+        for helm, create in ((old, True), (new, False)):
+            helm.upgrade({**values, "apiService.create": create})
+        api.wait_for_available()
+        api.wait_until_served()
+        return old, new, values, api
 
-        yield make
+    return make
 
 
 def served_by(api):
