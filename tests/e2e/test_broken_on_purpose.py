@@ -25,7 +25,7 @@ from harness.causes import explain, first_lines
 from harness.collectors_evidence import gather
 from harness.disruption import cert_manager_down
 from harness.errors import HarnessError
-from harness.helm import CHART, Helm
+from harness.helm import Helm
 from harness.kubectl import Kubectl
 from harness.wait import NotYet, wait_for
 
@@ -79,10 +79,9 @@ class Broken:
         self.upgrade({"tls.mode": "secret", "tls.secretName": "given", "tls.caBundle": bundle, **values})
 
     def upgrade(self, values):
-        """Run helm without waiting for pods."""
+        """Install without waiting for pods."""
         chosen = {"replicas": 1, "apiService.group": self.group, "shutdown.delaySeconds": 0, **self.values, **values}
-        flags = [f"--set-json={key}={json.dumps(value)}" for key, value in chosen.items()]
-        Helm(self.cluster, self.namespace)("upgrade", NAME, CHART, "--install", "--disable-openapi-validation", *flags)
+        Helm(self.cluster, self.namespace, validate=False).upgrade(chosen, wait=False)
 
     def serve(self):
         """Wait until it works, so that the next thing done breaks it."""
@@ -112,7 +111,7 @@ class Broken:
 @contextmanager
 def broken_release(cluster, name, values):
     """Yield a Broken in a fresh namespace; its cluster-wide objects are removed at the end."""
-    with fresh_namespace(cluster, name) as namespace:
+    with fresh_namespace(cluster, name, emptied=True) as namespace:
         try:
             yield Broken(cluster, namespace, f"{name}.example.com", values, trustme.CA())
         finally:
@@ -175,7 +174,9 @@ def test_backend_crash_loop(broken):
 def test_an_install_that_waits_for_a_backend_that_crashes_is_given_up_with_the_cause(another, base_values):
     """Long before helm's own deadline, whose words would be "context deadline exceeded"."""
     env = [{"name": "HEADER_ECHO_LOG_LEVEL", "value": "shouting"}]
-    with pytest.raises(HarnessError, match=r"waits in vain:\nthe backend crashes: .* exit code 2 .*shouting"):
+    with pytest.raises(
+        HarnessError, match=r"crashed 2 times; last seen: .*\nthe backend crashes: .* exit code 2 .*shouting"
+    ):
         another("crashing").upgrade({**base_values, "apiService.group": "crashing.example.com", "env": env})
 
 

@@ -12,7 +12,7 @@ from harness.kubectl import Kubectl
 @pytest.fixture(scope="module")
 def restricted(cluster, cert_manager, run_id):
     """Yield helm for a namespace under Pod Security "restricted", in which nothing is installed."""
-    with fresh_namespace(cluster, f"header-echo-{run_id}-manifests") as namespace:
+    with fresh_namespace(cluster, f"header-echo-{run_id}-manifests", emptied=True) as namespace:
         yield Helm(cluster, namespace)
 
 

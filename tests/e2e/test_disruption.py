@@ -42,7 +42,7 @@ REQUESTHEADER = ("kube-system", "extension-apiserver-authentication")
 def installed(cluster, cert_manager, base_values, run_id):
     """Yield a release of two replicas with the chart's own defaults, of its own group, for this file alone."""
     name = f"header-echo-{run_id}-disruption"
-    with fresh_namespace(cluster, name) as namespace:
+    with fresh_namespace(cluster, name, emptied=True) as namespace:
         helm = Helm(cluster, namespace)
         api = Api(cluster, f"{name}.example.com")
         try:
@@ -83,9 +83,14 @@ def rolled_out(kubectl):
     )
 
 
+def read(kubectl, path):
+    """Return an object or list of the release's namespace."""
+    return Api(kubectl.cluster).send("GET", f"/api/v1/namespaces/{kubectl.namespace}/{path}")
+
+
 def pods(kubectl):
     """Return the pods, those that terminate too."""
-    return kubectl.get("pods", "-l", SELECTOR)["items"]
+    return read(kubectl, f"pods?labelSelector={SELECTOR}")["items"]
 
 
 def only(kubectl, count):
@@ -126,7 +131,7 @@ def test_scale_up_and_down(steady, own):
 def served_serials(cluster, kubectl):
     """Return the serial numbers of the certificates that the pods' processes present, asked directly and verified."""
     found = set()
-    authority = decoded(kubectl.get("secret", f"{NAME}-serving"), "ca.crt") + bundle(cluster, kubectl)
+    authority = decoded(read(kubectl, f"secrets/{NAME}-serving"), "ca.crt") + bundle(cluster, kubectl)
     for pod in pods(kubectl):
         context = ssl.create_default_context(cadata=authority)
         name = f"{NAME}.{kubectl.namespace}.svc"
@@ -140,7 +145,7 @@ def served_serials(cluster, kubectl):
 
 
 def bundle(cluster, kubectl):
-    for service in kubectl.get("apiservices")["items"]:
+    for service in Api(cluster).send("GET", "/apis/apiregistration.k8s.io/v1/apiservices")["items"]:
         if (service["spec"].get("service") or {}).get("namespace") == kubectl.namespace:
             return base64.b64decode(service["spec"]["caBundle"]).decode()
     raise NotYet("no APIService")
@@ -151,7 +156,7 @@ def decoded(secret, key):
 
 
 def serial(kubectl, secret):
-    return x509.load_pem_x509_certificate(decoded(kubectl.get("secret", secret), "tls.crt").encode()).serial_number
+    return x509.load_pem_x509_certificate(decoded(read(kubectl, f"secrets/{secret}"), "tls.crt").encode()).serial_number
 
 
 def renew(kubectl, certificate):
@@ -196,7 +201,7 @@ def test_ca_renewal(steady, own, cluster):
     """No failure: caBundle has the old CA beside the new one until the serving certificate is signed by the new one."""
     with steady() as running:
         renew(own, f"{NAME}-ca")
-        new = decoded(own.get("secret", f"{NAME}-ca"), "tls.crt").strip()
+        new = decoded(read(own, f"secrets/{NAME}-ca"), "tls.crt").strip()
 
         def injected():
             if new not in bundle(cluster, own):
@@ -211,7 +216,7 @@ def test_ca_renewal(steady, own, cluster):
 
 def signed_by_hand(kubectl, not_before=timedelta(minutes=-5)):
     """Return (certificate, key) in PEM: a leaf signed with the key of the release's CA, as an administrator might."""
-    authority = kubectl.get("secret", f"{NAME}-ca")
+    authority = read(kubectl, f"secrets/{NAME}-ca")
     issuer = x509.load_pem_x509_certificate(decoded(authority, "tls.crt").encode())
     signer = serialization.load_pem_private_key(decoded(authority, "tls.key").encode(), None)
     key = ec.generate_private_key(ec.SECP256R1())

@@ -19,7 +19,7 @@ IN_ALERTS = ("certificate_not_after_seconds", "tls_reloads_total", "requestheade
 def pod(cluster, cert_manager, base_values, run_id):
     """Yield (kubectl, function: ServiceAccount or None → answer to GET /metrics) for a release that delegates, as chart/ci/monitoring-values.yaml does."""
     word = f"header-echo-{run_id}-metrics"
-    with fresh_namespace(cluster, word) as namespace:
+    with fresh_namespace(cluster, word, emptied=True) as namespace:
         helm, api, kubectl = Helm(cluster, namespace), Api(cluster, f"{word}.example.com"), Kubectl(cluster, namespace)
         values = {"apiService.group": api.group, "delegation.authentication": True, "delegation.authorization": True}
         try:

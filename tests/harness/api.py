@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import requests
 from urllib3.util import SKIP_HEADER
 
+from harness.errors import HarnessError
 from harness.kubectl import Kubectl
 from harness.wait import NotYet, wait_for
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from harness.cluster import Cluster
 
 REQUEST_TIMEOUT_SECONDS = 30
+PART_OF = "app.kubernetes.io/part-of"
+APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
 # The headers that curl sends, and no more: requests would add its own.
 CURL = {"Accept": "*/*", "Accept-Encoding": SKIP_HEADER, "Connection": None, "User-Agent": "curl/8.11.0"}
 # Headers that newer API servers add for tracing; the rest is what the first one echoed.
@@ -77,6 +79,40 @@ class Api:
         with self.session(token, anonymous=anonymous) as session:
             return session.get(self.server + path, timeout=REQUEST_TIMEOUT_SECONDS, **arguments)
 
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = "application/json",
+        *,
+        session: requests.Session | None = None,
+        missing_ok: bool = False,
+    ) -> dict[str, Any]:
+        """Send one request as the administrator and return the object in the answer: a fifth of the work of a kubectl process.
+
+        Args:
+            session: to send it by, for many requests one after the other; None makes one for this request.
+            missing_ok: return {} where there is no such object.
+
+        Raises:
+            HarnessError: no answer, or an error; with the API server's words.
+        """
+        headers = {"Content-Type": content_type}
+        try:
+            with nullcontext(session) if session else self.session() as by:
+                answer = by.request(
+                    method, self.server + path, json=body, headers=headers, timeout=REQUEST_TIMEOUT_SECONDS
+                )
+        except requests.RequestException as error:
+            raise HarnessError(f"{method} {path}: the API server at {self.server} does not answer: {error}") from error
+        if missing_ok and answer.status_code == requests.codes.not_found:
+            return {}
+        if not answer.ok:
+            raise HarnessError(f"{method} {path} answered {answer.status_code}: {answer.text.strip()[:500]}")
+        sent: dict[str, Any] = answer.json()
+        return sent
+
     def token(self, namespace: str, account: str) -> str:
         """Return a fresh token of the ServiceAccount."""
         return Kubectl(self.cluster, namespace)("create", "token", account).stdout.strip()
@@ -127,32 +163,36 @@ class Api:
 
 
 @contextmanager
-def fresh_namespace(cluster: Cluster, name: str, *, keep: bool = False) -> Iterator[str]:
+def fresh_namespace(cluster: Cluster, name: str, *, keep: bool = False, emptied: bool = False) -> Iterator[str]:
     """Make a labelled namespace under Pod Security "restricted"; at the end delete it without waiting, unless kept.
 
     One of that name that is still being deleted is waited for.
+
+    Args:
+        emptied: the caller removes what runs in it, so that a temporary cluster need not spend a fifth of a second of processor time
+            on deleting it; there it only loses its label, as nobody tests in it any more.
     """
-    labels = {"pod-security.kubernetes.io/enforce": "restricted", "app.kubernetes.io/part-of": "header-echo-tests"}
-    kubectl = Kubectl(cluster)
-    lines = "".join(f"    {key}: {value}\n" for key, value in labels.items())
-    manifest = f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels:\n{lines}"
+    api = Api(cluster)
+    path = f"/api/v1/namespaces/{name}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", PART_OF: "header-echo-tests"}
+    wanted = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
     def living() -> None:
-        made = kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", "-o", "json", input=manifest)
-        status = json.loads(made.stdout)["status"]
-        if status["phase"] == "Terminating":
-            raise NotYet(str(status.get("conditions")))
-
-    wait_for(f"an earlier namespace {name} to go", living, timeout_seconds=120)
+        made = api.send("PATCH", f"{path}?fieldManager=header-echo-tests&force=true", wanted, APPLY)
+        if made["status"]["phase"] == "Terminating":
+            raise NotYet(str(made["status"].get("conditions")))
 
     def account() -> None:
-        answer = kubectl("get", "serviceaccount", "default", f"--namespace={name}", check=False)
-        if answer.returncode != 0:
-            raise NotYet(answer.stderr.strip())
+        answer = api.get(f"{path}/serviceaccounts/default")
+        if not answer.ok:
+            raise NotYet(answer.text.strip())
 
+    wait_for(f"an earlier namespace {name} to go", living, timeout_seconds=120)
     try:
-        wait_for(f"ServiceAccount {name}/default", account, timeout_seconds=60)
+        wait_for(f"ServiceAccount {name}/default", account, timeout_seconds=60, interval_seconds=0.02)
         yield name
     finally:
-        if not keep:
-            kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+        if emptied and cluster.temporary:
+            api.send("PATCH", path, {"metadata": {"labels": {PART_OF: None}}}, MERGE, missing_ok=True)
+        elif not keep:
+            api.send("DELETE", path, missing_ok=True)

@@ -31,6 +31,10 @@ class Cluster(Protocol):
         """The context in that file."""
 
     @property
+    def temporary(self) -> bool:
+        """Whether it goes at the end of the run with all that is in it, so that what does nothing may be left there."""
+
+    @property
     def values(self) -> Mapping[str, str]:
         """Chart values that this cluster calls for, as for `helm --set`; usually none."""
 

@@ -73,6 +73,11 @@ class EmbeddedCluster:
         return self._directory
 
     @property
+    def temporary(self) -> bool:
+        """Unless it is kept."""
+        return not self.keep
+
+    @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig; needs no other file."""
         return self.directory / "kubeconfig"

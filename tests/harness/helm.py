@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import requests
-
 from harness.api import Api
-from harness.causes import first_lines
-from harness.collectors_evidence import gather
+from harness.rollout import wait_for_rollout
 from harness.run import run
 from harness.tools import RARE_COLLECTION, tool
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from harness.cluster import Cluster
 
 CHART = Path(__file__).resolve().parents[2] / "chart"
-CRASHES = 2  # more than bad luck, such as a dependency that starts at the same time
 
 
 class Helm:
@@ -50,17 +46,15 @@ class Helm:
         self.program = program
         self.validate = validate
 
-    def __call__(
-        self, *args: str | Path, check: bool = True, hopeless: Callable[[], str | None] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run helm with ``args``; raises HarnessError with helm's words if it fails and ``check`` is set, or if it is ``hopeless``."""
+    def __call__(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run helm with ``args``; raises HarnessError with helm's words if it fails."""
         where = [
             f"--kubeconfig={self.cluster.kubeconfig}",
             f"--kube-context={self.cluster.context}",
             f"--namespace={self.namespace}",
         ]
         env = {**RARE_COLLECTION, **os.environ}
-        return run([tool(self.program), *args, *where], env=env, timeout_seconds=300, check=check, hopeless=hopeless)
+        return run([tool(self.program), *args, *where], env=env, timeout_seconds=300)
 
     def upgrade(
         self,
@@ -69,48 +63,27 @@ class Helm:
         files: Sequence[Path] = (),
         chart: Path = CHART,
         arguments: Sequence[str] = (),
-        check: bool = True,
-    ) -> subprocess.CompletedProcess[str]:
-        """Install or upgrade the release and wait for its pods, but not for those that crash again and again.
+        wait: bool = True,
+    ) -> None:
+        """Install or upgrade the release, and wait for its pods, though not for those that crash again and again.
 
         Args:
             values: dotted keys as for --set-json.
             files: values files.
             chart: its folder.
             arguments: further ones of helm.
-            check: False returns a failed helm instead of raising.
+            wait: False returns as soon as helm does.
+
+        Raises:
+            HarnessError: helm failed, with its words; or the pods do not come, with what explains it.
         """
         chosen = [f"--set-json={key}={json.dumps(value)}" for key, value in (values or {}).items()]
         from_files = [f"--values={path}" for path in files]
         unseen = [] if self.validate else ["--disable-openapi-validation"]
-        return self(
-            "upgrade", self.release, chart, "--install", "--wait", "--timeout=120s", *unseen, *from_files, *chosen, *arguments,
-            check=check, hopeless=self._crashing(),
-        )  # fmt: skip
-
-    def _crashing(self) -> Callable[[], str | None]:
-        """Return a function that says why, once another container has crashed again and again than at its first call."""
-        known: set[str] | None = None
-
-        def crashing() -> str | None:
-            nonlocal known
-            crashed = self._crashed()
-            known = crashed if known is None else known
-            return "\n".join(first_lines(gather(Api(self.cluster), [self.namespace]))) if crashed - known else None
-
-        return crashing
-
-    def _crashed(self) -> set[str]:
-        try:
-            pods = Api(self.cluster).get(f"/api/v1/namespaces/{self.namespace}/pods").json().get("items", [])
-        except requests.RequestException:
-            return set()
-        return {
-            f"{pod['metadata']['uid']}/{status['name']}"
-            for pod in pods
-            for status in pod["status"].get("containerStatuses", [])
-            if not status["ready"] and status["restartCount"] >= CRASHES
-        }
+        options = ["--install", "--timeout=120s", *unseen, *from_files, *chosen]
+        self("upgrade", self.release, chart, *options, *arguments)
+        if wait:
+            wait_for_rollout(Api(self.cluster), self.namespace, self.release)
 
     def uninstall(self) -> None:
         """Uninstall the release and wait until its objects are gone; not an error if there is none."""

@@ -53,6 +53,11 @@ class Kind:
         self._guard: Guard | None = None
 
     @property
+    def temporary(self) -> bool:
+        """Unless it is kept."""
+        return not self.keep
+
+    @property
     def node(self) -> str:
         """The container that is the node."""
         return f"{self.name}-control-plane"

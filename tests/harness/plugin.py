@@ -123,7 +123,7 @@ def run_id() -> str:
 def namespace(choice: Choice, cluster: Cluster, run_id: str) -> Iterator[str]:
     """Yield the release's namespace, under Pod Security "restricted"; of one name when kept, so that it is found again."""
     name = "header-echo" if choice.keep else f"header-echo-{run_id}"
-    with fresh_namespace(cluster, name, keep=choice.keep):
+    with fresh_namespace(cluster, name, keep=choice.keep, emptied=True):
         yield name
 
 
@@ -137,12 +137,12 @@ def base_values(cluster: Cluster, image: str) -> dict[str, object]:
 def release(
     choice: Choice, cluster: Cluster, cert_manager: None, namespace: str, base_values: dict[str, object]
 ) -> Iterator[Helm]:
-    """Yield the installed release of the chart, its APIService Available; uninstalled at the end unless KEEP=1."""
+    """Yield the installed release of the chart, its APIService Available; uninstalled at the end where the cluster stays, unless KEEP=1."""
     helm = Helm(cluster, namespace)
     with step("helm install"):
         helm.upgrade(base_values)
     yield helm
-    if not choice.keep:
+    if not (choice.keep or cluster.temporary):
         helm.uninstall()
 
 
@@ -175,7 +175,7 @@ def another(cluster: Cluster, cert_manager: None, run_id: str) -> Iterator[Calla
     with ExitStack() as stack:
 
         def make(word: str, program: str = "helm") -> Helm:
-            namespace = stack.enter_context(fresh_namespace(cluster, f"header-echo-{run_id}-{word}"))
+            namespace = stack.enter_context(fresh_namespace(cluster, f"header-echo-{run_id}-{word}", emptied=True))
             helm = Helm(cluster, namespace, program=program, validate=False)
             stack.callback(helm.uninstall)
             return helm

@@ -37,7 +37,7 @@ def options(words):
 
 
 HELM = {
-    "upgrade": lambda helm: helm.upgrade({"replicas": 1}),
+    "upgrade": lambda helm: helm.upgrade({"replicas": 1}, wait=False),
     "uninstall": lambda helm: helm.uninstall(),
     "test": lambda helm: helm.test(),
     "get": lambda helm: helm("get", "manifest", "header-echo"),
@@ -70,6 +70,6 @@ def test_kubectl_is_told_kubeconfig_context_and_namespace(recorded, command):
 
 
 def test_values_reach_helm_as_json(recorded):
-    Helm(CLUSTER, "ours").upgrade({"replicas": 1, "env": [{"name": "A", "value": "it's"}]})
+    Helm(CLUSTER, "ours").upgrade({"replicas": 1, "env": [{"name": "A", "value": "it's"}]}, wait=False)
     given = [word.removeprefix("--set-json=").split("=", 1) for word in recorded() if word.startswith("--set-json=")]
     assert {key: json.loads(value) for key, value in given} == {"replicas": 1, "env": [{"name": "A", "value": "it's"}]}

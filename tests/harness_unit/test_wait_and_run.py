@@ -64,15 +64,3 @@ def test_a_command_past_its_deadline_is_killed_with_its_children():
 def test_a_missing_program_is_a_sentence():
     with pytest.raises(HarnessError, match="cannot run 'no-such-program': No such file or directory"):
         run(["no-such-program"], timeout_seconds=5)
-
-
-def test_a_hopeless_command_is_ended_with_the_reason(monkeypatch):
-    monkeypatch.setattr("harness.run.LOOK_SECONDS", 0.05)
-    with pytest.raises(HarnessError, match=r"'sleep 600' was ended, as it waits in vain:\nthe backend crashes"):
-        run(["sleep", "600"], timeout_seconds=700, hopeless=lambda: "the backend crashes")
-
-
-def test_a_command_with_hope_gets_its_input_and_returns_all_its_output(monkeypatch):
-    monkeypatch.setattr("harness.run.LOOK_SECONDS", 0.05)
-    answer = run(["sh", "-c", "echo one; sleep 0.3; cat"], timeout_seconds=60, input="two", hopeless=lambda: None)
-    assert answer.stdout == "one\ntwo"
