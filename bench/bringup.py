@@ -13,9 +13,10 @@ from typing import Any
 
 import requests
 
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.cluster import Choice, Cluster, cluster_for
 from harness.helm import Helm
+from harness.namespaces import fresh_namespace
 from harness.plugin import backend_image, image_values
 
 DEADLINE_SECONDS = 180.0

@@ -2,8 +2,9 @@
 
 import pytest
 
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.helm import Helm
+from harness.namespaces import fresh_namespace
 from harness.wait import NotYet, wait_for
 
 KINDS_OF_THE_CLUSTER = "apiservices,clusterroles,clusterrolebindings"

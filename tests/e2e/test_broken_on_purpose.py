@@ -20,13 +20,14 @@ import pytest
 import trustme
 
 import harness
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.causes import explain, first_lines
 from harness.collectors_evidence import gather
 from harness.disruption import cert_manager_down
 from harness.errors import HarnessError
 from harness.helm import Helm
 from harness.kubectl import Kubectl
+from harness.namespaces import fresh_namespace
 from harness.wait import NotYet, wait_for
 
 TIMEOUT_SECONDS = 90  # a second or two on an idle machine

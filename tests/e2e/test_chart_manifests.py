@@ -3,10 +3,10 @@
 import pytest
 import yaml
 
-from harness.api import fresh_namespace
 from harness.configurations import CONFIGURATIONS, OF_PROMETHEUS, rendered
 from harness.helm import Helm
 from harness.kubectl import Kubectl
+from harness.namespaces import fresh_namespace
 
 
 @pytest.fixture(scope="module")

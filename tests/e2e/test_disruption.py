@@ -21,11 +21,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.disruption import cert_manager_down
 from harness.embedded_directory import inhabitants
 from harness.helm import Helm
 from harness.kubectl import Kubectl
+from harness.namespaces import fresh_namespace
+from harness.rollout import wait_for_rollout
 from harness.run import run
 from harness.steady import SteadyRequests
 from harness.wait import NotYet, wait_for
@@ -59,7 +61,7 @@ def own(installed, cluster):
     """Yield kubectl in the release's namespace; two replicas are ready before and after."""
     kubectl = Kubectl(cluster, installed[1])
     yield kubectl
-    if kubectl.get("deployment", NAME)["spec"]["replicas"] != 2:
+    if len(pods(kubectl)) != 2:
         kubectl("scale", f"deployment/{NAME}", "--replicas=2")
     rolled_out(kubectl)
 
@@ -78,9 +80,7 @@ def steady(installed, noted):
 
 
 def rolled_out(kubectl):
-    kubectl(
-        "rollout", "status", f"deployment/{NAME}", f"--timeout={ROLLOUT_SECONDS}s", timeout_seconds=ROLLOUT_SECONDS + 30
-    )
+    wait_for_rollout(Api(kubectl.cluster), kubectl.namespace, NAME, ROLLOUT_SECONDS)
 
 
 def read(kubectl, path):

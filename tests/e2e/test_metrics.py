@@ -6,9 +6,10 @@ import ssl
 import pytest
 import urllib3
 
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.helm import Helm
 from harness.kubectl import Kubectl
+from harness.namespaces import fresh_namespace
 from harness.wait import NotYet, wait_for
 
 NAME = "header-echo"

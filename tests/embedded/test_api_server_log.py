@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.helm import Helm
 from harness.kubectl import Kubectl
+from harness.namespaces import fresh_namespace
 from harness.wait import NotYet, wait_for
 
 pytestmark = pytest.mark.only_on("embedded", reason="the log of another cluster's API server is not ours to read")

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.helm import CHART, Helm
+from harness.namespaces import fresh_namespace
 from harness.pod_images import BACKEND, LocalImage
 from harness.wait import NotYet, wait_for
 

@@ -13,10 +13,11 @@ import threading
 
 import pytest
 
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.certificates import Authority
 from harness.helm import CHART, Helm
 from harness.kubectl import Kubectl
+from harness.namespaces import fresh_namespace
 from harness.steady import SteadyRequests
 from harness.wait import NotYet, wait_for
 

@@ -4,9 +4,10 @@ import secrets
 
 import pytest
 
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.helm import Helm
 from harness.kubectl import Kubectl
+from harness.namespaces import fresh_namespace
 from harness.wait import NotYet, wait_for
 
 pytestmark = pytest.mark.only_on("embedded", reason="every namespace of the cluster hangs meanwhile")

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.helm import Helm
 from harness.kubectl import Kubectl
+from harness.namespaces import fresh_namespace
 from harness.pod_images import BACKEND, LocalImage
 from harness.wait import NotYet, wait_for
 

@@ -6,11 +6,12 @@ import secrets
 
 import pytest
 
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.certificates import Authority
 from harness.errors import HarnessError
 from harness.helm import Helm
 from harness.kubectl import Kubectl
+from harness.namespaces import fresh_namespace
 from harness.steady import SteadyRequests
 from harness.wait import NotYet, wait_for
 

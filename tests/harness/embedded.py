@@ -55,7 +55,7 @@ class EmbeddedCluster:
             name: tells kept clusters apart.
             images: local commands for images of your own, by the last part of the repository (harness.pod_images).
         """
-        self.keep = keep
+        self.keep, self.temporary = keep, not keep
         self._api_port = api_port
         self._images = images
         self._directory: Path | None = folder.kept_directory(name) if keep else None
@@ -71,11 +71,6 @@ class EmbeddedCluster:
         if self._directory is None:
             raise HarnessError("this embedded cluster is not there: call create() first")
         return self._directory
-
-    @property
-    def temporary(self) -> bool:
-        """Unless it is kept."""
-        return not self.keep
 
     @property
     def kubeconfig(self) -> Path:

@@ -13,11 +13,12 @@ from contextlib import ExitStack
 import pytest
 
 from harness import diagnostics, parallel, report
-from harness.api import Api, fresh_namespace
+from harness.api import Api
 from harness.cluster import KINDS, Choice, Cluster, cluster_for
 from harness.errors import HarnessError
 from harness.helm import Helm
 from harness.kubectl import Kubectl
+from harness.namespaces import fresh_namespace
 from harness.progress import say, step
 from harness.steady import Outcome
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import requests
+import urllib3
 
 from harness.wait import NotYet, wait_for
 
@@ -57,7 +57,7 @@ class SteadyRequests:
         """Send to the group of ``api``, as the administrator."""
         self.outcome = Outcome()
         self._api = api
-        self._url = f"{api.server}{api.path}/echoes"
+        self._path = f"{api.path}/echoes"
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._client, daemon=True) for _ in range(CLIENTS)]
@@ -96,17 +96,18 @@ class SteadyRequests:
     def _client(self) -> None:
         body: dict[str, object] = {"apiVersion": f"{self._api.group}/{self._api.version}", "kind": "Echo"}
         body["metadata"] = {"name": "steady"}
-        with self._api.session() as session:
+        with self._api.pool() as pool:
             while not self._stop.is_set():
-                self._count(session, "GET", None)
-                self._count(session, "POST", body)
+                self._count(pool, "GET", None)
+                self._count(pool, "POST", body)
                 self._stop.wait(PAUSE_SECONDS)
 
-    def _count(self, session: requests.Session, method: str, body: dict[str, object] | None) -> None:
+    def _count(self, pool: urllib3.HTTPSConnectionPool, method: str, body: dict[str, object] | None) -> None:
         try:
-            answer = session.request(method, self._url, json=body, timeout=TIMEOUT_SECONDS)
-            fault = None if answer.ok else f"{answer.status_code} {answer.text.strip()[:200]}"
-        except requests.RequestException as error:
+            answer = pool.request(method, self._path, json=body, timeout=TIMEOUT_SECONDS)
+            succeeded = answer.status < 300  # noqa: PLR2004
+            fault = None if succeeded else f"{answer.status} {answer.data.decode(errors='replace').strip()[:200]}"
+        except urllib3.exceptions.HTTPError as error:
             fault = f"{type(error).__name__}: {str(error)[:200]}"
         now = time.monotonic()
         with self._lock:
