@@ -70,7 +70,7 @@ class Supervisor:
         await self.agent.kubelet.start(
             self.network.kubelet_socket, self.control_plane.credentials.node_server_context()
         )
-        await asyncio.gather(self.control_plane.start(), create_crds(self.client, self._crds))
+        _, self._held_back = await asyncio.gather(self.control_plane.start(), create_crds(self.client, self._crds))
         await self.agent.start()
         await serve_control(self.directory / "control.sock", self.requests())
 
@@ -129,7 +129,7 @@ class Supervisor:
         self.control_plane.credentials.use_front_proxy_ca()
 
     async def _install_cert_manager(self, request: Object) -> None:
-        await start_cert_manager(self.control_plane, Path(request["program"]))
+        await start_cert_manager(self.control_plane, Path(request["program"]), self._held_back)
 
     async def _stop_cert_manager(self, _: Object) -> None:
         await stop_cert_manager(self.control_plane)
