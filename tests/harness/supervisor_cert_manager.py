@@ -45,7 +45,7 @@ async def create_crds(client: ApiClient, folder: Path) -> float:
         raise HarnessError(
             f"kube-apiserver did not serve cert-manager's CRDs within {SERVED_TIMEOUT_SECONDS:g} s"
         ) from None
-    return max(established) + HELD_BACK_SECONDS
+    return max(established, default=0) + HELD_BACK_SECONDS
 
 
 async def start_cert_manager(control_plane: ControlPlane, program: Path, held_back_until: float) -> None:
