@@ -66,9 +66,7 @@ def installed_again_and_gone(helm: Helm, path: Path, base_values: Mapping[str, o
         return sorted(pod["metadata"]["uid"] for pod in items if "deletionTimestamp" not in pod["metadata"])
 
     chosen = {**base_values, "apiService.group": group}
-    helm.upgrade(
-        chosen, files=[path], arguments=["--wait"]
-    )  # as many do, and as Argo CD and Flux do by their own means
+    helm.upgrade(chosen, files=[path], arguments=["--wait"])  # as many users do
     for version in versions:
         served(helm, group, version)
     helm.test()

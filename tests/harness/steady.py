@@ -57,7 +57,8 @@ class SteadyRequests:
         """Send to the group of ``api``, as the administrator."""
         self.outcome = Outcome()
         self._api = api
-        self._path = f"{api.path}/echoes"
+        prefix = urllib3.util.parse_url(api.server).path or ""  # of a cluster behind a proxy that has many
+        self._path = f"{prefix}{api.path}/echoes"
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._client, daemon=True) for _ in range(CLIENTS)]
