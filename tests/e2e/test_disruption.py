@@ -61,7 +61,7 @@ def own(installed, cluster):
     """Yield kubectl in the release's namespace; two replicas are ready before and after."""
     kubectl = Kubectl(cluster, installed[1])
     yield kubectl
-    if len(pods(kubectl)) != 2:
+    if kubectl.get("deployment", NAME)["spec"]["replicas"] != 2:
         kubectl("scale", f"deployment/{NAME}", "--replicas=2")
     rolled_out(kubectl)
 

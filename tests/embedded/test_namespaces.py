@@ -26,7 +26,7 @@ def test_it_is_deleted(cluster, run_id):
 
 
 def test_it_is_left_without_its_label_where_the_cluster_goes_with_it(cluster, run_id):
-    assert cluster.temporary, "unset KEEP"
+    assert not cluster.keep, "unset KEEP"
     assert after(cluster, f"header-echo-{run_id}-left", emptied=True)[1] == ("Active", None)
 
 

@@ -31,8 +31,8 @@ class Cluster(Protocol):
         """The context in that file."""
 
     @property
-    def temporary(self) -> bool:
-        """Whether it goes at the end of the run with all that is in it, so that what does nothing may be left there."""
+    def keep(self) -> bool:
+        """Whether it is there after the run; if not, what does nothing may be left in it."""
 
     @property
     def values(self) -> Mapping[str, str]:

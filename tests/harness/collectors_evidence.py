@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from harness.namespaces import OF_TESTS
 from harness.redact import Redactor, without_values
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 
-OF_TESTS = "app.kubernetes.io/part-of=header-echo-tests"
 TIMEOUT_SECONDS = (2.0, 5.0)  # to connect, to answer
 APISERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"

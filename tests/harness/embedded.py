@@ -55,7 +55,7 @@ class EmbeddedCluster:
             name: tells kept clusters apart.
             images: local commands for images of your own, by the last part of the repository (harness.pod_images).
         """
-        self.keep, self.temporary = keep, not keep
+        self.keep = keep
         self._api_port = api_port
         self._images = images
         self._directory: Path | None = folder.kept_directory(name) if keep else None

@@ -42,7 +42,7 @@ class ExistingCluster:
     """The cluster behind one context of the user's kubeconfig."""
 
     kind = "existing"
-    temporary = False
+    keep = True
     logs_directory: Path | None = None
 
     def __init__(self, *, context: str | None) -> None:

@@ -6,6 +6,7 @@ import json
 
 from harness.errors import HarnessError
 from harness.kubectl import Kubectl
+from harness.namespaces import OF_TESTS
 
 # Verb, resource and namespace of what a release and its tests need.
 RIGHTS = (
@@ -28,7 +29,7 @@ KINDS = (
     "flowschemas",
     "prioritylevelconfigurations",
 )
-LABELS = ("app.kubernetes.io/name=header-echo", "app.kubernetes.io/part-of=header-echo-tests")
+LABELS = ("app.kubernetes.io/name=header-echo", OF_TESTS)
 OPENSHIFT_GROUP = "config.openshift.io"
 CERT_MANAGER_CRD = "certificates.cert-manager.io"
 

@@ -44,7 +44,7 @@ class Kind:
 
     def __init__(self, *, keep: bool = False, api_port: int | None = None) -> None:
         """Choose the name: fixed when kept, else new for each run so that two runs cannot meet."""
-        self.keep, self.temporary = keep, not keep
+        self.keep = keep
         self.api_port = api_port
         self.name = KEPT_NAME if keep else f"{KEPT_NAME}-{secrets.token_hex(3)}"
         self.directory = cache_dir() / "clusters" / f"kind-{self.name}"

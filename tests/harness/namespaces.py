@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from harness.cluster import Cluster
 
 PART_OF, OURS = "app.kubernetes.io/part-of", "header-echo-tests"
+OF_TESTS = f"{PART_OF}={OURS}"
 APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
 
 
@@ -23,8 +24,8 @@ def fresh_namespace(cluster: Cluster, name: str, *, keep: bool = False, emptied:
     One of that name that is still being deleted is waited for.
 
     Args:
-        emptied: the caller removes what runs in it, so that a temporary cluster need not spend a fifth of a second of processor time
-            on deleting it; there it only loses its label, as nobody tests in it any more.
+        emptied: the caller removes what runs in it, so that a cluster that is not kept need not spend a fifth of a second of
+            processor time on deleting it; there it only loses its label, as nobody tests in it any more.
     """
     api = Api(cluster)
     path = f"/api/v1/namespaces/{name}"
@@ -46,7 +47,7 @@ def fresh_namespace(cluster: Cluster, name: str, *, keep: bool = False, emptied:
         wait_for(f"ServiceAccount {name}/default", account, timeout_seconds=60, interval_seconds=0.02)
         yield name
     finally:
-        if emptied and cluster.temporary:
+        if emptied and not cluster.keep:
             api.send("PATCH", path, {"metadata": {"labels": {PART_OF: None}}}, MERGE, missing_ok=True)
         elif not keep:
             api.send("DELETE", path, missing_ok=True)

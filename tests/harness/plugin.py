@@ -143,7 +143,7 @@ def release(
     with step("helm install"):
         helm.upgrade(base_values)
     yield helm
-    if not (choice.keep or cluster.temporary):
+    if cluster.keep and not choice.keep:
         helm.uninstall()
 
 
