@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TOX = .venv/bin/tox -q run
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint unit chart embedded docs bench soak image clean programs outdated audit ci summary gate release
+.PHONY: help demo test e2e lint unit chart embedded docs bench soak interop image clean programs outdated audit ci summary gate release
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: .venv/done  ## measurements beside Go and gunicorn: table, plots, raw fig
 
 soak: .venv/done  ## hostile clients for MINUTES=10, with memory, descriptors and honest latency plotted
 	@$(TOX) -e soak
+
+interop: .venv/done  ## other versions of Kubernetes and cert-manager, upstream's own tests: hours the first time (PARTS=kubernetes-1.30,conformance)
+	@$(TOX) -e interop
 
 image: .venv/done  ## the backend image
 	@$(TOX) -e image

