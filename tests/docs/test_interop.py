@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import conformance
 import interop
 from harness import tools
 from harness.errors import HarnessError
@@ -93,3 +94,21 @@ def test_a_failure_is_in_the_line_and_in_the_report_of_all_parts(tmp_path):
     suite = ET.parse(tmp_path / "all.xml").getroot()  # noqa: S314 - we wrote it
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     assert suite.find("testcase[@name='b']/failure").text == "x: y"
+
+
+def test_the_report_of_upstreams_tests_keeps_those_that_ran_and_says_why_others_did_not(tmp_path):
+    suite = (
+        "<testsuites><testsuite name='Kubernetes e2e suite'>"
+        "<testcase name='[It] [sig-api-machinery] Watchers should x [Conformance]'/>"
+        "<testcase name='[It] [sig-api-machinery] ResourceQuota should y [Conformance]'><skipped message='skipped'/></testcase>"
+        "<testcase name='[It] [sig-node] Pods should z [Conformance]'><skipped message='skipped'/></testcase>"
+        "<testcase name='[SynchronizedBeforeSuite]'><failure>no node</failure></testcase>"
+        "</testsuite></testsuites>"
+    )
+    (tmp_path / "all.xml").write_text(suite)
+    conformance.shorten(tmp_path / "all.xml", tmp_path / "short.xml")
+    result = interop.Result("conformance")
+    interop.read(tmp_path / "short.xml", result)
+    assert (result.passed, result.skipped) == (1, 1)
+    assert result.failures == ["[SynchronizedBeforeSuite]: no node"]
+    assert conformance.NOT_HERE["ResourceQuota"] in (tmp_path / "short.xml").read_text()
