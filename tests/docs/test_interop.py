@@ -53,6 +53,12 @@ def test_old_programs_are_pinned_to_their_minor(monkeypatch):
         assert tools.pinned_version(name).startswith(f"v{name.rpartition('-')[2]}.")
 
 
+def test_upstreams_tests_are_those_of_the_kubernetes_we_build_with(monkeypatch):
+    for name, program in conformance.E2E.items():
+        monkeypatch.setitem(tools.PROGRAMS, name, program)
+        assert tools.pinned_version(name) == tools.kubernetes_version()
+
+
 def test_parts_are_chosen_by_how_their_names_begin():
     chosen = names(interop.chosen("cert-manager,kubernetes-1.3", interop.parts()))
     assert (chosen[0], chosen[-1]) == ("kubernetes-1.30", "cert-manager-1.19")
