@@ -5,11 +5,13 @@ The parts, in their order; PARTS=NAME,NAME takes those whose names begin so:
     cert-manager-1.19                  tests/e2e with the oldest cert-manager that the chart admits
     conformance                        upstream's own tests of API machinery on the embedded cluster
     mutation                           faults put into the modules that decide who calls, which tests/unit has to notice
-What a part says is in reports/interop-<part>.log, what its tests said in reports/interop-<part>.xml. All parts run, whatever fails.
+All parts run, whatever fails. What a part says is in reports/interop-<part>.log, what its tests said in reports/interop-<part>.xml, and
+what they found out about a failure in reports/diagnostics/interop-<part>.
 Usage: make interop [PARTS=kubernetes-1.30,conformance]
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -146,7 +148,7 @@ def run(part: Part) -> Result:
     result, began = Result(part.name), time.monotonic()
     part.report.unlink(missing_ok=True)
     try:
-        environment = {**os.environ, **part.environment()}
+        environment = {**os.environ, **part.environment(), "KEEP": ""}
         with step(part.name) as detail:
             code = _logged(part, environment, detail)
     except HarnessError as error:
@@ -157,8 +159,18 @@ def run(part: Part) -> Result:
             result.failures.append(f"it ended with exit code {code}, and said last:\n{tail(part.log.read_text())}")
         elif part.command[-1] == "tests/e2e" and not result.passed:
             result.failures.append(f"no test passed: {part.log}")
+    if result.failures:
+        _keep_diagnostics(part)
     result.seconds = time.monotonic() - began
     return result
+
+
+def _keep_diagnostics(part: Part) -> None:
+    """Move what tests found out about their failures out of the way of the next part."""
+    made, kept = REPORTS / "diagnostics" / "embedded", REPORTS / "diagnostics" / f"interop-{part.name}"
+    shutil.rmtree(kept, ignore_errors=True)
+    if made.exists():
+        made.rename(kept)
 
 
 def _logged(part: Part, environment: Mapping[str, str], detail: Callable[[str], None]) -> int:

@@ -90,6 +90,12 @@ def test_a_report_of_an_earlier_run_does_not_count(part, tmp_path):
     assert interop.run(part("pass")).passed == 0
 
 
+def test_what_was_found_out_about_a_failure_is_kept_from_the_next_part(part, tmp_path):
+    (tmp_path / "diagnostics" / "embedded" / "test_x-call").mkdir(parents=True)
+    interop.run(part("raise SystemExit(1)"))
+    assert [path.name for path in (tmp_path / "diagnostics" / "interop-it").iterdir()] == ["test_x-call"]
+
+
 def test_a_failure_is_in_the_line_and_in_the_report_of_all_parts(tmp_path):
     good, bad = interop.Result("a", 2.4, passed=7, skipped=1), interop.Result("b", 3, failures=["x: y"])
     interop.write([good, bad], tmp_path / "all.xml")
