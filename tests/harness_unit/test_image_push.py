@@ -1,13 +1,11 @@
 """A wrong registry is told in one sentence with the remedy, and an image that lost its name does not stay in the engine."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from harness import image_push
 from harness.errors import HarnessError
 from harness.image_push import demand_registry, image_name, own_platform, platforms, push, version
 from harness.run import run
@@ -95,7 +93,7 @@ def test_a_push_that_fails_says_what_to_do(docker, said, told):
 
 def test_a_name_without_a_host_is_docker_hubs(docker):
     docker("denied: requested access to the resource is denied")
-    with pytest.raises(HarnessError, match="the registry docker.io refuses you: 'docker login docker.io'"):
+    with pytest.raises(HarnessError, match=r"the registry docker\.io refuses you: 'docker login docker\.io'"):
         push("you/header-echo:1", "REGISTRY")
 
 
