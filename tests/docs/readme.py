@@ -50,3 +50,9 @@ def files(found: list[Block]) -> dict[str, str]:
         for pair in re.findall(r"# (\w+\.py)\n(.*?)(?=^# \w+\.py$|\Z)", text, re.MULTILINE | re.DOTALL)
     ]
     return dict(pairs)
+
+
+def install_block(markdown: str) -> str:
+    """Return the one block of ``markdown`` that installs the chart."""
+    (block,) = [one.text for one in blocks(markdown) if re.search("^helm install ", one.text, re.MULTILINE)]
+    return block
