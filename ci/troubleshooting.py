@@ -87,8 +87,14 @@ TABLES: dict[str, tuple[Row, ...]] = {
         ),
         Row(
             "403, user named",
-            "RBAC: the user may not; view and edit get `echoes` by aggregation, the echo's path needs a nonResourceURL",
+            "RBAC: the user may not; view and edit get `echoes` by aggregation, and nothing else of the group is granted",
             "kubectl auth can-i list echoes.cats.example.com",
+        ),
+        Row(
+            "200 for a user without any role, at the echo or at discovery",
+            "Kubernetes' own ClusterRole `system:discovery` grants GET of `/apis/*` to every authenticated caller; resources it does "
+            "not grant, so whatever is not for all belongs there",
+            "kubectl auth can-i get /apis/cats.example.com/v1/",
         ),
         Row(
             "401 from the pod itself",
