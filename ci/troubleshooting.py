@@ -87,13 +87,13 @@ TABLES: dict[str, tuple[Row, ...]] = {
         ),
         Row(
             "403, user named",
-            "RBAC: the user may not; view and edit get `echoes` by aggregation, and nothing else of the group is granted",
+            "RBAC: the user may not. `view` and `edit` get `echoes` by aggregation; the echo's path is a nonResourceURL, which "
+            "Kubernetes' own `system:discovery` lets every authenticated caller GET, and other methods need a role that names it",
             "kubectl auth can-i list echoes.cats.example.com",
         ),
         Row(
             "200 for a user without any role, at the echo or at discovery",
-            "Kubernetes' own ClusterRole `system:discovery` grants GET of `/apis/*` to every authenticated caller; resources it does "
-            "not grant, so whatever is not for all belongs there",
+            "the same `system:discovery` grants GET of `/apis/*`, but no resource: what is not for every caller belongs into one",
             "kubectl auth can-i get /apis/cats.example.com/v1/",
         ),
         Row(

@@ -13,7 +13,9 @@ import pytest
 import yaml
 from readme import blocks
 
+from demo_picture import PICTURE, lines_of
 from harness.cache import cache_dir
+from harness.clone import copy_tree, with_environment
 from harness.run import run
 from workflow_steps import outside
 
@@ -27,18 +29,15 @@ pytestmark = pytest.mark.timeout(2 * DEMO_SECONDS)
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """Yield a folder with what git would clone, changes not yet committed included."""
-    folder = tmp_path_factory.mktemp("walk") / "header-echo"
-    listed = run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, timeout_seconds=60).stdout
-    for name in listed.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    if (
-        run(["make", "--question", ".venv/done"], cwd=ROOT, timeout_seconds=30, check=False).returncode == 0
-    ):  # is up to date
-        (folder / ".venv").symlink_to(ROOT / ".venv")
-    return folder
+    """Yield what the README's `git clone` makes; its address stands for this tree, changes not yet committed included."""
+    source = copy_tree(tmp_path_factory.mktemp("source"))
+    me = ["-c", "user.name=walk", "-c", "user.email=walk@example.com"]
+    for arguments in (["init", "--quiet"], ["add", "--all"], [*me, "commit", "--quiet", "--message=this tree"]):
+        run(["git", *arguments], cwd=source, timeout_seconds=60)
+    clone, enter = [line for block in BLOCKS if block.kind == "commands" for line in block.text.splitlines()][:2]
+    address, empty = clone.split()[-1], tmp_path_factory.mktemp("walk")
+    run(["git", "-c", f"url.{source}.insteadOf={address}", *shlex.split(clone)[1:]], cwd=empty, timeout_seconds=60)
+    return with_environment(empty / shlex.split(enter)[1])
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +83,18 @@ def test_kubectl_shows_the_headers_that_the_readme_shows(kubectl):
     (shown,) = [block.text for block in BLOCKS if block.kind == "headers"]
     printed = kubectl(command)
     assert shape(printed) == shape(shown), f"the README shows other headers than\n{printed}"
+
+
+def test_the_picture_of_the_demo_shows_what_is_typed_and_what_comes_out(demo, kubectl):
+    screen = lines_of(PICTURE.read_text())
+    first, second = [position for position, line in enumerate(screen) if line.startswith("$ ")]
+    condition, _, headers, *_ = "\n".join(screen[first + 1 : second]).split("\n\n")
+    printed = demo.strip().split("\n\n")
+    assert (screen[first], condition) == ("$ make demo", printed[0])
+    assert shape(headers) == shape(printed[2]), "draw it anew: ci/demo_picture.py"
+    command = screen[second].removeprefix("$ ")
+    assert command in demo, f"the demo does not suggest '{command}'"
+    assert screen[second + 1].split() == kubectl(command).splitlines()[0].split()
 
 
 def test_make_demo_again_finds_the_cluster(demo, clone, environment):
