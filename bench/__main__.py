@@ -29,7 +29,7 @@ from harness.tools import prepare
 REPORTS = ROOT / "reports" / "bench"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")
 GROWING = ("go", "ours")
-STARTED = ("go", "ours", "gthread")
+STARTED = ("go", "ours", "wsgi", "gthread")
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,10 @@ READY_TIMEOUT_SECONDS = 60.0
 SYNC_WORKERS = 2 * (os.cpu_count() or 1) + 1
 
 
+#: (control plane, folder with tls.crt and tls.key, port, group) → command and environment.
+Command = Callable[[ControlPlane, Path, int, str], tuple[list[str | Path], dict[str, str]]]
+
+
 @dataclass(frozen=True)
 class Peer:
     """One backend behind the API server.
@@ -85,19 +89,22 @@ def _go_echo(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[lis
     ], {}
 
 
-def _ours(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
-    return [sys.executable, "-m", "header_echo", "serve"], {
-        "HEADER_ECHO_BIND_ADDRESS": "127.0.0.1",
-        "HEADER_ECHO_PORT": str(port),
-        "HEADER_ECHO_GROUP": group,
-        "HEADER_ECHO_TLS_DIRECTORY": str(tls),
-        "HEADER_ECHO_SERVICE_ACCOUNT_DIRECTORY": str(plane.directory / "backend-account"),
-        "KUBERNETES_SERVICE_HOST": "127.0.0.1",
-        "KUBERNETES_SERVICE_PORT": str(plane.port),
-    }
+def _on_the_library(module: str) -> Command:
+    def command(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
+        return [sys.executable, "-m", module, "serve"], {
+            "HEADER_ECHO_BIND_ADDRESS": "127.0.0.1",
+            "HEADER_ECHO_PORT": str(port),
+            "HEADER_ECHO_GROUP": group,
+            "HEADER_ECHO_TLS_DIRECTORY": str(tls),
+            "HEADER_ECHO_SERVICE_ACCOUNT_DIRECTORY": str(plane.directory / "backend-account"),
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(plane.port),
+        }
+
+    return command
 
 
-def _gunicorn(*arguments: str) -> Callable[[ControlPlane, Path, int, str], tuple[list[str | Path], dict[str, str]]]:
+def _gunicorn(*arguments: str) -> Command:
     def command(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
         del group
         return [
@@ -114,16 +121,20 @@ def _gunicorn(*arguments: str) -> Callable[[ControlPlane, Path, int, str], tuple
     return command
 
 
-COMMANDS = {
+COMMANDS: dict[str, Command] = {
     "go": _go_echo,
-    "ours": _ours,
+    "ours": _on_the_library("header_echo"),
+    "wsgi": _on_the_library("bench.wsgi_echo"),
     "gthread": _gunicorn("--worker-class=gthread", "--workers=1", "--threads=32"),
     "sync": _gunicorn("--worker-class=sync", f"--workers={SYNC_WORKERS}"),
 }
+#: These answer /readyz as soon as they know whom to trust.
+ON_THE_LIBRARY = ("ours", "wsgi")
 #: What the tables call them.
 TITLES = {
     "go": "Go net/http echo",
-    "ours": "header-echo",
+    "ours": "header-echo (a Flask route)",
+    "wsgi": "bare WSGI echo on the library",
     "gthread": "Flask on gunicorn (1 worker, 32 threads)",
     "sync": f"Flask on gunicorn ({SYNC_WORKERS} sync workers)",
     "version": "/version of kube-apiserver",
@@ -161,7 +172,7 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
     before = time.monotonic()
     with started(f"{name}-{run}", argv, directory=plane.directory, env=env) as child:
         load = Load(go_program("load"), plane.directory / "bench-ca.crt")
-        path = "/readyz" if name == "ours" else f"/apis/{group}/v1/"
+        path = "/readyz" if name in ON_THE_LIBRARY else f"/apis/{group}/v1/"
 
         def answers() -> None:
             answer = load.run(f"https://127.0.0.1:{port}{path}", server_name=f"{name}.{NAMESPACE}.svc", requests=1)
