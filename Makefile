@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TOX = .venv/bin/tox -q run
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint unit chart embedded docs bench soak image clean programs outdated audit ci gate release
+.PHONY: help demo test e2e lint unit chart embedded docs bench soak image clean programs outdated audit ci summary gate release
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ audit: .venv/done  ## known vulnerabilities of the pinned Python packages
 
 ci: .venv/done  ## the steps of .github/workflows/ci.yaml in their order (RUN=1 runs them, JOBS=lint,unit only these)
 	@$(TOX) -e ci
+
+summary:  ## what the last runs of the tests came to, and why they failed (on GitHub: the job's page)
+	@$(PYTHON) ci/summary.py
 
 release: .venv/done  ## what a release would do (PUSH=registry TAG=v1.2.3 does it)
 	@$(TOX) -e release

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from harness.run import run
+from summary import summary
 from workflow_steps import WORKFLOWS, outside, steps
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +54,8 @@ def steps_with(**variables):
 
 def test_jobs_can_be_chosen():
     listed = steps_with(JOBS="unit,lint").stdout.splitlines()
-    assert [line.split(":")[0] for line in listed] == ["lint", "unit", "unit", "unit"]
+    assert list(dict.fromkeys(line.split(":")[0] for line in listed)) == ["lint", "unit"]
+    assert [line.split()[-1] for line in listed] == ["lint", "unit", "chart", "docs", "summary"]
 
 
 def test_an_unknown_job_is_named_with_the_known_ones():
@@ -103,6 +105,85 @@ def test_every_action_is_pinned_by_commit_and_says_its_version(path):
 def test_every_use_of_an_action_has_one_version():
     used = {line for path in FILES for line in re.findall(r"uses: (?!\./)(.+)", path.read_text())}
     assert len({line.partition("@")[0] for line in used}) == len(used), f"differing pins: {sorted(used)}"
+
+
+def used_steps(action):
+    """Yield (workflow, job's name, step) for each step of a workflow that uses ``action``; the setup action's job is ""."""
+    for path in FILES:
+        document = yaml.safe_load(path.read_text())
+        jobs = {"": document["runs"]} if "runs" in document else document.get("jobs", {})
+        for name, job in jobs.items():
+            for step in job["steps"]:
+                if step.get("uses", "").startswith(action):
+                    yield path.name, name, step
+
+
+def test_a_cache_is_saved_only_by_the_job_that_has_all_of_it():
+    """What is kept under a key stays as it is: the first job to finish would keep its own few programs for everybody."""
+    assert list(used_steps("actions/cache@")) == []
+    restored = {step["with"]["path"] for _, _, step in used_steps("actions/cache/restore@")}
+    saved = {(job, step["with"]["path"]) for _, job, step in used_steps("actions/cache/save@")}
+    assert saved == {("programs", "~/.cache/header-echo/tools"), ("unit", "~/.cache/pip")}
+    assert restored == {path for _, path in saved}
+
+
+def test_a_job_that_upgrades_the_chart_has_the_tags_to_upgrade_from():
+    jobs = {
+        (path.name, name): job
+        for path in WORKFLOWS.glob("*.yaml")
+        for name, job in yaml.safe_load(path.read_text())["jobs"].items()
+    }
+    upgrading = {
+        key for key, job in jobs.items() if {"make e2e", "make interop"} & {step.get("run") for step in job["steps"]}
+    }
+    with_tags = {
+        (file, job) for file, job, step in used_steps("actions/checkout@") if step["with"].get("fetch-depth") == 0
+    }
+    assert upgrading == with_tags
+
+
+def test_nothing_is_released_that_was_not_tested_on_a_real_cluster():
+    jobs = yaml.safe_load((WORKFLOWS / "release.yaml").read_text())["jobs"]
+    (tested,) = [step for step in jobs["test"]["steps"] if step.get("run") == "make e2e"]
+    assert (tested["env"], jobs["release"]["needs"]) == ({"CLUSTER": "kind"}, "test")
+
+
+def test_every_workflow_but_the_release_can_be_started_by_hand():
+    startable = {path.stem for path in WORKFLOWS.glob("*.yaml") if "\n  workflow_dispatch:" in path.read_text()}
+    assert startable == {path.stem for path in WORKFLOWS.glob("*.yaml")} - {"release"}
+
+
+def test_dependabot_moves_every_family_of_programs_but_those_that_must_move_as_one():
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
+    (listed,) = [entry["directories"] for entry in updates if entry["package-ecosystem"] == "gomod"]
+    families = {
+        f"/{path.parent.relative_to(ROOT)}"
+        for path in ROOT.glob("ci/tools/*/go.mod")
+        if "\nreplace " not in path.read_text()
+    }
+    assert set(listed) == families, (
+        "list in .github/dependabot.yml each family of ci/tools whose go.mod has no replace line"
+    )
+
+
+JUNIT = """<testsuites><testsuite name="pytest" errors="0" failures="1" skipped="1" tests="3" time="61.5">
+<testcase classname="tests.e2e.test_echo" name="test_good"/>
+<testcase classname="tests.e2e.test_echo" name="test_skipped"><skipped message="needs OpenShift"/></testcase>
+<testcase classname="tests.e2e.test_echo" name="test_bad"><properties><property name="cause" value="no pod is ready"/></properties>
+<failure message="AssertionError: 503 != 200">trace</failure></testcase></testsuite></testsuites>"""
+
+
+def test_the_summary_says_what_was_run_and_why_a_test_failed(tmp_path):
+    (tmp_path / "e2e.xml").write_text(JUNIT)
+    text = summary(tmp_path)
+    assert "| e2e | 1 | 1 | 1 | 62 |" in text
+    assert (
+        "**e2e: tests.e2e.test_echo::test_bad**\n\n~~~~text\nno pod is ready\nAssertionError: 503 != 200\n~~~~" in text
+    )
+
+
+def test_the_summary_says_that_no_test_was_run(tmp_path):
+    assert summary(tmp_path) == "No test was run: reports/ holds no JUnit file.\n"
 
 
 def test_every_job_has_a_deadline_and_says_the_usual_time():

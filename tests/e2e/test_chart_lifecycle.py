@@ -24,19 +24,25 @@ def test_the_configuration_for_openshift_installs_passes_its_own_tests_and_goes(
     installed_again_and_gone(another("openshift"), CONFIGURATIONS["openshift"], base_values)
 
 
+def git(*arguments):
+    """Return what git prints, "" where this is no clone."""
+    return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False).stdout
+
+
 def earlier_charts():
-    """Return the git revisions to upgrade from: every release, and the commit that the chart began with."""
-    git = ["git", "-C", str(ROOT)]
-    tags = subprocess.run([*git, "tag", "--list", "v*"], capture_output=True, text=True, check=False).stdout.split()
-    added = [*git, "log", "--diff-filter=A", "--format=%h", "--", "chart/Chart.yaml"]
-    commits = subprocess.run(added, capture_output=True, text=True, check=False).stdout.split()
-    return [*tags[-1:], *commits[-1:]]
+    """Return the git revisions to upgrade from: the last release before this commit, and the commit that the chart began with."""
+    tags = git("tag", "--list", "v*", "--no-contains", "HEAD", "--sort=version:refname").split()
+    added = git("log", "--diff-filter=A", "--format=%h", "--", "chart/Chart.yaml").split()
+    return [*tags[-1:], *added[-1:]]
 
 
 @pytest.mark.parametrize("revision", earlier_charts())
 def test_an_earlier_chart_is_upgraded_and_rolled_back_to(revision, another, base_values, tmp_path):
-    git = ["git", "-C", str(ROOT), "archive", "--format=zip", revision, "chart"]
-    with zipfile.ZipFile(BytesIO(subprocess.check_output(git, timeout=60))) as archive:
+    assert git("rev-parse", f"{revision}^{{commit}}") != git("rev-parse", "HEAD"), (
+        f"{revision} is no earlier chart: this clone is shallow, so run 'git fetch --unshallow --tags'"
+    )
+    archived = ["git", "-C", str(ROOT), "archive", "--format=zip", revision, "chart"]
+    with zipfile.ZipFile(BytesIO(subprocess.check_output(archived, timeout=60))) as archive:
         archive.extractall(tmp_path)
     group = "upgraded.example.com"
     helm = another("upgraded")
