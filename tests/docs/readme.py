@@ -1,4 +1,4 @@
-"""The README's code blocks, each with what it is."""
+"""The README's code blocks, each with what it is, and its files."""
 
 import re
 import textwrap
@@ -21,7 +21,7 @@ class Block:
 KINDS = {
     "path": r".* → .*",  # kubectl → kube-apiserver → …
     "python": r"# \w+\.py\n",
-    "commands": r"((make|helm|kubectl) [^\n]*\n?)+",
+    "commands": r"((git|cd|make|helm|kubectl) [^\n]*\n?)+",
     "headers": r"(([\w.%-]+:( [^\n]*)?|- [^\n]+)\n?)+",
 }
 
@@ -39,3 +39,14 @@ def blocks(markdown: str) -> list[Block]:
 def fits(kind: str, pattern: str, text: str) -> bool:
     """Tell whether a block begins (python) or goes on to its end (all others) as its kind does."""
     return bool(re.match(pattern, text) if kind == "python" else re.fullmatch(pattern, text.strip()))
+
+
+def files(found: list[Block]) -> dict[str, str]:
+    """Return name → text of the Python files that blocks show, each under a comment with its name."""
+    shown = [block.text for block in found if block.kind == "python"]
+    pairs = [
+        pair
+        for text in shown
+        for pair in re.findall(r"# (\w+\.py)\n(.*?)(?=^# \w+\.py$|\Z)", text, re.MULTILINE | re.DOTALL)
+    ]
+    return dict(pairs)

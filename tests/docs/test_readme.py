@@ -1,5 +1,6 @@
 """The README walked from its top: what it says to type exists, what it shows is what comes out, where it points is something."""
 
+import json
 import re
 import shlex
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from readme import blocks
+from readme import blocks, files
 
 from harness.run import run
 from harness.tools import kubernetes_version, tool
@@ -19,6 +20,10 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = blocks(README)
 COMMANDS = [
     line.partition(" #")[0].strip() for block in BLOCKS if block.kind == "commands" for line in block.text.splitlines()
+]
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(path for folder in ("chart", "docs", "examples", ".github") for path in ROOT.glob(f"{folder}/**/*.md")),
 ]
 DEFAULTS = yaml.safe_load((ROOT / "chart" / "values.yaml").read_text())
 
@@ -51,7 +56,8 @@ def test_every_block_is_of_a_kind_that_is_checked(block):
 
 
 def test_the_readme_says_what_to_type_first():
-    assert COMMANDS[:2] == ["make demo", "make clean"]
+    clone = "git clone https://github.com/header-echo/header-echo"
+    assert COMMANDS[:4] == [clone, "cd header-echo", "make demo", "make clean"]
 
 
 @pytest.mark.parametrize("command", starting("make"))
@@ -113,13 +119,23 @@ def test_the_shown_values_have_the_shown_defaults():
         assert value == yaml.safe_load(default), f"README says {name} is {default}"
 
 
+def test_the_tls_modes_are_those_of_the_chart():
+    mode = json.loads((ROOT / "chart" / "values.schema.json").read_text())["properties"]["tls"]["properties"]["mode"]
+    table = README.partition("## TLS\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == mode["enum"]
+
+
+def test_a_backend_of_ones_own_takes_twelve_lines():
+    assert len(files(BLOCKS)["cats.py"].splitlines()) <= 12
+
+
 @pytest.mark.timeout(2 * BUILD_SECONDS)
 def test_the_shown_tests_pass(tmp_path):
     """In a project of its own that holds nothing but them, on the embedded cluster."""
-    (shown,) = [block.text for block in BLOCKS if block.kind == "python"]
-    for name, text in re.findall(r"# (\w+\.py)\n(.*?)(?=^# \w+\.py$|\Z)", shown, re.MULTILINE | re.DOTALL):
-        (tmp_path / name).write_text(text)
-    named = re.findall(r"PYTHONPATH=(\S+)", shown)[0].replace("header-echo", str(ROOT))
+    shown = files(BLOCKS)
+    for name in ("conftest.py", "test_cats.py"):
+        (tmp_path / name).write_text(shown[name])
+    named = re.findall(r"PYTHONPATH=(\S+)", shown["conftest.py"])[0].replace("header-echo", str(ROOT))
     environment = {**outside(), "PYTHONPATH": named, "CLUSTER": "embedded"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = run(command, cwd=tmp_path, env=environment, timeout_seconds=BUILD_SECONDS, check=False)
@@ -127,8 +143,17 @@ def test_the_shown_tests_pass(tmp_path):
     assert "2 passed" in done.stdout
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "chart/README.md"])
+@pytest.mark.parametrize("page", sorted(str(path.relative_to(ROOT)) for path in PAGES))
 def test_links_lead_somewhere(page):
     path = ROOT / page
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
-    assert [link for link in links if not (path.parent / link).exists()] == [], f"{page} points to what is not there"
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text())
+    for link, heading in links:
+        target = path.parent / link if link else path
+        assert target.exists(), f"{page} points to {link}, which is not there"
+        assert not heading or heading in headings(target.read_text()), f"{page} points to {link}#{heading}"
+
+
+def headings(markdown):
+    """Return the anchors that GitHub gives to the headings of a page."""
+    titles = re.findall(r"^#+ (.+)$", markdown, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

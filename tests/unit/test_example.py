@@ -1,8 +1,9 @@
-"""The example is what a user would start from, so it works."""
+"""The examples are what a user would start from, so they work: examples/zoo.py, and the README's few lines."""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -47,3 +48,17 @@ def test_it_is_a_whole_api(own: Backend, zoo: ModuleType) -> None:
     assert [row["cells"] for row in table["rows"]] == [["leo", "lion"], ["rex", None]]
     assert client.request("GET", f"{BASE}/opening-hours", user="bob").json()["visitor"] == "bob"
     assert client.request("GET", f"{BASE}/closing-hours").json()["reason"] == "NotFound"
+
+
+def test_the_twelve_lines_of_the_readme_are_a_whole_api(own: Backend) -> None:
+    """A resource that kubectl lists, and a path of its own that knows the caller."""
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    (lines,) = re.findall(r"^# cats\.py\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    cats = ModuleType("cats")
+    exec(lines, vars(cats))  # noqa: S102 - our own README
+    start(own, app=cats.app, resources=[cats.cats], blocking=True)
+    client = own.aggregator()
+    base = "/apis/cats.example.com/v1"
+
+    assert [cat["metadata"]["name"] for cat in client.request("GET", f"{base}/cats").json()["items"]] == ["tom"]
+    assert client.request("GET", f"{base}/hello", user="bob").text == "hello bob\n"
