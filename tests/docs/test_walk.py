@@ -13,6 +13,7 @@ import pytest
 import yaml
 from readme import blocks
 
+from demo_picture import PICTURE, lines_of
 from harness.cache import cache_dir
 from harness.run import run
 from workflow_steps import outside
@@ -91,6 +92,18 @@ def test_kubectl_shows_the_headers_that_the_readme_shows(kubectl):
     (shown,) = [block.text for block in BLOCKS if block.kind == "headers"]
     printed = kubectl(command)
     assert shape(printed) == shape(shown), f"the README shows other headers than\n{printed}"
+
+
+def test_the_picture_of_the_demo_shows_what_is_typed_and_what_comes_out(demo, kubectl):
+    screen = lines_of(PICTURE.read_text())
+    first, second = [position for position, line in enumerate(screen) if line.startswith("$ ")]
+    condition, _, headers, *_ = "\n".join(screen[first + 1 : second]).split("\n\n")
+    printed = demo.strip().split("\n\n")
+    assert (screen[first], condition) == ("$ make demo", printed[0])
+    assert shape(headers) == shape(printed[2]), "draw it anew: ci/demo_picture.py"
+    command = screen[second].removeprefix("$ ")
+    assert command in demo, f"the demo does not suggest '{command}'"
+    assert screen[second + 1].split() == kubectl(command).splitlines()[0].split()
 
 
 def test_make_demo_again_finds_the_cluster(demo, clone, environment):
