@@ -1,0 +1,46 @@
+"""What GitHub, Artifact Hub and a newcomer are told about the project is the same everywhere, and leads somewhere."""
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = yaml.safe_load((ROOT / "chart" / "Chart.yaml").read_text())
+HOME = CHART["home"]
+RAW = HOME.replace("github.com", "raw.githubusercontent.com") + "/main/"
+FORMS = [path for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")) if path.stem != "config"]
+
+
+def test_the_project_has_one_address():
+    tracked = run(["git", "ls-files", "*.md", "*.yaml", "*.yml", "*.py", "*.toml"], cwd=ROOT, timeout_seconds=60).stdout
+    text = "\n".join((ROOT / name).read_text() for name in tracked.splitlines() if (ROOT / name).is_file())
+    assert set(re.findall(r"https://github\.com/[\w-]+/header-echo", text)) == {HOME}
+    assert CHART["sources"] == [HOME]
+    assert f"git clone {HOME}\n" in (ROOT / "README.md").read_text()
+
+
+def test_the_charts_icon_is_a_picture_in_this_tree():
+    name = CHART["icon"].removeprefix(RAW)
+    assert ET.parse(ROOT / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda path: path.name)
+def test_an_issue_form_is_one_that_github_shows(form):
+    """https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests/syntax-for-issue-forms."""
+    document = yaml.safe_load(form.read_text())
+    assert {"name", "description", "body"} <= set(document)
+    fields = [field for field in document["body"] if field["type"] != "markdown"]
+    assert {field["type"] for field in fields} <= {"input", "textarea", "dropdown", "checkboxes"}
+    assert all(field["attributes"]["label"] for field in fields)
+    assert len({field["id"] for field in fields}) == len(fields)
+
+
+def test_a_vulnerability_is_reported_where_security_md_says():
+    private = f"{HOME}/security/advisories/new"
+    for page in ("SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml", ".github/ISSUE_TEMPLATE/bug.yml"):
+        assert private in (ROOT / page).read_text(), f"{page} sends nobody to {private}"
