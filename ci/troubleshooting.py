@@ -87,7 +87,8 @@ TABLES: dict[str, tuple[Row, ...]] = {
         ),
         Row(
             "403, user named",
-            "RBAC: the user may not; view and edit get `echoes` by aggregation, the echo's path needs a nonResourceURL",
+            "RBAC: the user may not. `view` and `edit` get `echoes` by aggregation; the echo's path is a nonResourceURL, which "
+            "Kubernetes' own `system:discovery` lets every authenticated caller GET, and other methods need a role that names it",
             "kubectl auth can-i list echoes.cats.example.com",
         ),
         Row(
