@@ -1,6 +1,7 @@
 """What GitHub, Artifact Hub and a newcomer are told about the project is the same everywhere, and leads somewhere."""
 
 import re
+import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -8,11 +9,18 @@ import pytest
 import yaml
 
 from harness.run import run
+from harness.tools import kubernetes_version, tool
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = yaml.safe_load((ROOT / "chart" / "Chart.yaml").read_text())
 HOME = CHART["home"]
 RAW = HOME.replace("github.com", "raw.githubusercontent.com") + "/main/"
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+MAKE = {
+    command
+    for page in ROOT.glob("*.md")
+    for command in re.findall(r"`((?:[A-Z]+=\w+ )*make [a-z][^`]*)`", page.read_text())
+}
 FORMS = [path for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")) if path.stem != "config"]
 
 
@@ -44,3 +52,24 @@ def test_a_vulnerability_is_reported_where_security_md_says():
     private = f"{HOME}/security/advisories/new"
     for page in ("SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml", ".github/ISSUE_TEMPLATE/bug.yml"):
         assert private in (ROOT / page).read_text(), f"{page} sends nobody to {private}"
+
+
+def test_the_path_through_the_code_takes_the_time_that_its_heading_says():
+    table = CONTRIBUTING.partition("## The code in twenty minutes\n")[2].partition("\n## ")[0]
+    assert sum(map(int, re.findall(r"^\| (\d+) \|", table, re.MULTILINE))) == 20
+
+
+@pytest.mark.parametrize("command", sorted(MAKE))
+def test_make_knows_what_a_page_says_to_type(command):
+    words = [word for word in shlex.split(command.replace("…", "x")) if word != "make"]
+    plan = run(["make", "--dry-run", *words], cwd=ROOT, timeout_seconds=30, check=False)
+    assert plan.returncode == 0, f"'{command}' does not work: {plan.stderr}"
+
+
+def test_one_template_can_be_looked_at_as_contributing_says():
+    (command,) = re.findall(r"`(helm template chart [^`]+)`", CONTRIBUTING.replace("\n", " "))
+    words = shlex.split(command.replace("<values>", "default-values"))
+    asked = [tool(words[0]), *words[1:], "--kube-version", kubernetes_version()]
+    done = run(asked, cwd=ROOT, timeout_seconds=60, check=False)
+    assert done.returncode == 0, f"'{command}' does not work: {done.stderr}"
+    assert "kind: APIService" in done.stdout
