@@ -91,6 +91,11 @@ def test_both_readmes_ask_for_the_same_cert_manager():
     assert re.findall(r"\[cert-manager\] (1\.\d+) or\s+newer", README) == chart
 
 
+def test_the_oldest_cert_manager_in_ci_is_the_oldest_that_readme_asks_for():
+    (part,) = [step["env"]["PARTS"] for step in CI["cert-manager"]["steps"] if step.get("run") == "make interop"]
+    assert re.findall(r"\[cert-manager\] (1\.\d+) or\s+newer", README) == [part.removeprefix("cert-manager-")]
+
+
 def test_every_set_of_requirements_is_resolved():
     folder = ROOT / "requirements"
     named = set(re.search(r"for name in (.+?);", (folder / "update").read_text())[1].split())

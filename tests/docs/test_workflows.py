@@ -61,7 +61,7 @@ def test_jobs_can_be_chosen():
 def test_an_unknown_job_is_named_with_the_known_ones():
     refused = steps_with(JOBS="unit,e2e")
     assert refused.returncode == 1
-    known = "programs, lint, unit, embedded, kind, gate"
+    known = "programs, lint, unit, embedded, cert-manager, kind, gate"
     assert refused.stderr == f"JOBS names e2e, and ci.yaml has {known}: correct or unset it\n"
 
 
