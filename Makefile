@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TOX = .venv/bin/tox -q run
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint unit chart embedded docs bench soak image clean programs outdated audit ci summary gate release
+.PHONY: help demo test e2e lint unit chart embedded docs bench soak interop image clean programs outdated audit ci summary gate release
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,10 @@ bench: .venv/done  ## measurements beside Go and gunicorn: table, plots, raw fig
 soak: .venv/done  ## hostile clients for MINUTES=10, with memory, descriptors and honest latency plotted
 	@$(TOX) -e soak
 
-image: .venv/done  ## the backend image
+interop: .venv/done  ## other versions of Kubernetes and cert-manager, upstream's own tests: hours the first time (PARTS=kubernetes-1.30,conformance)
+	@$(TOX) -e interop
+
+image: .venv/done  ## the backend image (REGISTRY=ghcr.io/you pushes it, PLATFORMS=linux/amd64,linux/arm64 for both) and how to install it
 	@$(TOX) -e image
 
 clean: .venv/done  ## remove the demo, kept clusters and the engine we started
@@ -61,7 +64,7 @@ ci: .venv/done  ## the steps of .github/workflows/ci.yaml in their order (RUN=1 
 summary:  ## what the last runs of the tests came to, and why they failed (on GitHub: the job's page)
 	@$(PYTHON) ci/summary.py
 
-release: .venv/done  ## what a release would do (PUSH=registry TAG=v1.2.3 does it)
+release: .venv/done  ## what a release would do (PUSH=ghcr.io/owner TAG=v1.2.3 does it; PUSH=localhost:5000 rehearses it)
 	@$(TOX) -e release
 
 gate:  ## succeed if RESULTS are all "success" (the last job of CI)

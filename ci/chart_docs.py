@@ -88,17 +88,17 @@ def describe(schema: dict[str, Any], values: list[Value]) -> None:
         describe(found, value.children)
 
 
-def documents() -> dict[Path, str]:
-    """Return what both files should hold."""
-    values = documented((CHART / "values.yaml").read_text())
-    readme = (CHART / "README.md").read_text()
+def documents(chart: Path = CHART) -> dict[Path, str]:
+    """Return what both files of the folder ``chart`` should hold."""
+    values = documented((chart / "values.yaml").read_text())
+    readme = (chart / "README.md").read_text()
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
-    schema = json.loads((CHART / "values.schema.json").read_text())
+    schema = json.loads((chart / "values.schema.json").read_text())
     describe(schema, values)
     return {
-        CHART / "README.md": f"{before}{BEGIN}\n{table(values)}\n{END}{after}",
-        CHART / "values.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
+        chart / "README.md": f"{before}{BEGIN}\n{table(values)}\n{END}{after}",
+        chart / "values.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
     }
 
 

@@ -1,7 +1,7 @@
 """Say which pins have a newer release: the programs of ci/tools/*/go.mod and the Python packages of requirements/*.txt.
 
 Exit code 1 if there are any, 0 if none. What a pin's own requirements pin (indirect ones) moves with the pin.
-Update a program with `go get -tool <package>@<version>` in its folder, Python with `requirements/update --upgrade`.
+Update a program with `go get -tool <package>@<version>` in its folder, an older Kubernetes with `ci/interop_pins.py`, Python with `requirements/update --upgrade`.
 """
 
 import json
@@ -49,6 +49,19 @@ def newer_module(family: str, module: str) -> str | None:
     return str(update["Version"]) if update else None
 
 
+def newer_patches() -> Iterator[tuple[str, str, str, str]]:
+    """Yield (where, name, pinned, newest) of what `make interop` pins to an old minor and has a newer patch. The Go proxy is asked."""
+    for folder in sorted((FAMILIES / "interop").glob("*-1.*")):
+        pinned = re.findall(
+            r"(k8s\.io/kubernetes|\S+/cert-manager) (v(\d+\.\d+)\.(\d+))", (folder / "go.mod").read_text()
+        )
+        module, version, minor, patch = pinned[0]
+        listed = run([go(), "list", "-mod=mod", "-m", "-versions", module], cwd=folder, timeout_seconds=ASK_SECONDS)
+        newest = max(map(int, re.findall(rf" v{re.escape(minor)}\.(\d+)\b(?!-)", listed.stdout)), default=0)
+        if newest > int(patch):
+            yield f"ci/tools/interop/{folder.name}", module, version, f"v{minor}.{newest}"
+
+
 def python_pins() -> dict[str, str]:
     """Return the packages that requirements/*.in name and the versions that *.txt pin, {"aiohttp": "3.12.0"}."""
     named: set[str] = set()
@@ -81,6 +94,8 @@ def outdated() -> Iterator[tuple[str, str, str, str]]:
             detail(module)
             if newest := newer_module(family, module):
                 yield f"ci/tools/{family}", module, version, newest
+        detail("older minors")
+        yield from newer_patches()
         for name, version in python_pins().items():
             detail(name)
             if newest := newer_package(name, version):

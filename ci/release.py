@@ -1,12 +1,15 @@
-"""Release: check that versions agree, package the chart, cut the changelog; with PUSH, publish all of it, signed.
+"""Release: check that versions agree, cut the changelog, build; with PUSH, publish image, chart and notes, signed.
 
-Without PUSH nothing leaves this machine, and what would is printed. With PUSH=ghcr.io/owner/header-echo and TAG=v1.2.3:
-the image for both architectures with SBOM and provenance, the chart as an OCI artifact, keyless signatures of both
-(https://docs.sigstore.dev/cosign/signing/overview/), and the GitHub release with the bills of materials of the image's Python part.
+Without PUSH nothing leaves this machine, and what would is printed. With PUSH=ghcr.io/owner and TAG=v1.2.3: the image
+ghcr.io/owner/header-echo for both architectures with SBOM and provenance, the chart ghcr.io/owner/charts/header-echo with that image's
+digest as its default, keyless signatures of both (https://docs.sigstore.dev/cosign/signing/overview/), and the GitHub release with the
+bills of materials of the image's Python part. COSIGN_KEY=cosign.key signs with that key instead.
+
+A registry on this machine, PUSH=localhost:5000, is a rehearsal with what is there: one architecture, no SBOM and provenance by
+BuildKit, no GitHub release, and signatures only with COSIGN_KEY, since keyless ones need Sigstore's servers.
 All results are in dist/.
 """
 
-import json
 import os
 import re
 import shutil
@@ -15,33 +18,49 @@ from pathlib import Path
 
 import yaml
 
-from harness.base_image import PUBLISHED, VARIABLE, base_image, python_of
+from harness.base_image import PUBLISHED, base_image, python_of
+from harness.engine import ensure_engine
 from harness.errors import HarnessError
-from harness.image import make_context
+from harness.image import MACHINES, make_context
+from harness.image_push import (
+    buildx_command,
+    demand_buildx,
+    demand_published_base,
+    demand_registry,
+    digest_in,
+    own_platform,
+    push,
+    refusal,
+)
 from harness.progress import say, step
 from harness.run import run
 from harness.tools import tool
+from released_chart import package
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
 CONTEXT = DIST / "image"
-ARCHITECTURES = ("amd64", "arm64")
 BUILD_SECONDS = 3000
 PUSH_SECONDS = 300
+REHEARSAL = "localhost", "127.0.0.1", "[::1]"
+# Signs without Sigstore's servers: https://docs.sigstore.dev/cosign/signing/signing_with_containers/
+NO_SERVICES = '{"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json"}\n'
 
 
 def released_version(tag: str) -> str:
-    """Return the version that chart, backend and (if given) tag agree on.
+    """Return the version that chart, backend, example and (if given) tag agree on.
 
     Raises:
         HarnessError: they don't; it names all of them.
     """
     chart = yaml.safe_load((ROOT / "chart" / "Chart.yaml").read_text())
     project = re.search(r'^version = "(.+)"', (ROOT / "backend" / "pyproject.toml").read_text(), re.MULTILINE)
+    example = re.search(r"^FROM header-echo:(\S+)", (ROOT / "examples" / "Dockerfile").read_text(), re.MULTILINE)
     versions = {
         "chart/Chart.yaml version": str(chart["version"]),
         "chart/Chart.yaml appVersion": str(chart["appVersion"]),
         "backend/pyproject.toml version": project[1] if project else "(none)",
+        "examples/Dockerfile": example[1] if example else "(none)",
     }
     if tag:
         versions["tag"] = tag.removeprefix("v")
@@ -66,77 +85,113 @@ def changelog(version: str, *, dated: bool) -> str:
     return section[2].strip() + "\n"
 
 
-def package_chart(version: str, registry: str) -> Path:
-    """Package the chart into dist/ with the released image as its default; return the archive."""
-    source = DIST / "chart"
-    shutil.copytree(ROOT / "chart", source)
-    values = source / "values.yaml"
-    text, replaced = re.subn(
-        r"^  repository: header-echo$", f"  repository: {registry}", values.read_text(), flags=re.MULTILINE
-    )
-    if replaced != 1:
-        raise HarnessError(
-            f"chart/values.yaml has {replaced} lines 'repository: header-echo', not one: mend {__file__}"
-        )
-    values.write_text(text)
-    run([tool("helm"), "package", source, "--destination", DIST], timeout_seconds=60)
-    return DIST / f"header-echo-{version}.tgz"
+class Release:
+    """One version on its way to ``registry``; unless ``really``, the commands are printed instead."""
 
+    def __init__(self, version: str, registry: str, *, really: bool) -> None:
+        """Tell a rehearsal by the registry: one on this machine."""
+        self.version = version
+        self.registry = registry
+        self.really = really
+        self.rehearsal = bool(re.match(rf"({'|'.join(map(re.escape, REHEARSAL))})(:\d+)?(/|$)", registry))
+        self.image = f"{registry}/header-echo"
+        self.platforms = [own_platform()] if self.rehearsal else [f"linux/{one}" for one in MACHINES]
+        self.key = os.environ.get("COSIGN_KEY", "")
 
-def prepare_image() -> str:
-    """Fill dist/image with the packages, and the wheels for each architecture; return the base to build on."""
-    base = base_image()
-    if base != os.environ.get(VARIABLE, PUBLISHED):
-        raise HarnessError(
-            f"a release is built on {PUBLISHED}, which Docker can't pull here: mend that, or set {VARIABLE}"
-        )
-    CONTEXT.mkdir()
-    make_context(CONTEXT, python_of(base), ARCHITECTURES)
-    return base
-
-
-def publish(version: str, registry: str, chart: Path, *, really: bool) -> None:
-    """Push and sign image and chart, then make the GitHub release; only print the commands unless ``really``."""
-    metadata = DIST / "image.json"
-
-    def do(title: str, *command: str | Path, timeout_seconds: float = PUSH_SECONDS) -> str:
-        words = " ".join(str(word).replace(f"{ROOT}/", "") for word in command)
-        if not really:
+    def do(self, title: str, *command: str | Path, timeout_seconds: float = PUSH_SECONDS) -> str:
+        """Run ``command`` and return what it says, or print it."""
+        if not self.really:
+            words = " ".join(str(word).replace(f"{ROOT}/", "") for word in command)
             say(f"would run: {words}")
             return ""
         with step(title):
             done = run(command, cwd=ROOT, timeout_seconds=timeout_seconds)
         return done.stdout + done.stderr
 
-    base = prepare_image() if really else PUBLISHED
-    build: list[str | Path] = ["docker", "buildx", "build", CONTEXT, "--sbom=true", "--provenance=mode=max"]
-    build += ["--platform", ",".join(f"linux/{architecture}" for architecture in ARCHITECTURES)]
-    build += ["--build-arg", f"BASE={base}"]
-    build += ["--label", f"org.opencontainers.image.version={version}", "--tag", f"{registry}:{version}"]
-    do("image", *build, "--metadata-file", metadata, "--push", timeout_seconds=BUILD_SECONDS)
-    pushed = do("chart", "helm" if not really else tool("helm"), "push", chart, f"oci://{registry}/charts")
-    image_digest = json.loads(metadata.read_text())["containerimage.digest"] if really else "<digest>"
-    chart_digest = re.findall(r"Digest: (sha256:\w+)", pushed)[0] if really else "<digest>"
-    cosign = tool("cosign") if really else "cosign"
-    for signed in (f"{registry}@{image_digest}", f"{registry}/charts/header-echo@{chart_digest}"):
-        do(f"signature of {signed}", cosign, "sign", "--yes", signed)
-    notes: list[str | Path] = ["--verify-tag", "--notes-file", DIST / "notes.md"]
-    bills = [CONTEXT / f"sbom-{architecture}.cdx.json" for architecture in ARCHITECTURES]
-    do("GitHub release", "gh", "release", "create", f"v{version}", *notes, chart, *bills)
+    def prepare(self) -> str:
+        """Fill dist/image with the packages, and the wheels for each architecture; return the base to build on."""
+        if not self.really:
+            return PUBLISHED
+        if not self.rehearsal:
+            demand_buildx("a release", "push it to a registry on this machine, as a rehearsal")
+        ensure_engine()
+        base = base_image() if self.rehearsal else demand_published_base("a release")
+        CONTEXT.mkdir()
+        make_context(CONTEXT, python_of(base), [one.partition("/")[2] for one in self.platforms])
+        return base
+
+    def push_image(self) -> str:
+        """Build and push the image; return its digest."""
+        base, name = self.prepare(), f"{self.image}:{self.version}"
+        label = ["--label", f"org.opencontainers.image.version={self.version}"]
+        if self.rehearsal:
+            architecture = own_platform().partition("/")[2]
+            arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"TARGETARCH={architecture}", *label]
+            self.do("image", "docker", "build", CONTEXT, *arguments, "--tag", name, timeout_seconds=BUILD_SECONDS)
+            return push(name, "PUSH")
+        metadata = DIST / "image.json"
+        build = buildx_command(name, base, self.platforms, CONTEXT, metadata)
+        self.do("image", *build, "--sbom=true", "--provenance=mode=max", *label, timeout_seconds=BUILD_SECONDS)
+        return digest_in(metadata) if self.really else ""
+
+    def push_chart(self, chart: Path) -> str:
+        """Push the packaged chart; return its digest."""
+        helm = tool("helm") if self.really else "helm"
+        plain = ["--plain-http"] if self.rehearsal else []
+        try:
+            said = self.do("chart", helm, "push", chart, f"oci://{self.registry}/charts", *plain)
+        except HarnessError as error:
+            raise refusal(f"{self.registry}/charts/header-echo", str(error), "PUSH") from error
+        return str(re.findall(r"Digest: (sha256:\w+)", said)[0]) if self.really else "<digest>"
+
+    def sign(self, reference: str) -> None:
+        """Sign what is in the registry under ``reference``: with the workflow's identity, or with COSIGN_KEY."""
+        options: list[str | Path] = []
+        if self.key:
+            options += ["--key", self.key]
+        if self.rehearsal:
+            services = DIST / "signing-config.json"
+            services.write_text(NO_SERVICES)
+            options += ["--signing-config", services, "--allow-http-registry"]
+        cosign = tool("cosign") if self.really else "cosign"
+        self.do(f"signature of {reference}", cosign, "sign", "--yes", *options, reference)
+
+    def publish(self) -> None:
+        """Push image and chart, sign both, make the GitHub release."""
+        digest = self.push_image()
+        chart = package(self.version, self.registry, digest, DIST)
+        say(f"{self.version}: dist/{chart.name} and dist/notes.md are ready")
+        chart_digest = self.push_chart(chart)
+        if self.key or not self.rehearsal:
+            for signed in (
+                f"{self.image}@{digest or '<digest>'}",
+                f"{self.registry}/charts/header-echo@{chart_digest}",
+            ):
+                self.sign(signed)
+        else:
+            say("not signed: keyless signatures need Sigstore's servers; COSIGN_KEY=cosign.key signs without them")
+        if self.rehearsal:
+            say(f"a rehearsal, for {self.platforms[0]} alone: no SBOM and provenance by BuildKit, no GitHub release")
+        else:
+            notes: list[str | Path] = ["--verify-tag", "--notes-file", DIST / "notes.md"]
+            bills = [CONTEXT / f"sbom-{architecture}.cdx.json" for architecture in MACHINES]
+            self.do("GitHub release", "gh", "release", "create", f"v{self.version}", *notes, chart, *bills)
+        if self.really:
+            say(f"helm install header-echo oci://{self.registry}/charts/header-echo --version {self.version}")
 
 
 def main() -> None:
-    """Check, package, publish."""
-    registry, tag = os.environ.get("PUSH", ""), os.environ.get("TAG", "")
+    """Check, then publish or say what would be."""
+    registry, tag = os.environ.get("PUSH", "").lower(), os.environ.get("TAG", "")
     if registry and not tag:
         raise HarnessError("PUSH needs TAG too: set TAG=v<version>, the tag that is released")
+    if registry:
+        demand_registry(registry, "PUSH")
     version = released_version(tag)
     shutil.rmtree(DIST, ignore_errors=True)
     DIST.mkdir()
     (DIST / "notes.md").write_text(changelog(version, dated=bool(registry)))
-    chart = package_chart(version, registry.lower() or "header-echo")
-    say(f"{version}: dist/{chart.name} and dist/notes.md are ready")
-    publish(version, registry.lower() or "<registry>", chart, really=bool(registry))
+    Release(version, registry or "<registry>", really=bool(registry)).publish()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ image: {{ include "header-echo.image" . }}
 {{- with .Values.image.pullPolicy }}
 imagePullPolicy: {{ . }}
 {{- end }}
+# A crash is explained by the pod's status, also when its log is gone:
+# https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/#customizing-the-termination-message
+terminationMessagePolicy: FallbackToLogsOnError
 {{- with .Values.command }}
 command: {{- toYaml . | nindent 2 }}
 {{- end }}

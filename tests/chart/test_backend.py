@@ -101,3 +101,8 @@ def test_registration_can_come_later():
 
     assert of_kind(objects, "APIService") == []
     assert of_kind(objects, "Deployment", "Certificate")
+
+
+def test_the_last_words_of_a_crash_stay_in_the_status_of_the_pod():
+    """Where a log is gone, `kubectl describe pod` still says why."""
+    assert container()["terminationMessagePolicy"] == "FallbackToLogsOnError"

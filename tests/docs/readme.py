@@ -21,7 +21,7 @@ class Block:
 KINDS = {
     "path": r".* → .*",  # kubectl → kube-apiserver → …
     "python": r"# \w+\.py\n",
-    "commands": r"((git|cd|make|helm|kubectl|go|rm) [^\n]*\n?)+",
+    "commands": r"(([A-Z]+=|(git|cd|make|helm|kubectl|go|rm) )[^\n]*\n?)+",
     "headers": r"(([\w.%-]+:( [^\n]*)?|- [^\n]+)\n?)+",
 }
 
@@ -50,3 +50,9 @@ def files(found: list[Block]) -> dict[str, str]:
         for pair in re.findall(r"# (\w+\.py)\n(.*?)(?=^# \w+\.py$|\Z)", text, re.MULTILINE | re.DOTALL)
     ]
     return dict(pairs)
+
+
+def install_block(markdown: str) -> str:
+    """Return the one block of ``markdown`` that installs the chart."""
+    (block,) = [one.text for one in blocks(markdown) if re.search("^helm install ", one.text, re.MULTILINE)]
+    return block

@@ -7,11 +7,20 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDED = ["CHANGELOG.md", "backend/pyproject.toml", "chart", "ci/release.py"]
+NEEDED = [
+    "CHANGELOG.md",
+    "backend/pyproject.toml",
+    "chart",
+    "ci/chart_docs.py",
+    "ci/release.py",
+    "ci/released_chart.py",
+    "examples/Dockerfile",
+]
 
 
 @pytest.fixture
@@ -26,7 +35,7 @@ def tree(tmp_path):
 
 
 def release(tree, **variables):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), **variables}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     return run([sys.executable, tree / "ci" / "release.py"], env=environment, timeout_seconds=300, check=False)
 
 
@@ -42,6 +51,18 @@ def test_the_dry_run_packages_the_chart_and_cuts_the_changelog(tree):
     assert (tree / "dist" / "notes.md").read_text().startswith("### ")
     with tarfile.open(next((tree / "dist").glob("header-echo-*.tgz"))) as chart:
         assert "header-echo/templates/apiservice.yaml" in chart.getnames()
+        values = yaml.safe_load(chart.extractfile("header-echo/values.yaml"))
+        readme = chart.extractfile("header-echo/README.md").read().decode()
+    assert values["image"]["repository"] == "<registry>/header-echo"
+    assert "helm install header-echo oci://<registry>/charts/header-echo --version 0.1.0 " in readme
+    assert [line for line in readme.splitlines() if "./chart" in line or "REGISTRY" in line] == []
+
+
+def test_a_chart_readme_that_cannot_be_rewritten_for_the_release_is_named(tree):
+    replace(tree / "chart" / "README.md", "./chart ", "./charts ")
+    done = release(tree)
+    assert done.returncode == 1
+    assert "error: chart/README.md has nothing like" in done.stderr
 
 
 def test_the_dry_run_says_what_would_be_run_in_its_order(tree):
@@ -74,6 +95,34 @@ def test_publishing_demands_a_tag(tree):
     done = release(tree, PUSH="registry.invalid/header-echo")
     assert (done.returncode, "PUSH needs TAG too" in done.stderr) == (1, True), done.stderr
     assert not (tree / "dist").exists()
+
+
+@pytest.mark.parametrize(
+    ("push", "told"),
+    [
+        (
+            "https://registry.invalid",
+            "PUSH is 'https://registry.invalid', which has a scheme: set PUSH=registry.invalid",
+        ),
+        ("registry.invalid/you:v1", "PUSH is 'registry.invalid/you:v1', which names a tag"),
+    ],
+)
+def test_publishing_demands_a_registry(tree, push, told):
+    done = release(tree, PUSH=push, TAG="v0.1.0")
+    assert (done.returncode, told in done.stderr) == (1, True), done.stderr
+    assert not (tree / "dist").exists()
+
+
+def test_a_release_demands_buildx_and_says_how_to_rehearse_without(tree, tmp_path):
+    replace(tree / "CHANGELOG.md", "[0.1.0] - unreleased", "[0.1.0] - 2026-01-01")
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text("#!/bin/sh\nexit 1\n")
+    docker.chmod(0o755)
+    done = release(tree, PUSH="registry.invalid", TAG="v0.1.0", PATH=f"{docker.parent}:{os.environ['PATH']}")
+    assert done.returncode == 1
+    assert "a release needs Docker's buildx" in done.stderr
+    assert "a registry on this machine, as a rehearsal" in done.stderr
 
 
 def test_publishing_demands_a_dated_changelog(tree):

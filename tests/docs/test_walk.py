@@ -15,6 +15,7 @@ from readme import blocks
 
 from demo_picture import PICTURE, lines_of
 from harness.cache import cache_dir
+from harness.clone import copy_tree, with_environment
 from harness.run import run
 from workflow_steps import outside
 
@@ -29,24 +30,14 @@ pytestmark = pytest.mark.timeout(2 * DEMO_SECONDS)
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     """Yield what the README's `git clone` makes; its address stands for this tree, changes not yet committed included."""
-    source = tmp_path_factory.mktemp("source")
-    listed = run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, timeout_seconds=60).stdout
-    for name in listed.splitlines():
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, source / name)
+    source = copy_tree(tmp_path_factory.mktemp("source"))
     me = ["-c", "user.name=walk", "-c", "user.email=walk@example.com"]
     for arguments in (["init", "--quiet"], ["add", "--all"], [*me, "commit", "--quiet", "--message=this tree"]):
         run(["git", *arguments], cwd=source, timeout_seconds=60)
     clone, enter = [line for block in BLOCKS if block.kind == "commands" for line in block.text.splitlines()][:2]
     address, empty = clone.split()[-1], tmp_path_factory.mktemp("walk")
     run(["git", "-c", f"url.{source}.insteadOf={address}", *shlex.split(clone)[1:]], cwd=empty, timeout_seconds=60)
-    folder = empty / shlex.split(enter)[1]
-    if (
-        run(["make", "--question", ".venv/done"], cwd=ROOT, timeout_seconds=30, check=False).returncode == 0
-    ):  # is up to date
-        (folder / ".venv").symlink_to(ROOT / ".venv")
-    return folder
+    return with_environment(empty / shlex.split(enter)[1])
 
 
 @pytest.fixture(scope="module")

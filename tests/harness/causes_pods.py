@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
 
 from harness.causes_view import Cause, View
 from harness.collectors_evidence import Object
+from harness.complaints import complaint
 
 NO_IMAGE = (
     "ErrImagePull",
@@ -17,7 +16,6 @@ NO_IMAGE = (
     "ImageInspectError",
     "RegistryUnavailable",
 )
-COMPLAINT = re.compile(r"^\[-\]|error|warn|fatal|panic|critical|exception", re.IGNORECASE)
 READER = "extension-apiserver-authentication-reader"
 
 
@@ -116,7 +114,8 @@ def crash(view: View) -> Cause | None:
         times = f"restarted {status.get('restartCount', 0)} times"
         if ended.get("reason") == "OOMKilled":
             return view.cause(f"{what} was killed for its memory ({times})", "raise resources.limits.memory")
-        words = _last_words(view, pod) or ended.get("message", "") or ended.get("reason", "")
+        words = _last_words(view, pod) or complaint(ended.get("message", "")) or _words_of_twin(view, status["name"])
+        words = words or ended.get("reason", "")
         return view.cause(
             f"the backend crashes: {what} ended with exit code {ended['exitCode']} ({times}): {words}",
             "read the container's previous log; exit code 2 means a wrong setting, named there",
@@ -173,23 +172,16 @@ def _warnings(view: View, pod: Object) -> list[str]:
     return [str(event.get("message", "")) for event in sorted(events, key=lambda e: str(e.get("lastTimestamp") or ""))]
 
 
+def _words_of_twin(view: View, container: str) -> str:
+    """Return what the same container of another pod said last: under load a kubelet removes a log before anybody can read it."""
+    for pod, status in _unready(view):
+        if status["name"] == container and (words := _last_words(view, pod)):
+            return words
+    return ""
+
+
 def _last_words(view: View, pod: Object) -> str:
-    """Return the last line of the pod's log that complains, else the last line; of a JSON line its message."""
-    lines = [line.strip() for line in view.evidence.logs.get(_name(pod), "").splitlines() if line.strip()]
-    complaints = [line for line in lines if COMPLAINT.search(line)]
-    return _message((complaints or lines or [""])[-1])
-
-
-def _message(line: str) -> str:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return line
-    return (
-        next((str(record[key]) for key in ("message", "msg") if key in record), line)
-        if isinstance(record, dict)
-        else line
-    )
+    return complaint(view.evidence.logs.get(_name(pod), ""))
 
 
 def _name(pod: Object) -> str:

@@ -12,6 +12,7 @@ cluster is in ci/tools/cert-manager/deployment.yaml.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,13 @@ spec:
 
 
 def crds() -> Path:
-    """Return a folder with cert-manager's CustomResourceDefinitions, one YAML file each, generated from its types."""
+    """Return a folder with cert-manager's CustomResourceDefinitions, one YAML file each, generated from its types.
+
+    HEADER_ECHO_CERT_MANAGER_CRDS names a folder instead: those of the program that HEADER_ECHO_CERT_MANAGER names.
+    """
+    named = os.environ.get("HEADER_ECHO_CERT_MANAGER_CRDS")
+    if named:
+        return Path(named)
     return generated_crds("cert-manager", f"cert-manager {pinned_version('cert-manager')}", API_PACKAGES)
 
 

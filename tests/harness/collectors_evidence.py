@@ -20,6 +20,9 @@ TIMEOUT_SECONDS = (2.0, 5.0)  # to connect, to answer
 APISERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 LAST_LINES = 40
+# kubelet's answer, with code 200, when it has removed the container already:
+# https://github.com/kubernetes/kubernetes/blob/v1.37.2/pkg/kubelet/kuberuntime/kuberuntime_container.go (GetContainerLogs)
+NO_LOG = "unable to retrieve container logs"
 # kind by plural name, and the API that serves it in a namespace
 PATHS = {
     "services": "/api/v1",
@@ -166,8 +169,13 @@ def _read_log(reader: Reader, pod: Object, evidence: Evidence) -> None:
         query = {"container": status["name"], "tailLines": str(LAST_LINES)}
         # Between two crashes the container that starts again has said nothing yet: what the one before it said counts.
         crashed = "terminated" in (status.get("lastState") or {})
-        text = (reader.text(path, **query, previous="true") if crashed else "") or reader.text(path, **query)
+        text = (_log(reader, path, **query, previous="true") if crashed else "") or _log(reader, path, **query)
         evidence.logs[f"{namespace}/{name}"] = evidence.redactor.text(text)
+
+
+def _log(reader: Reader, path: str, **query: str) -> str:
+    text = reader.text(path, **query)
+    return "" if text.startswith(NO_LOG) else text
 
 
 def _review(reader: Reader, pod: Object, evidence: Evidence) -> None:

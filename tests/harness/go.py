@@ -66,6 +66,8 @@ def _install_wheel(target: Path) -> None:
 def build(package: str, output: Path, *, directory: Path, link_flags: str, title: str) -> None:
     """Build ``package`` of the module in ``directory`` into ``output``, a static binary; show what goes by.
 
+    An ``output`` that ends in ".test" is the program of the package's tests.
+
     Raises:
         HarnessError: the build failed (with Go's last lines) or took more than an hour.
     """
@@ -74,7 +76,14 @@ def build(package: str, output: Path, *, directory: Path, link_flags: str, title
     flags = ["-trimpath", "-mod=readonly", "-buildvcs=false", "-v", "-gcflags=all=-dwarf=false"]
     flags += ["-ldflags", f"-s -w {link_flags}"]
     lines: list[str] = []
-    command = [str(go()), "build", *flags, "-o", str(output), package]
+    command = [
+        str(go()),
+        *(["test", "-c"] if output.suffix == ".test" else ["build"]),
+        *flags,
+        "-o",
+        str(output),
+        package,
+    ]
     with step(title) as detail:
         with subprocess.Popen(
             command,

@@ -30,11 +30,8 @@ REPORT = "pip-report.json"
 WHEEL_PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 
 
-def build_image(tag: str | None = None) -> str:
-    """Build the backend image unless the engine has it; return its name, "header-echo:<tag>".
-
-    Args:
-        tag: None stands for a hash of the content; a given one names the same image besides.
+def build_image() -> str:
+    """Build the backend image unless the engine has it; return its name, "header-echo:<hash of its content>".
 
     Raises:
         HarnessError: no base can be had, a wheel is missing for the base's Python, or the build failed.
@@ -48,10 +45,7 @@ def build_image(tag: str | None = None) -> str:
                 tempfile.TemporaryDirectory(prefix=".backend-image-", dir=cache_dir()) as folder,
             ):
                 _build(Path(folder), base, name)
-    if tag is None:
-        return name
-    run(["docker", "tag", name, f"{NAME}:{tag}"], timeout_seconds=30)
-    return f"{NAME}:{tag}"
+    return name
 
 
 def make_context(directory: Path, python: Python, architectures: Sequence[str]) -> None:

@@ -20,12 +20,12 @@ from harness.errors import HarnessError
 from harness.run import run
 
 FAMILIES = Path(__file__).resolve().parents[2] / "ci" / "tools"
-BUILD_MIB = {"kubernetes": 4000}
+BUILD_MIB = {"k8s.io/kubernetes": 4000}  # by the module that the program is from
 KUBERNETES_PACKAGES = "k8s.io/kubernetes/cmd/"
 VERSION_PACKAGE = {
-    "helm": "helm.sh/helm/v3/internal/version",
-    "helm4": "helm.sh/helm/v4/internal/version",
-    "kubernetes": "k8s.io/component-base/version",
+    "helm.sh/helm/v3": "helm.sh/helm/v3/internal/version",
+    "helm.sh/helm/v4": "helm.sh/helm/v4/internal/version",
+    "k8s.io/kubernetes": "k8s.io/component-base/version",
 }
 # For Go programs: collect garbage a quarter as often, until memory reaches the limit. A fifth less work before an API server is
 # ready, a tenth less for helm and kubectl (https://pkg.go.dev/runtime#hdr-Environment_Variables).
@@ -39,6 +39,11 @@ class Program:
     family: str
     package: str
     version_arguments: tuple[str, ...] = ("--version",)
+
+    @property
+    def module(self) -> str:
+        """The module it is from, as BUILD_MIB and VERSION_PACKAGE name it; the package itself where neither does."""
+        return next((name for name in VERSION_PACKAGE if self.package.startswith(name)), self.package)
 
 
 PROGRAMS = {
@@ -57,13 +62,14 @@ PROGRAMS = {
     "cert-manager": Program("cert-manager", "."),
     "controller-gen": Program("cert-manager", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
     "actionlint": Program("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
+    "registry": Program("registry", "github.com/distribution/distribution/v3/cmd/registry"),
     "cosign": Program("cosign", "github.com/sigstore/cosign/v3/cmd/cosign", ("version",)),
 }
 
 
 def variable(name: str) -> str:
     """Return the environment variable that names the program: HEADER_ECHO_KUBE_APISERVER for kube-apiserver."""
-    return "HEADER_ECHO_" + name.upper().replace("-", "_")
+    return "HEADER_ECHO_" + re.sub(r"[-.]", "_", name.upper())
 
 
 def pinned_version(name: str) -> str:
@@ -156,7 +162,7 @@ def _build(name: str, queue: str) -> None:
     target.parent.parent.mkdir(parents=True, exist_ok=True)
     for stale in target.parent.parent.glob(f".building-{name}-*"):  # we hold the lock: its builder is dead
         shutil.rmtree(stale)
-    demand_free_disk(target.parent.parent, BUILD_MIB.get(program.family, 1500), f"building {name}")
+    demand_free_disk(target.parent.parent, BUILD_MIB.get(program.module, 1500), f"building {name}")
     building = Path(tempfile.mkdtemp(prefix=f".building-{name}-", dir=target.parent.parent))
     try:
         go.build(
@@ -174,7 +180,7 @@ def _build(name: str, queue: str) -> None:
 
 def _version_flags(name: str) -> str:
     """Return linker flags that tell a program its version: kubeadm refuses to run without, helm reports it."""
-    package = VERSION_PACKAGE.get(PROGRAMS[name].family)
+    package = VERSION_PACKAGE.get(PROGRAMS[name].module)
     version = pinned_version(name)
     if package is None:
         return ""

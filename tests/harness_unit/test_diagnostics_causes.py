@@ -1,10 +1,12 @@
 """Each way to break a release is called by its name, in the first line."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from harness import collectors_evidence
 from harness.causes import HEALTHY, NOTHING, explain, first_lines
 from harness.collectors_evidence import Evidence
 from harness_unit.diagnostics_shapes import (
@@ -279,6 +281,27 @@ def test_a_network_policy_that_admits_the_control_plane_is_not_blamed():
     rule = {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": "https"}]}
     evidence.objects["networkpolicies"][0]["spec"]["ingress"] = [rule]
     assert "NetworkPolicy" not in first_lines(evidence)[0]
+
+
+def test_a_crash_whose_log_is_gone_is_explained_by_the_termination_message():
+    """Under load the kubelet may have removed the container's log before anybody could read it."""
+    ended = {"exitCode": 2, "reason": "Error", "message": "starting\nheader-echo: error: no such thing\n"}
+    evidence = unready(healthy(), {"waiting": {"reason": "CrashLoopBackOff"}}, restarts=2, last={"terminated": ended})
+    assert first_lines(evidence)[0].endswith("exit code 2 (restarted 2 times): header-echo: error: no such thing")
+
+
+def test_a_crash_whose_log_is_gone_is_explained_by_the_words_of_another_pod():
+    evidence, other = crash_loop(), crash_loop().objects["pods"][0]
+    other["metadata"]["name"] = "header-echo-abc12-first"
+    evidence.objects["pods"].insert(0, other)
+    assert "first ended with exit code 2 (restarted 2 times): header-echo: HEADER_ECHO_LOG" in first_lines(evidence)[0]
+
+
+def test_what_kubelet_says_in_place_of_a_removed_log_is_no_log():
+    reader = SimpleNamespace(text=lambda _path, **_query: "unable to retrieve container logs for containerd://0123")
+    evidence = crash_loop()
+    collectors_evidence._read_log(reader, evidence.objects["pods"][0], evidence)
+    assert list(evidence.logs.values()) == [""]
 
 
 def test_an_unregistered_backend_that_crashes_is_explained():

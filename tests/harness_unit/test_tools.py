@@ -104,6 +104,16 @@ def test_two_runs_at_once_build_it_once(hello, monkeypatch):
     assert builds == [1]
 
 
+def test_a_program_of_tests_is_built_from_them(hello, monkeypatch):
+    (hello / "main_test.go").write_text('package main\n\nimport "testing"\n\nfunc TestHello(t *testing.T) {}\n')
+    monkeypatch.setitem(tools.PROGRAMS, "hello.test", tools.Program("hello", "."))
+    assert subprocess.check_output([tools.tool("hello.test")], text=True) == "PASS\n"
+
+
+def test_a_name_with_a_version_has_a_variable_that_a_shell_can_set():
+    assert tools.variable("kube-apiserver-1.30") == "HEADER_ECHO_KUBE_APISERVER_1_30"
+
+
 def test_the_environment_variable_wins(hello, tmp_path, monkeypatch):
     mine = executable(tmp_path / "mine", "#!/bin/sh\n")
     monkeypatch.setenv("HEADER_ECHO_HELLO", str(mine))

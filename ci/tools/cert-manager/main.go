@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -58,12 +57,12 @@ func run(ctx context.Context, kubeconfig, namespace string) error {
 	utilruntime.Must(clientscheme.AddToScheme(api.Scheme))
 	utilruntime.Must(apiregistration.AddToScheme(api.Scheme))
 	parts, ctx := errgroup.WithContext(ctx)
-	factory, err := controller.NewContextFactory(ctx, controller.ContextOptions{
+	options := controller.ContextOptions{
 		Kubeconfig: kubeconfig, IssuerOptions: controller.IssuerOptions{ClusterResourceNamespace: namespace},
 		KubernetesAPIQPS: 20, KubernetesAPIBurst: 50, // cert-manager's own defaults; client-go's are 5 and 10
-		CertificateOptions: controller.CertificateOptions{ // before a refused request is tried again
-			CertificateRequestMinimumBackoffDuration: time.Minute, CertificateRequestMaximumBackoffDuration: time.Hour},
-	})
+	}
+	setBackoff(&options.CertificateOptions)
+	factory, err := controller.NewContextFactory(ctx, options)
 	if err != nil {
 		return err
 	}

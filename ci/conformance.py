@@ -1,0 +1,86 @@
+"""Run upstream's own conformance tests of API machinery against the embedded cluster, as its program e2e.test.
+
+    python ci/conformance.py REPORT.xml
+
+All that carry [sig-api-machinery] and [Conformance] run, but for those below.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from harness.embedded import EmbeddedCluster
+from harness.errors import HarnessError
+from harness.pod_images import LocalImage
+from harness.tools import PROGRAMS, Program, prepare, tool
+
+E2E = {
+    "e2e.test": Program("interop/conformance", "k8s.io/kubernetes/test/e2e"),
+    "agnhost": Program("interop/conformance", "k8s.io/kubernetes/test/images/agnhost"),
+}
+SUITE, CONFORMANCE = "[sig-api-machinery]", "[Conformance]"
+TIMEOUT_SECONDS = 3600
+# What these begin with isn't run: it is about controllers that the embedded cluster leaves out (harness.control_plane.CONTROLLERS).
+NOT_HERE = {
+    "Aggregator": "needs the image of sample-apiserver",
+    "ResourceQuota": "needs the resourcequota controller",
+}
+
+
+def run(cluster: EmbeddedCluster, folder: Path) -> int:
+    """Run the tests and return the exit code, 0 if all passed; the report is junit_01.xml in ``folder``."""
+    skipped = "|".join(re.escape(f"{SUITE} {name}") for name in NOT_HERE)
+    command = [
+        tool("e2e.test"),
+        f"--kubeconfig={cluster.kubeconfig}",
+        f"--kubectl-path={tool('kubectl')}",
+        "--provider=local",
+        f"--report-dir={folder}",
+        f"--ginkgo.focus={re.escape(SUITE)}.*{re.escape(CONFORMANCE)}",
+        f"--ginkgo.skip={skipped}",
+        f"--ginkgo.timeout={TIMEOUT_SECONDS}s",
+        "--ginkgo.no-color",
+    ]
+    return subprocess.call([str(word) for word in command], cwd=folder, stdin=subprocess.DEVNULL)
+
+
+def shorten(report: Path, target: Path) -> None:
+    """Write the report without the thousands of tests that nobody asked for, and with the reason where one was left out."""
+    tree = ET.parse(report)  # noqa: S314 - our own run wrote it
+    for suite in tree.iter("testsuite"):
+        for case in suite.findall("testcase"):
+            name = case.get("name", "").removeprefix("[It] ")
+            if case.find("skipped") is not None and not (name.startswith(SUITE) and CONFORMANCE in name):
+                suite.remove(case)
+                continue
+            case.set("name", name)
+            for reason in (why for what, why in NOT_HERE.items() if name.startswith(f"{SUITE} {what}")):
+                for skipped in case.iter("skipped"):
+                    skipped.set("message", reason)
+    tree.write(target, encoding="unicode")
+
+
+def main() -> None:
+    """Start a cluster, test, and end it."""
+    PROGRAMS.update(E2E)
+    cluster = None
+    try:
+        prepare(E2E)
+        cluster = EmbeddedCluster(images={"agnhost": LocalImage((str(tool("agnhost")),))})
+        cluster.create()
+        with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
+            code = run(cluster, Path(folder))
+            shorten(Path(folder) / "junit_01.xml", Path(sys.argv[1]))
+    except HarnessError as error:
+        sys.exit(f"error: {error}")
+    finally:
+        if cluster is not None:
+            cluster.delete()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

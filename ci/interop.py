@@ -1,0 +1,249 @@
+"""Test with what needs long builds, other versions and suites of others (make interop): nightly, and before a release.
+
+The parts, in their order; PARTS=NAME,NAME takes those whose names begin so:
+    kubernetes-1.30 … kubernetes-1.37  tests/e2e on the embedded cluster with that minor's API server and controllers
+    cert-manager-1.19                  tests/e2e with the oldest cert-manager that the chart admits
+    conformance                        upstream's own tests of API machinery on the embedded cluster
+    mutation                           faults put into the modules that decide who calls, which tests/unit has to notice
+All parts run, whatever fails. What a part says is in reports/interop-<part>.log, what its tests said in reports/interop-<part>.xml, and
+what they found out about a failure in reports/diagnostics/interop-<part>.
+Usage: make interop [PARTS=kubernetes-1.30,conformance]
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from harness.cert_manager import API_PACKAGES
+from harness.crds import generated_crds
+from harness.errors import HarnessError
+from harness.progress import say, step
+from harness.run import tail
+from harness.tools import (
+    FAMILIES,
+    KUBERNETES_PACKAGES,
+    PROGRAMS,
+    Program,
+    kubernetes_version,
+    pinned_version,
+    tool,
+    variable,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+REPORTS = ROOT / "reports"
+INTEROP = FAMILIES / "interop"
+TIMEOUT_SECONDS = 5400
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line of the result: a command, in an environment whose programs are built first."""
+
+    name: str
+    command: Sequence[str]
+    environment: Callable[[], Mapping[str, str]] = dict
+
+    @property
+    def log(self) -> Path:
+        """What the command says."""
+        return REPORTS / f"interop-{self.name}.log"
+
+    @property
+    def report(self) -> Path:
+        """What its tests said, as JUnit's XML; not every part has one."""
+        return REPORTS / f"interop-{self.name}.xml"
+
+
+@dataclass
+class Result:
+    """How a part ended; ``failures`` are sentences, none if all is well."""
+
+    part: str
+    seconds: float = 0
+    passed: int = 0
+    skipped: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Return the line that is printed for it."""
+        tests = f"{self.passed:>4} passed {self.skipped:>3} skipped" if self.passed + self.skipped else ""
+        return f"{'FAILED' if self.failures else 'ok':<7}{self.part:<20}{tests:<26}{self.seconds:>7.0f} s"
+
+
+def minors() -> list[str]:
+    """Return the minors of Kubernetes that old pins are for, oldest first: ["1.30", "1.31"]."""
+    return sorted(folder.name.partition("-")[2] for folder in INTEROP.glob("kubernetes-*"))
+
+
+def programs() -> dict[str, Program]:
+    """Return what only this run needs, to be looked up and built like everything in harness.tools."""
+    old = {
+        f"{name}-{minor}": Program(f"interop/kubernetes-{minor}", KUBERNETES_PACKAGES + name)
+        for minor in minors()
+        for name in CONTROL_PLANE
+    }
+    return {**old, "cert-manager-1.19": Program("interop/cert-manager-1.19", ".")}
+
+
+def parts() -> list[Part]:
+    """Return all parts in their order."""
+    newest = ".".join(kubernetes_version().removeprefix("v").split(".")[:2])
+    return [
+        *(_e2e(f"kubernetes-{minor}", partial(_control_plane, minor)) for minor in minors()),
+        _e2e(f"kubernetes-{newest}", dict),
+        _e2e("cert-manager-1.19", _cert_manager),
+        Part("conformance", [sys.executable, "ci/conformance.py", str(REPORTS / "interop-conformance.xml")]),
+        Part("mutation", [str(ROOT / ".venv" / "bin" / "tox"), "-q", "run", "-e", "mutation"]),
+    ]
+
+
+def _e2e(name: str, environment: Callable[[], Mapping[str, str]]) -> Part:
+    pytest = [
+        "pytest",
+        "-n",
+        "auto",
+        "--cluster=embedded",
+        f"--junitxml={REPORTS / f'interop-{name}.xml'}",
+        "tests/e2e",
+    ]
+    return Part(name, [sys.executable, "-m", *pytest], environment)
+
+
+def _control_plane(minor: str) -> Mapping[str, str]:
+    return {variable(name): str(tool(f"{name}-{minor}")) for name in CONTROL_PLANE}
+
+
+def _cert_manager() -> Mapping[str, str]:
+    title = f"cert-manager {pinned_version('cert-manager-1.19')}"
+    crds = generated_crds("interop/cert-manager-1.19", title, API_PACKAGES)
+    return {variable("cert-manager"): str(tool("cert-manager-1.19")), "HEADER_ECHO_CERT_MANAGER_CRDS": str(crds)}
+
+
+def chosen(names: str, known: Sequence[Part]) -> list[Part]:
+    """Return the parts that ``names`` begins, all if it is empty.
+
+    Raises:
+        HarnessError: a name begins no part.
+    """
+    wanted = tuple(filter(None, names.split(",")))
+    for name in wanted:
+        if not any(part.name.startswith(name) for part in known):
+            there = ", ".join(part.name for part in known)
+            raise HarnessError(f"PARTS names {name}, and there are {there}: correct or unset it")
+    return [part for part in known if part.name.startswith(wanted or "")]
+
+
+def run(part: Part) -> Result:
+    """Build what the part needs, run it, and read its report."""
+    result, began = Result(part.name), time.monotonic()
+    part.report.unlink(missing_ok=True)
+    try:
+        environment = {**os.environ, **part.environment(), "KEEP": ""}
+        with step(part.name) as detail:
+            code = _logged(part, environment, detail)
+    except HarnessError as error:
+        result.failures.append(str(error))
+    else:
+        read(part.report, result)
+        if code != 0 and not result.failures:
+            result.failures.append(f"it ended with exit code {code}, and said last:\n{tail(part.log.read_text())}")
+        elif part.command[-1] == "tests/e2e" and not result.passed:
+            result.failures.append(f"no test passed: {part.log}")
+    if result.failures:
+        _keep_diagnostics(part)
+    result.seconds = time.monotonic() - began
+    return result
+
+
+def _keep_diagnostics(part: Part) -> None:
+    """Move what tests found out about their failures out of the way of the next part."""
+    made, kept = REPORTS / "diagnostics" / "embedded", REPORTS / "diagnostics" / f"interop-{part.name}"
+    shutil.rmtree(kept, ignore_errors=True)
+    if made.exists():
+        made.rename(kept)
+
+
+def _logged(part: Part, environment: Mapping[str, str], detail: Callable[[str], None]) -> int:
+    with (
+        part.log.open("w") as log,
+        subprocess.Popen(
+            part.command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
+        deadline = threading.Timer(TIMEOUT_SECONDS, process.terminate)
+        deadline.start()
+        try:
+            for line in process.stdout or ():
+                log.write(line)
+                log.flush()
+                detail(line.strip()[:90])
+        finally:
+            deadline.cancel()
+            process.terminate()
+    return process.returncode
+
+
+def read(report: Path, result: Result) -> None:
+    """Count what the report's tests did, and name those that failed."""
+    if not report.exists():
+        return
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314 - our own runner wrote it
+        broken = case.find("failure") if case.find("failure") is not None else case.find("error")
+        if broken is not None:
+            said = (broken.get("message") or broken.text or "").strip().splitlines()
+            result.failures.append(f"{case.get('name')}: {said[0] if said else 'without a word'}")
+        elif case.find("skipped") is not None:
+            result.skipped += 1
+        else:
+            result.passed += 1
+
+
+def write(results: Sequence[Result], target: Path) -> None:
+    """Write the results as JUnit's XML, one case a part."""
+    suite = ET.Element("testsuite", name="interop", tests=str(len(results)))
+    for result in results:
+        case = ET.SubElement(suite, "testcase", classname="interop", name=result.part, time=f"{result.seconds:.1f}")
+        if result.failures:
+            ET.SubElement(case, "failure", message=result.failures[0]).text = "\n".join(result.failures)
+    suite.set("failures", str(sum(bool(result.failures) for result in results)))
+    ET.ElementTree(suite).write(target, encoding="unicode")
+
+
+def main() -> None:
+    """Run what is chosen; exit code 1 if a part failed."""
+    PROGRAMS.update(programs())
+    REPORTS.mkdir(exist_ok=True)
+    try:
+        selected = chosen(os.environ.get("PARTS", ""), parts())
+    except HarnessError as error:
+        sys.exit(f"error: {error}")
+    results = []
+    for part in selected:
+        results.append(run(part))
+        say(str(results[-1]))
+    write(results, REPORTS / "interop.xml")
+    print()
+    for result in results:
+        print(result, *(f"       {failure}" for failure in result.failures), sep="\n")
+    if any(result.failures for result in results):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""What git would clone of this tree, to type in what documents tell to type."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from harness.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def make_clone(folder: Path) -> Path:
+    """Fill ``folder`` with the tree, changes not yet committed included, and with our .venv if that is up to date; return it."""
+    return with_environment(copy_tree(folder))
+
+
+def copy_tree(folder: Path) -> Path:
+    """Fill ``folder`` with what git tracks or would track; return it."""
+    listed = run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, timeout_seconds=60).stdout
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    return folder
+
+
+def with_environment(folder: Path) -> Path:
+    """Give the clone ``folder`` our .venv, if that is up to date: `make` would make one of its own; return it."""
+    made = run(["make", "--question", ".venv/done"], cwd=ROOT, timeout_seconds=30, check=False)
+    if made.returncode == 0:
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
