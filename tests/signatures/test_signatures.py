@@ -66,5 +66,5 @@ def test_image_and_chart_are_signed_with_the_key(registry, ours, repository):
 
 @pytest.mark.parametrize("repository", ["header-echo", "charts/header-echo"])
 def test_another_key_did_not_sign_them(registry, ours, repository, tmp_path):
-    with pytest.raises(HarnessError, match=r"no matching signatures|no signatures found|invalid signature"):
+    with pytest.raises(HarnessError, match="failed to verify signature"):
         verified(f"{registry}/{repository}:{RELEASED}", key(tmp_path, "others"))
