@@ -6,13 +6,18 @@ https://github.com/kubernetes/apiserver/blob/v0.34.0/pkg/endpoints/request/reque
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .messages import Request
+from .selectors import required_name
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 _GROUP_PREFIX_PARTS = 3  # apis, group, version
+#: Leading zeros aside, more digits are no 64 bits.
+_INTEGER = re.compile(r"[-+]?0*[0-9]{1,19}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class RequestInfo:
         is_resource: the path names a resource.
         namespace: '' for cluster scope or all namespaces.
         name: '' for a collection.
+        selected_name: the only name that the field selector of a list or watch lets through, else ''.
 
     """
 
@@ -37,13 +43,17 @@ class RequestInfo:
     resource: str = ""
     subresource: str = ""
     name: str = ""
+    selected_name: str = ""
 
     def attributes(self) -> dict[str, Any]:
         """Return the part of a SubjectAccessReview's `spec` that says what is asked for."""
         if not self.is_resource:
             return {"nonResourceAttributes": {"path": self.path, "verb": self.verb}}
         names = ("namespace", "verb", "group", "version", "resource", "subresource", "name")
-        return {"resourceAttributes": {name: getattr(self, name) for name in names if getattr(self, name)}}
+        found = {name: getattr(self, name) for name in names if getattr(self, name)}
+        if self.selected_name:
+            found["name"] = self.selected_name
+        return {"resourceAttributes": found}
 
     def denial(self, user: str) -> str:
         """Return the sentence with which Kubernetes refuses this request."""
@@ -51,7 +61,8 @@ class RequestInfo:
             return f'forbidden: User "{user}" cannot {self.verb} path "{self.path}"'
         resource = f"{self.resource}/{self.subresource}" if self.subresource else self.resource
         where = f'in the namespace "{self.namespace}"' if self.namespace else "at the cluster scope"
-        what = f'"{self.name}" is forbidden' if self.name else "is forbidden"
+        name = self.name or self.selected_name
+        what = f'"{name}" is forbidden' if name else "is forbidden"
         return (
             f"{self.resource}.{self.group} {what}: "
             f'User "{user}" cannot {self.verb} resource "{resource}" in API group "{self.group}" {where}'
@@ -59,7 +70,7 @@ class RequestInfo:
 
 
 def request_info(request: Request) -> RequestInfo:
-    """Parse method, path and the `watch` parameter.
+    """Parse method, path and the parameters `watch` and `fieldSelector`.
 
     Two refinements are left out because kube-apiserver sends them only for built-in groups: `/api/v1` and the verb `proxy`.
     """
@@ -80,15 +91,29 @@ def request_info(request: Request) -> RequestInfo:
         if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:  # noqa: PLR2004
             rest = rest[2:]
     resource, name, subresource = (*rest, "", "")[:3]
+    selected_name = ""
     if not name and verb == "get":
-        verb = "watch" if _is_watch(request) else "list"
+        query = request.query()
+        verb = "watch" if _is_watch(query) else "list"
+        selected_name = required_name(query) if _numbers_are_numbers(query) else ""
     elif not name and verb == "delete":
         verb = "deletecollection"
     return RequestInfo(
         verb, path, is_resource=True, group=group, version=version, namespace=namespace, resource=resource,
-        subresource=subresource, name=name,
+        subresource=subresource, name=name, selected_name=selected_name,
     )  # fmt: skip
 
 
-def _is_watch(request: Request) -> bool:
-    return request.query().get("watch", ["0"])[0].lower() in {"1", "true"}
+def _is_watch(query: Mapping[str, Sequence[str]]) -> bool:
+    # No value is a yes, as is any other than these two:
+    # https://github.com/kubernetes/apimachinery/blob/v0.34.0/pkg/runtime/conversion.go (Convert_Slice_string_To_bool)
+    return query.get("watch", ["0"])[0].lower() not in {"0", "false"}
+
+
+def _numbers_are_numbers(query: Mapping[str, Sequence[str]]) -> bool:
+    """Return whether upstream can read these options at all; if one is malformed, the field selector is lost there."""
+    return all(_is_int64(query.get(name, ["0"])[0]) for name in ("limit", "timeoutSeconds"))
+
+
+def _is_int64(text: str) -> bool:
+    return _INTEGER.fullmatch(text) is not None and -(2**63) <= int(text) < 2**63

@@ -20,7 +20,12 @@ _EXISTS = re.compile(rf"(?P<not>!?)\s*(?P<key>{_KEY})")
 _EQUALS = re.compile(rf"(?P<key>{_KEY})\s*(?P<operator>==?|!=)\s*(?P<value>{_VALUE})")
 _IN = re.compile(rf"(?P<key>{_KEY})\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
 #: What is between commas that are not within parentheses.
-_TERM = re.compile(r"(?:[^,(]|\([^)]*\)?)+")
+_TERM = re.compile(r"(?:[^,(]|\([^)]*(?:\)|$))+")
+#: What is between commas without a backslash before them.
+_FIELD_TERM = re.compile(r"(?:[^,\\]|\\.?)+", re.DOTALL)
+_FIELD_OPERATOR = re.compile(r"!=|==|=")
+_ESCAPE = re.compile(r"\\([\\,=])")
+_MISPLACED = re.compile(r"[\\=]")
 #: What can be asked of every resource, as upstream allows for custom resources.
 _FIELDS = ("metadata.name", "metadata.namespace")
 
@@ -32,12 +37,39 @@ def selectors(query: Mapping[str, Sequence[str]]) -> list[Selector]:
         StatusError: 400 if one cannot be read or asks for a field that cannot be selected by.
 
     """
-    labels = [_label(term) for term in _terms(query, "labelSelector")]
-    return labels + [_field(term) for term in _terms(query, "fieldSelector")]
+    return _labels_asked_for(query) + [_field(*term) for term in _fields_asked_for(query)]
 
 
-def _terms(query: Mapping[str, Sequence[str]], name: str) -> list[str]:
-    return [term.strip() for text in query.get(name, ()) for term in _TERM.findall(text) if text.strip()]
+def required_name(query: Mapping[str, Sequence[str]]) -> str:
+    """Return the only name that an object of the list can have, '' if it can have several.
+
+    kube-apiserver asks RBAC about that name: a Role with `resourceNames` then permits a list. What it cannot read names nobody.
+    """
+    try:
+        _labels_asked_for(query)
+        # Of several parameters upstream takes the first, of several terms the first in alphabetical order.
+        terms = _fields_asked_for({"fieldSelector": query.get("fieldSelector", ())[:1]})
+        names = sorted(value for field, same, value in terms if field == "metadata.name" and same)
+    except StatusError:
+        return ""
+    name = names[0] if names else ""
+    return "" if name in {".", ".."} or "/" in name or "%" in name else name
+
+
+def _labels_asked_for(query: Mapping[str, Sequence[str]]) -> list[Selector]:
+    return [_label(term.strip()) for text in query.get("labelSelector", ()) for term in _TERM.findall(text.strip())]
+
+
+def _fields_asked_for(query: Mapping[str, Sequence[str]]) -> list[tuple[str, bool, str]]:
+    """Return (field, whether it must be equal, value), as https://github.com/kubernetes/apimachinery/blob/v0.34.0/pkg/fields/selector.go."""
+    found: list[tuple[str, bool, str]] = []
+    for term in (term for text in query.get("fieldSelector", ()) for term in _FIELD_TERM.findall(text)):
+        operator = _FIELD_OPERATOR.search(term)
+        value = term[operator.end() :] if operator else ""
+        if operator is None or _MISPLACED.search(_ESCAPE.sub("", value)):
+            raise StatusError(400, f"unable to parse the field selector '{term}'")
+        found.append((term[: operator.start()], operator[0] != "!=", _ESCAPE.sub(r"\1", value)))
+    return found
 
 
 def _label(term: str) -> Selector:
@@ -54,11 +86,10 @@ def _label(term: str) -> Selector:
     raise StatusError(400, f"unable to parse the label selector '{term}'")
 
 
-def _field(term: str) -> Selector:
-    match = re.fullmatch(r"([\w.]+)(==?|!=)(.*)", term)
-    if match is None or match[1] not in _FIELDS:
-        raise StatusError(400, f"the field selector '{term}' is not supported; only {' and '.join(_FIELDS)} are")
-    name, same, value = match[1].removeprefix("metadata."), match[2] != "!=", match[3]
+def _field(field: str, same: bool, value: str) -> Selector:
+    if field not in _FIELDS:
+        raise StatusError(400, f"the field selector '{field}' is not supported; only {' and '.join(_FIELDS)} are")
+    name = field.removeprefix("metadata.")
     return lambda item: (item["metadata"].get(name, "") == value) is same
 
 

@@ -31,6 +31,33 @@ def info(method: str, target: str) -> RequestInfo:
         ("GET /apis/g.io/v1/cats?watch=1", "watch cats"),
         ("GET /apis/g.io/v1/cats?watch=true", "watch cats"),
         ("GET /apis/g.io/v1/cats?watch=false", "list cats"),
+        ("GET /apis/g.io/v1/cats?watch=FALSE", "list cats"),
+        ("GET /apis/g.io/v1/cats?watch=0", "list cats"),
+        ("GET /apis/g.io/v1/cats?watch=0&watch=1", "list cats"),
+        ("GET /apis/g.io/v1/cats?watch=yes", "watch cats"),
+        ("GET /apis/g.io/v1/cats?watch=2", "watch cats"),
+        ("GET /apis/g.io/v1/cats?watch=", "watch cats"),
+        ("GET /apis/g.io/v1/cats?watch", "watch cats"),
+        ("GET /apis/g.io/v1/cats?watch=no&limit=x", "watch cats"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom", "list cats selected_name=tom"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3D%3Dtom&watch=1", "watch cats selected_name=tom"),
+        ("GET /apis/g.io/v1/cats?limit=500&fieldSelector=metadata.name%3Dtom", "list cats selected_name=tom"),
+        (
+            "GET /apis/g.io/v1/cats?fieldSelector=metadata.namespace%3Dn,metadata.name%3Da%5C,b",
+            "list cats selected_name=a,b",
+        ),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtux,metadata.name%3Dtom", "list cats selected_name=tom"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name!%3Dtom", "list cats"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3D", "list cats"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3D..", "list cats"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Da%252Fb", "list cats"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom,x", "list cats"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&labelSelector=a%3Db%3Dc", "list cats"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&limit=x", "list cats"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&limit=9223372036854775808", "list cats"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&timeoutSeconds=", "list cats"),
+        ("GET /apis/g.io/v1/watch/cats?fieldSelector=metadata.name%3Dtom", "watch cats"),
+        ("DELETE /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom", "deletecollection cats"),
         ("GET /apis/g.io/v1/cats/tom?watch=true", "get cats name=tom"),
         ("HEAD /apis/g.io/v1/cats", "list cats"),
         ("GET /apis/g.io/v1/watch/cats", "watch cats"),
@@ -54,7 +81,7 @@ def test_must_20_attributes_are_those_of_request_info(request_line: str, expecte
     """Verb, resource and names are parsed from method and path as kube-apiserver parses them."""
     method, target = request_line.split()
     found = info(method, target)
-    names = ("namespace", "name", "subresource")
+    names = ("namespace", "name", "subresource", "selected_name")
     words = [found.verb, found.resource if found.is_resource else found.path]
     words += [f"{name}={getattr(found, name)}" for name in names if getattr(found, name)]
 
@@ -88,6 +115,23 @@ def test_must_20_one_review_with_everything(own: Backend) -> None:
             "status": {"allowed": True},
         }
     ]
+
+
+def test_must_20_a_list_of_one_name_is_reviewed_as_that_name(own: Backend) -> None:
+    """So that a Role with `resourceNames` means here what it means to kube-apiserver, and the refusal says the name."""
+    own.apiserver.allow = lambda spec: spec["resourceAttributes"].get("name") == "tom"
+    start(
+        own,
+        resources=[cats(list=lambda _call: [{"metadata": {"name": name}} for name in ("tom", "tux")])],
+        environ=DELEGATED,
+    )
+    codes = {}
+    for name in ("tom", "tux"):
+        answer = own.aggregator().request("GET", f"{BASE}/cats?fieldSelector=metadata.name={name}")
+        codes[name] = answer.status
+
+    assert codes == {"tom": 200, "tux": 403}
+    assert answer.json()["message"].startswith(f'cats.{GROUP} "tux" is forbidden'), answer.text
 
 
 def test_must_20_a_path_is_reviewed_as_a_path(own: Backend) -> None:

@@ -43,6 +43,8 @@ def labelled(pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agg
         ("fieldSelector=metadata.name=tux", "tux"),
         ("fieldSelector=metadata.name!=tux,metadata.namespace=home", "tom leo"),
         ("labelSelector=colour&fieldSelector=metadata.name=tom", "tom"),
+        ("fieldSelector=metadata.name=to\\,m", ""),
+        ("fieldSelector=,metadata.name=tom,", "tom"),
     ],
 )
 def test_must_37_a_selector_selects(labelled: Aggregator, selector: str, names: str) -> None:
@@ -53,7 +55,16 @@ def test_must_37_a_selector_selects(labelled: Aggregator, selector: str, names: 
 
 
 @pytest.mark.parametrize(
-    "selector", ["labelSelector=a=b=c", "labelSelector=in (a)", "fieldSelector=spec.age=3", "fieldSelector=x"]
+    "selector",
+    [
+        "labelSelector=a=b=c",
+        "labelSelector=in (a)",
+        "fieldSelector=spec.age=3",
+        "fieldSelector=x",
+        "fieldSelector=metadata.name=a=b",
+        "fieldSelector=metadata.name=a\\",
+        "fieldSelector=metadata.name=a\\b",
+    ],
 )
 def test_must_41_a_selector_that_cannot_be_read_is_400(labelled: Aggregator, selector: str) -> None:
     """An answer to a question nobody asked would be worse."""
