@@ -10,6 +10,11 @@ from .messages import JSON
 from .status import StatusError
 
 _MAX_CLAUSES = 64
+#: Browsers and kubectl send less than a tenth of it.
+_LONGEST_ACCEPT = 4096
+#: A longer one is parsed each time: a stranger's headers must not stay in memory. kubectl's has 107 bytes, a controller's 170.
+_LONGEST_CACHED = 256
+_CACHED = 64
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,9 +36,18 @@ class Clause:
         return self.parameters.get("as", ""), self.parameters.get("g", ""), self.parameters.get("v", "")
 
 
-@functools.lru_cache(maxsize=256)
 def clauses(accept: str) -> tuple[Clause, ...]:
-    """Parse an Accept header, best quality first, otherwise in the client's order. An empty header accepts everything."""
+    """Parse an Accept header, best quality first, otherwise in the client's order.
+
+    An empty header accepts everything, one of more than 4 KiB nothing.
+    """
+    if len(accept) > _LONGEST_ACCEPT:
+        return ()
+    return _clauses(accept) if len(accept) <= _LONGEST_CACHED else _clauses.__wrapped__(accept)
+
+
+@functools.lru_cache(maxsize=_CACHED)
+def _clauses(accept: str) -> tuple[Clause, ...]:
     found: list[Clause] = []
     for text in (accept.strip() or "*/*").split(",")[:_MAX_CLAUSES]:
         media_type, *rest = [part.strip() for part in text.split(";")]
@@ -49,10 +63,13 @@ def clauses(accept: str) -> tuple[Clause, ...]:
     return tuple(sorted(found, key=lambda clause: -clause.quality))
 
 
-@functools.lru_cache(maxsize=256)
 def preferred(accept: str, offers: tuple[str, ...]) -> str | None:
     """Return the offer of the best quality; among equals the server's order decides. None if nothing fits."""
+    return (_preferred if len(accept) <= _LONGEST_CACHED else _preferred.__wrapped__)(accept, offers)
 
+
+@functools.lru_cache(maxsize=_CACHED)
+def _preferred(accept: str, offers: tuple[str, ...]) -> str | None:
     def quality(offer: str) -> float:
         # The most specific clause tells the quality of an offer: RFC 9110 section 12.5.1.
         fitting = [clause for clause in clauses(accept) if clause.matches(offer)]
@@ -68,9 +85,11 @@ def as_kind(accept: str, kinds: Sequence[tuple[str, str, str]]) -> tuple[str, st
     The plain object is ("", "", ""). Clauses for anything but JSON are passed over.
 
     Raises:
-        StatusError: 406 if no clause fits.
+        StatusError: 406 if no clause fits or there are more than 4 KiB of them.
 
     """
+    if len(accept) > _LONGEST_ACCEPT:
+        raise StatusError(406, f"the Accept header must be at most {_LONGEST_ACCEPT} bytes")
     for clause in clauses(accept):
         if clause.matches(JSON) and clause.kind in kinds:
             return clause.kind

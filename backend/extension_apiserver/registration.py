@@ -14,7 +14,7 @@ from .http_client import FAILURES, ClientConnection, environment_proxy
 from .kubernetes import ApiClient, ApiError
 
 _TIMEOUT_SECONDS = 5
-_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

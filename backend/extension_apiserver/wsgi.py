@@ -31,6 +31,8 @@ _THREADS = 32
 #: Running and waiting calls; those whose clients have gone count, too, since a thread cannot be stopped.
 _MOST_CALLS = 1024
 _IDENTITY_PREFIX = b"x-remote-"
+#: A stranger's long names must not stay in memory.
+_LONGEST_CACHED = 128
 # RFC 3875 gives these two no HTTP_ prefix.
 _CGI_NAMES = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
@@ -42,9 +44,13 @@ class WsgiApp(Protocol):
         """Answer one request."""
 
 
+def _variable(name: bytes) -> str | None:
+    """Return the variable of a header, None if it has none."""
+    return _environ_key(name) if len(name) <= _LONGEST_CACHED else _environ_key.__wrapped__(name)
+
+
 @functools.lru_cache(maxsize=256)
 def _environ_key(name: bytes) -> str | None:
-    """Return the variable of a header, None if it has none."""
     if name == b"content-length" or b"_" in name or name.startswith(_IDENTITY_PREFIX):
         return None
     return _CGI_NAMES.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
@@ -76,7 +82,7 @@ def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str
         IDENTITY_KEY: identity,
     }
     for name, value in request.headers:
-        key = _environ_key(name)
+        key = _variable(name)
         if key is None:
             continue
         text = value.decode("latin-1")

@@ -17,7 +17,7 @@ _NOT_PLAIN = re.compile(r": | #|:$")
 # What YAML 1.1 or 1.2 takes for a number, a time, a boolean, null, a merge key or a value key.
 # https://yaml.org/type/
 _NOT_A_STRING = re.compile(
-    r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?"
+    r"[-+]?[0-9_]*(\.[0-9_]*)?(e[-+]?[0-9]+)?"
     r"|[-+]?0(b[01_]+|o[0-7_]+|x[0-9a-f_]+)"
     r"|[-+]?[0-9_]+(:[0-5]?[0-9])+(\.[0-9_]*)?"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([t ].*)?"
@@ -47,7 +47,7 @@ def header_lines(headers: Sequence[tuple[bytes, bytes]], bare: Collection[str] =
 
     lines: list[str] = []
     for name, value in header_document(headers).items():
-        key = _key(name)
+        key = _short_key(name) if len(name) <= _LONGEST_CACHED else _key(name)
         if isinstance(value, str):
             lines.append(f"{key} {shown(value)}")
         else:
@@ -56,7 +56,6 @@ def header_lines(headers: Sequence[tuple[bytes, bytes]], bare: Collection[str] =
     return "\n".join(lines) + "\n"
 
 
-@functools.lru_cache(maxsize=256)
 def _key(name: str) -> str:
     text = scalar(name)
     return f"{text}:" if len(text) <= _LONGEST_KEY else f"? {text}\n:"
@@ -75,7 +74,8 @@ def _scalar(text: str) -> str:
     return "".join(_escaped(character) for character in json.dumps(text, ensure_ascii=False))
 
 
-# Most values are the same in every request.
+# Most names and values are the same in every request.
+_short_key = functools.lru_cache(maxsize=256)(_key)
 _short_scalar = functools.lru_cache(maxsize=1024)(_scalar)
 
 
