@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -40,7 +41,7 @@ class ClientCertificate:
 
 
 def _require_client_auth(_policy: verification.Policy, _leaf: x509.Certificate, usage: x509.ExtendedKeyUsage) -> None:
-    if ExtendedKeyUsageOID.CLIENT_AUTH not in usage and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in usage:
+    if ExtendedKeyUsageOID.CLIENT_AUTH not in usage:
         raise ValueError("the certificate is not for client authentication")
 
 
@@ -59,13 +60,32 @@ _AUTHORITY_POLICY = verification.ExtensionPolicy.permit_all().require_present(
 
 
 def load_authorities(pem: str) -> tuple[x509.Certificate, ...]:
-    """Load a PEM bundle.
+    """Load a PEM bundle as Go's pem.Decode reads it, which also kube-apiserver does.
+
+    What stands around certificates may be any text, and base64 may be indented; lines of dashes must begin their line.
 
     Raises:
         ValueError: if there is no certificate in it or one is malformed.
 
     """
-    return tuple(x509.load_pem_x509_certificates(pem.encode()))
+    kept: list[str] = []
+    block: list[str] | None = None
+    for line in pem.split("\n"):
+        if line.startswith("-----BEGIN "):
+            block = []
+        if block is not None:
+            # Also what looks like a certificate in a comment must not become one: so the marker itself is not shifted.
+            block.append(line.rstrip() if line.startswith("-----") else "".join(line.split()))
+        if block is not None and line.startswith("-----END "):
+            if block[0] == "-----BEGIN CERTIFICATE-----" and not any(":" in one for one in block):
+                kept += block
+            block = None
+    return tuple(x509.load_pem_x509_certificates("\n".join(kept).encode()))
+
+
+def authorities_pem(authorities: Sequence[x509.Certificate]) -> str:
+    """Return a PEM bundle of nothing but these certificates."""
+    return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in authorities)
 
 
 def verify_client(chain: Sequence[bytes], authorities: Sequence[x509.Certificate]) -> ClientCertificate:

@@ -57,7 +57,7 @@ def _own_certificate(settings: Settings) -> Finding:
 async def _front_proxy(client: ApiClient) -> Finding:
     what = f"ConfigMap kube-system/{NAME}"
     try:
-        config = RequestHeaderConfig.parse((await client.get(f"{COLLECTION}/{NAME}")).get("data") or {})
+        config = RequestHeaderConfig().with_front_proxy((await client.get(f"{COLLECTION}/{NAME}")).get("data") or {})
     except ApiError as error:
         remedy = f"bind Role kube-system/{READER_ROLE} to this ServiceAccount" if error.code == _FORBIDDEN else ""
         return Finding(False, f"{what} cannot be read: {error}", remedy)

@@ -43,6 +43,8 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # A library's warning is a line of JSON too, such as that of cryptography about an authority with the serial number 0.
+    logging.captureWarnings(capture=True)
 
 
 class RequestLog:

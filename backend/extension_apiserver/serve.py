@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from .apiserver import ExtensionApiServer
 from .authentication import Authenticator
+from .certificates import authorities_pem
 from .delegation import Authorizer, Reviews, TokenReviewer
 from .kubernetes import ApiClient
 from .logs import RequestLog
@@ -65,8 +66,8 @@ async def serve(
     client = ApiClient(settings)
 
     def trust(config: RequestHeaderConfig) -> None:
-        direct = config.client_authorities_pem if settings.delegated_authentication else ""
-        tls.trust(config.authorities_pem + "\n" + direct)
+        direct = config.client_authorities if settings.delegated_authentication else ()
+        tls.trust(authorities_pem((*config.authorities, *direct)))
 
     watch = RequestHeaderWatch(client, metrics, trust)
     reviews = Reviews(client)

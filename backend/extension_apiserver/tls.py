@@ -59,7 +59,7 @@ class Tls:
         self.complaint: str | None = None
         self._seen = self._stamp()
         self._pair = self._read()
-        self.context, self.certificate = self._build(self._pair)
+        self.context, self.certificate = self._build(self._pair, "")
         metrics.certificate_not_after.read = lambda: self.certificate.not_after
 
     def name_complaint(self) -> str | None:
@@ -77,8 +77,9 @@ class Tls:
             TlsError: if OpenSSL does not take the bundle.
 
         """
+        self.context, _ = self._build(self._pair, authorities_pem)
+        # Only now: what does not load must not keep a later pair from loading.
         self._authorities_pem = authorities_pem
-        self.context, _ = self._build(self._pair)
 
     def poll(self) -> None:
         """Take over the pair on disk if it changed and is good."""
@@ -90,7 +91,7 @@ class Tls:
             if self._stamp() != stamp:
                 # Half of it may be old and half new; next time all of it is new.
                 return
-            context, certificate = self._build(pair)
+            context, certificate = self._build(pair, self._authorities_pem)
             complaint = certificate.complaint(self._dns_name, time.time())
             if complaint and not self.name_complaint():
                 raise TlsError(complaint)  # noqa: TRY301 (as bad as a pair that does not load)
@@ -128,7 +129,7 @@ class Tls:
         except OSError as error:
             raise TlsError(f"{error.filename} cannot be read: {error.strerror}") from None
 
-    def _build(self, pair: tuple[bytes, bytes]) -> tuple[ssl.SSLContext, ServingCertificate]:
+    def _build(self, pair: tuple[bytes, bytes], authorities_pem: str) -> tuple[ssl.SSLContext, ServingCertificate]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
@@ -148,9 +149,9 @@ class Tls:
             raise TlsError(
                 f"{self._certificate_file} and {self._key_file.name} are not a usable pair: {reason}"
             ) from None
-        if self._authorities_pem.strip():
+        if authorities_pem:
             try:
-                context.load_verify_locations(cadata=self._authorities_pem)
+                context.load_verify_locations(cadata=authorities_pem)
             except ssl.SSLError as error:
                 raise TlsError(f"the authorities of client certificates cannot be used: {error.reason}") from None
         return context, certificate

@@ -145,6 +145,13 @@ class Aggregator:
         content = json.dumps(body).encode() if isinstance(body, dict) else body
         return self._send(method, target, host, lines, content, chunked=chunked)
 
+    def try_request(self, method: str, path: str, **arguments: Any) -> int | None:
+        """Send one request and return the code, None if the connection fails."""
+        try:
+            return self.request(method, path, **arguments).status
+        except OSError:
+            return None
+
     def _send(
         self,
         method: str,

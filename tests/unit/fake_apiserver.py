@@ -41,7 +41,8 @@ class FakeApiServer:
         self._changed = asyncio.Event()
         self._version = 1
         self._closing = False
-        self._event: dict[str, Any] = {}
+        self._event = b""
+        self._raw: Any = None
         self.config_map: Mapping[str, str] | int = 404
         self.objects: dict[str, Any] = {}
         self.users: dict[str, dict[str, Any]] = {}
@@ -84,15 +85,38 @@ class FakeApiServer:
 
         def change() -> None:
             self.config_map = data
-            self._version += 1
+            self._raw = None
             kind = "DELETED" if isinstance(data, int) else "MODIFIED"
-            self._event = {"type": kind, "object": self._object()}
-            self._changed.set()
-            self._changed = asyncio.Event()
+            # The event and what is read have one version.
+            self._version += 1
+            event = {"type": kind, "object": self._object()}
+            self._version -= 1
+            self._tell(json.dumps(event).encode())
 
         self._background.call(change)
 
-    def _object(self) -> dict[str, Any]:
+    def set_raw(self, document: Any) -> None:
+        """Answer with any document in the place of the ConfigMap, and tell the watchers."""
+
+        def change() -> None:
+            self._raw = document
+            self._tell(json.dumps({"type": "MODIFIED", "object": document}).encode())
+
+        self._background.call(change)
+
+    def send_event(self, line: bytes) -> None:
+        """Send the watchers any line, and end their watch."""
+        self._background.call(lambda: self._tell(line))
+
+    def _tell(self, line: bytes) -> None:
+        self._version += 1
+        self._event = line
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _object(self) -> Any:
+        if self._raw is not None:
+            return self._raw
         data = {} if isinstance(self.config_map, int) else dict(self.config_map)
         return {"metadata": {"name": _NAME, "resourceVersion": str(self._version)}, "data": data}
 
@@ -113,7 +137,7 @@ class FakeApiServer:
             changed = self._changed
             if self._version > version:
                 version = self._version
-                await response.write(json.dumps(self._event).encode() + b"\n")
+                await response.write(self._event + b"\n")
             await changed.wait()
         return response
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from harness.certificates import LIFETIME, certificate_builder, distinguished_name, general_name, key_pem, key_usage
 
+_Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 DNS_NAME = "header-echo.default.svc"
 
 
@@ -44,10 +47,19 @@ class Pair:
 class Authority:
     """A certificate authority as clusters have it."""
 
-    def __init__(self, common_name: str, parent: Authority | None = None, *, key_identifiers: bool = False) -> None:
+    def __init__(
+        self,
+        common_name: str,
+        parent: Authority | None = None,
+        *,
+        key_identifiers: bool = False,
+        key: _Key | None = None,
+    ) -> None:
         """Make it; without key identifiers it is as EKS makes it, with them as Go and cert-manager do."""
         self.common_name = common_name
-        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._key = key or ec.generate_private_key(ec.SECP256R1())
+        # Ed25519 has its own hash.
+        self._hash = None if isinstance(self._key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
         self._name = distinguished_name(common_name)
         self._key_identifiers = key_identifiers
         signer = parent or self
@@ -60,8 +72,17 @@ class Authority:
             builder = builder.add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
             )
-        self._certificate = builder.sign(signer._key, hashes.SHA256())
+        self._certificate = builder.sign(signer._key, signer._hash)
         self.pem = _pem(self._certificate)
+
+    def rewrite(self, change: Callable[[list[bytes]], list[bytes]]) -> None:
+        """Change the parts of the self-signed certificate as no builder would, and sign it again; DER, each with its header."""
+        assert isinstance(self._key, ec.EllipticCurvePrivateKey)
+        content = _der(0x30, b"".join(change(_parts(self._certificate.tbs_certificate_bytes))))
+        algorithm = _parts(self._certificate.public_bytes(serialization.Encoding.DER))[1]
+        signature = self._key.sign(content, ec.ECDSA(hashes.SHA256()))
+        whole = _der(0x30, content + algorithm + _der(0x03, b"\0" + signature))
+        self.pem = ssl.DER_cert_to_PEM_cert(whole)
 
     def client(
         self,
@@ -99,7 +120,7 @@ class Authority:
         if self._key_identifiers:
             identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
             builder = builder.add_extension(identifier, critical=False)
-        certificate = _pem(builder.sign(self._key, hashes.SHA256()))
+        certificate = _pem(builder.sign(self._key, self._hash))
         return Pair(certificate, key_pem(key).decode())
 
     def issue_as_leaf_authority(self, common_name: str, issued: str) -> Pair:
@@ -113,3 +134,30 @@ class Authority:
 
 def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes([tag, size] if size < 0x80 else [tag, 0x80 + len(length), *length]) + content
+
+
+def _parts(sequence: bytes) -> list[bytes]:
+    """Return what is in a DER sequence, each part with its header."""
+    found = []
+    position, _ = _content(sequence, 0)
+    while position < len(sequence):
+        _, end = _content(sequence, position)
+        found.append(sequence[position:end])
+        position = end
+    return found
+
+
+def _content(data: bytes, position: int) -> tuple[int, int]:
+    """Return where the content of the DER value at a position begins and ends."""
+    size = data[position + 1]
+    begins = position + 2
+    if size & 0x80:
+        width = size & 0x7F
+        size, begins = int.from_bytes(data[begins : begins + width]), begins + width
+    return begins, begins + size
