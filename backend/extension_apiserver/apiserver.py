@@ -139,7 +139,7 @@ class ExtensionApiServer:
             raise StatusError(503, f"the server is starting: {not_started}", headers=[("Retry-After", "1")])
         caller = await self.authenticator.authenticate(request)
         if self.authorizer is not None:
-            allowed = await self.authorizer.allows(caller.identity, info)
+            allowed = await self.authorizer.allows(caller.identity, info, caller.payer)
         else:
             allowed = caller.by_front_proxy
         if not allowed:

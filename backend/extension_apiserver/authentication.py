@@ -11,7 +11,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
+from collections.abc import Sequence
 
+from .budget import Payer
 from .certificates import CertificateRefusedError, ClientCertificate, verify_client
 from .delegation import TokenReviewer
 from .identity import ANONYMOUS, Identity, IdentityError, identity_from_headers, with_authenticated_group
@@ -20,10 +22,13 @@ from .metrics import Metrics
 from .requestheader import RequestHeaderConfig, RequestHeaderWatch
 from .status import StatusError
 
-#: A bound on the memory that identities of the last requests take: header bytes, of which a usual user has 300.
+#: A bound on the memory that identities of the last requests take. A usual user's lines have 300 bytes, and each takes some beside.
 _CACHE_BYTES = 2**20
+_LINE_BYTES = 256
 #: Claims of identity even before the ConfigMap says which headers count.
 _IDENTITY_PREFIX = b"x-remote-"
+
+_Lines = tuple[tuple[bytes, bytes], ...]
 
 _log = logging.getLogger(__name__)
 
@@ -35,14 +40,13 @@ class Caller:
     Attributes:
         identity: who.
         by_front_proxy: a proven front proxy vouches for it, so kube-apiserver has authorized the request already.
+        payer: on whose account kube-apiserver is asked about it; None for the front proxy's.
 
     """
 
     identity: Identity
     by_front_proxy: bool = False
-
-
-_ANONYMOUS_CALLER = Caller(ANONYMOUS)
+    payer: Payer | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,64 +76,81 @@ class Authenticator:
         self._watch = watch
         self._metrics = metrics
         self._tokens = tokens
-        self._identities: dict[tuple[tuple[bytes, bytes], ...], Identity | None] = {}
-        self._identities_generation = 0
+        self._generation = 0
+        self._names = _Names(watch.config)
+        self._identities: dict[_Lines, Identity | None] = {}
         self._identities_bytes = 0
 
     async def authenticate(self, request: Request) -> Caller:
-        """Return the caller.
+        """Return the caller, and take out of the request's headers what is nobody else's business.
+
+        Credentials, and header names that an application could take for a proven identity, go; the lines of a proven front proxy stay.
 
         Raises:
-            StatusError: 401 if an identity was claimed and not proven.
+            StatusError: 401 if an identity was claimed and not proven; 429 if kube-apiserver was asked too often for this caller.
 
         """
-        config = self._watch.config
-        verdict = self._verdict(request.connection, config)
-        if verdict.front_proxy is not None:
-            caller = self._by_front_proxy(request, config)
-            if caller is not None:
-                return caller
-            verdict = dataclasses.replace(verdict, refusal="the front proxy names no user", reason="no_user")
+        if self._generation != self._watch.generation:
+            self._generation, self._names = self._watch.generation, _Names(self._watch.config)
+            self._identities.clear()
+            self._identities_bytes = 0
+        verdict = self._verdict(request.connection, self._watch.config)
+        claims = self._names.claims(request.headers)
+        caller = self._by_front_proxy(claims) if verdict.front_proxy is not None else None
+        if caller is None:
+            if verdict.front_proxy is not None:
+                verdict = dataclasses.replace(verdict, refusal="the front proxy names no user", reason="no_user")
+            caller = await self._directly(request, verdict, claims)
+        request.identity_names = frozenset(name for name, _ in claims)
+        request.headers = self._names.without_pretence(request.headers)
+        return caller
+
+    async def _directly(self, request: Request, verdict: _Verdict, claims: _Lines) -> Caller:
+        """Return the caller of a request that the front proxy did not send."""
+        if claims:
+            # Also beside a certificate or token that is good: who is somebody has no reason to claim to be somebody else.
+            raise self._refused_certificate(verdict) or self._refused(
+                "forged_headers", "identity headers count only from the front proxy of the cluster"
+            )
+        address = request.connection.client_address
         if verdict.user is not None:
             identity = Identity(verdict.user.common_name, verdict.user.organizations)
-            return Caller(with_authenticated_group(identity))
+            return Caller(with_authenticated_group(identity), payer=Payer(f"user {identity.user}", known=True))
         token = _bearer_token(request)
         if token and self._tokens is not None:
-            reviewed = await self._tokens.review(token)
+            reviewed = await self._tokens.review(token, address)
             if reviewed is not None:
-                return Caller(with_authenticated_group(reviewed))
-        self._refuse_unproven_claims(request, config, verdict, token)
-        return _ANONYMOUS_CALLER
-
-    def _refuse_unproven_claims(
-        self, request: Request, config: RequestHeaderConfig, verdict: _Verdict, token: str | None
-    ) -> None:
-        if verdict.refusal:
-            raise self._refused(verdict.reason, f"the client certificate is refused: {verdict.refusal}")
+                return Caller(with_authenticated_group(reviewed), payer=Payer(f"user {reviewed.user}", known=True))
+        refused = self._refused_certificate(verdict)
+        if refused is not None:
+            raise refused
         if token is not None:
             if self._tokens is None:
                 raise self._refused(
                     "token", "bearer tokens of direct callers are not accepted; call through kube-apiserver"
                 )
             raise self._refused("token", "the bearer token is not valid")
-        if _claims(request, config):
-            raise self._refused("forged_headers", "identity headers count only from the front proxy of the cluster")
+        return Caller(ANONYMOUS, payer=Payer(address, known=False))
+
+    def _refused_certificate(self, verdict: _Verdict) -> StatusError | None:
+        if not verdict.refusal:
+            return None
+        return self._refused(verdict.reason, f"the client certificate is refused: {verdict.refusal}")
 
     def _refused(self, reason: str, message: str) -> StatusError:
         self._metrics.refused_identities.add(reason=reason)
         return StatusError(401, f"Unauthorized: {message}")
 
-    def _by_front_proxy(self, request: Request, config: RequestHeaderConfig) -> Caller | None:
-        if self._identities_generation != self._watch.generation or self._identities_bytes > _CACHE_BYTES:
+    def _by_front_proxy(self, claims: _Lines) -> Caller | None:
+        if self._identities_bytes > _CACHE_BYTES:
             self._identities.clear()
-            self._identities_generation, self._identities_bytes = self._watch.generation, 0
-        claims = _claims(request, config)
+            self._identities_bytes = 0
         try:
             identity = self._identities[claims]
         except KeyError:
             try:
-                identity = self._identities[claims] = identity_from_headers(claims, config)
-                self._identities_bytes += sum(len(name) + len(value) for name, value in claims)
+                identity = self._identities[claims] = identity_from_headers(claims, self._watch.config)
+                self._identities_bytes += sum(len(name) + len(value) + _LINE_BYTES for name, value in claims)
             except IdentityError as error:
                 raise self._refused("malformed_headers", str(error)) from None
         return None if identity is None else Caller(identity, by_front_proxy=True)
@@ -170,11 +191,27 @@ class Authenticator:
         return _Verdict(generation, forever, refusal=refusal, reason=reason)
 
 
-def _claims(request: Request, config: RequestHeaderConfig) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the header lines that say who calls; also the cache key of the identity."""
-    prefixes = (_IDENTITY_PREFIX, *config.extra_prefixes)
-    names = frozenset(config.username_headers + config.group_headers + config.uid_headers)
-    return tuple(line for line in request.headers if line[0].startswith(prefixes) or line[0] in names)
+class _Names:
+    """The header names that say who calls: those of the ConfigMap, and X-Remote-* in any case."""
+
+    def __init__(self, config: RequestHeaderConfig) -> None:
+        self._prefixes = (_IDENTITY_PREFIX, *config.extra_prefixes)
+        self._exact = frozenset(config.username_headers + config.group_headers + config.uid_headers)
+
+    def claims(self, headers: Sequence[tuple[bytes, bytes]]) -> _Lines:
+        """Return the lines that say who calls; also the cache key of the identity."""
+        return tuple(line for line in headers if line[0].startswith(self._prefixes) or line[0] in self._exact)
+
+    def without_pretence(self, headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+        """Return the lines without credentials and without look-alikes of those names, such as X_Remote_User."""
+        return [line for line in headers if not (line[0] == b"authorization" or self._looks_alike(line[0]))]
+
+    def _looks_alike(self, name: bytes) -> bool:
+        if b"_" not in name:
+            return False
+        folded = name.replace(b"_", b"-")
+        # A key of extras may have an underscore; its prefix may not, unless the ConfigMap says so.
+        return not name.startswith(self._prefixes) and name not in self._exact and bool(self.claims([(folded, b"")]))
 
 
 def _bearer_token(request: Request) -> str | None:

@@ -76,7 +76,9 @@ class HttpConnection(TlsStream):
 
     def secured(self) -> None:
         """Remember what the client showed."""
-        self.connection = Connection(_peer_chain(self.tls), session_reused=bool(self.tls.session_reused))
+        self.connection = Connection(
+            _peer_chain(self.tls), session_reused=bool(self.tls.session_reused), client_address=self.client_address
+        )
         self._set_deadline(self._settings.idle_timeout_seconds)
 
     def received(self, data: bytes) -> None:

@@ -19,12 +19,14 @@ class Connection:
         certificates: what the client showed, leaf first, DER. Empty without a certificate, and for a resumed session, in which
             no certificate is proven anew.
         session_reused: the client resumed a session of an earlier connection.
+        client_address: IP address of the client, '' if it is gone already.
         verdict: a place where the authenticator remembers what it found for these certificates.
 
     """
 
     certificates: tuple[bytes, ...] = ()
     session_reused: bool = False
+    client_address: str = ""
     verdict: Any = None
 
 
@@ -36,9 +38,11 @@ class Request:
         method: upper case, as received.
         target: path and query as received, percent-encoded; begins with '/'.
         headers: every header line in arrival order, names in lower case. The only source of identity: mappings and WSGI
-            variables fold repeated and look-alike names.
+            variables fold repeated and look-alike names. Authentication takes out credentials and what claims an identity
+            without a proof.
         connection: where it came from.
         read_body: reads the whole body; raises StatusError 413 if it is too large and 408 if it takes too long.
+        identity_names: names of the header lines by which the front proxy said who calls; for the eyes of the library alone.
 
     """
 
@@ -47,6 +51,7 @@ class Request:
     headers: Sequence[tuple[bytes, bytes]]
     connection: Connection
     read_body: Callable[[], Awaitable[bytes]]
+    identity_names: frozenset[bytes] = frozenset()
     path: str = dataclasses.field(init=False)
     query_string: str = dataclasses.field(init=False)
 

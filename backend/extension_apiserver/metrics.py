@@ -117,6 +117,10 @@ class Metrics:
         )
         for reloads in (self.tls_reloads, self.requestheader_reloads):
             reloads.show_zero(result="failure")
+        self.refused_reviews = Counter(
+            "extension_apiserver_refused_reviews_total",
+            "Questions that kube-apiserver was not asked because there were too many, by reason.",
+        )
         self.refused_connections = Counter(
             "extension_apiserver_refused_connections_total", "Connections closed by a bound, by reason."
         )
@@ -131,6 +135,7 @@ class Metrics:
         parts = (
             self.requests,
             self.refused_identities,
+            self.refused_reviews,
             self.refused_connections,
             self.tls_reloads,
             self.requestheader_reloads,

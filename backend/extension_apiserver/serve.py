@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from .apiserver import ExtensionApiServer
 from .authentication import Authenticator
+from .budget import Budget
 from .certificates import authorities_pem
 from .delegation import Authorizer, Reviews, TokenReviewer
 from .kubernetes import ApiClient
@@ -70,7 +71,7 @@ async def serve(
         tls.trust(authorities_pem((*config.authorities, *direct)))
 
     watch = RequestHeaderWatch(client, metrics, trust)
-    reviews = Reviews(client)
+    reviews = Reviews(client, Budget(metrics))
     stopping = "the server is shutting down"
     readiness = Readiness(
         [

@@ -51,7 +51,7 @@ def _variable(name: bytes) -> str | None:
 
 @functools.lru_cache(maxsize=256)
 def _environ_key(name: bytes) -> str | None:
-    if name == b"content-length" or b"_" in name or name.startswith(_IDENTITY_PREFIX):
+    if name in {b"content-length", b"authorization"} or b"_" in name or name.startswith(_IDENTITY_PREFIX):
         return None
     return _CGI_NAMES.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
 
@@ -83,7 +83,7 @@ def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str
     }
     for name, value in request.headers:
         key = _variable(name)
-        if key is None:
+        if key is None or name in request.identity_names:
             continue
         text = value.decode("latin-1")
         environ[key] = f"{environ[key]},{text}" if key in environ else text

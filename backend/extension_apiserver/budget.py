@@ -1,0 +1,119 @@
+"""How many questions a caller may have kube-apiserver asked.
+
+Every question that is not answered from memory is a request to kube-apiserver. Whoever has proven nothing could otherwise load the
+control plane through this server, and by a flood take the answers away from those who are known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from .metrics import Metrics
+from .status import StatusError
+
+#: Per second, and at once after a pause. k8s.io/apiserver's client has 200 and 400 for all callers together.
+_STRANGER = (10.0, 20.0)
+_STRANGERS = (50.0, 100.0)
+_KNOWN = (50.0, 100.0)
+#: Questions that wait for an answer; each is a connection to kube-apiserver.
+_MOST_PENDING = 64
+_MOST_PENDING_OF_STRANGERS = 16
+#: Callers that are remembered; who was forgotten begins anew, within the bound of all strangers together.
+_MOST_PAYERS = 1024
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Payer:
+    """On whose account a question is asked.
+
+    Attributes:
+        name: unique among payers of its sort.
+        known: it has proven who it is, or did so within the last hour.
+
+    """
+
+    name: str
+    known: bool
+
+
+class _Bucket:
+    """Fills with time, and empties with each question."""
+
+    def __init__(self, per_second: float, most: float) -> None:
+        self._per_second = per_second
+        self._most = most
+        self._left = most
+        self._at = time.monotonic()
+
+    def seconds_until_one(self) -> float:
+        """Return the time until there is one, 0 if there is one now."""
+        now = time.monotonic()
+        self._left = min(self._most, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        return max(0.0, (1 - self._left) / self._per_second)
+
+    def take(self) -> None:
+        """Take one."""
+        self._left -= 1
+
+
+class Budget:
+    """Admits questions: of one payer, of all strangers together, and at one time."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Begin with full buckets; refusals are counted."""
+        self._refused = metrics.refused_reviews
+        self._buckets: OrderedDict[Payer, _Bucket] = OrderedDict()
+        self._strangers = _Bucket(*_STRANGERS)
+        self._pending = 0
+        self._pending_of_strangers = 0
+
+    @contextlib.contextmanager
+    def one(self, payer: Payer | None) -> Iterator[None]:
+        """Admit one question for as long as it is pending.
+
+        Args:
+            payer: None for what comes from the front proxy: kube-apiserver bounds its own callers.
+
+        Raises:
+            StatusError: 429 if there are too many.
+
+        """
+        stranger = payer is not None and not payer.known
+        if self._pending >= _MOST_PENDING or (stranger and self._pending_of_strangers >= _MOST_PENDING_OF_STRANGERS):
+            raise self._refuse("pending", 1)
+        if payer is not None:
+            self._charge(payer)
+        self._pending += 1
+        self._pending_of_strangers += stranger
+        try:
+            yield
+        finally:
+            self._pending -= 1
+            self._pending_of_strangers -= stranger
+
+    def _charge(self, payer: Payer) -> None:
+        bucket = self._buckets.pop(payer, None) or _Bucket(*(_KNOWN if payer.known else _STRANGER))
+        self._buckets[payer] = bucket
+        if len(self._buckets) > _MOST_PAYERS:
+            self._buckets.popitem(last=False)
+        buckets = [bucket] if payer.known else [bucket, self._strangers]
+        seconds = max(one.seconds_until_one() for one in buckets)
+        if seconds:
+            raise self._refuse("rate", math.ceil(seconds))
+        for one in buckets:
+            one.take()
+
+    def _refuse(self, reason: str, seconds: int) -> StatusError:
+        self._refused.add(reason=reason)
+        return StatusError(
+            429,
+            "too many requests that kube-apiserver must be asked about; try again later, or call through kube-apiserver",
+            details={"retryAfterSeconds": seconds},
+            headers=[("Retry-After", str(seconds))],
+        )
