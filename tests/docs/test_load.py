@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from load import command_of
 
 from harness.errors import HarnessError
+from load import command_of
 
 LOAD = Path(__file__).resolve().parents[2] / "ci" / "load.py"
 
@@ -26,7 +26,7 @@ def test_programs_and_files_are_found_from_anywhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize("command", ["./absent --flag", " ", "'open"])
 def test_a_command_that_is_none_is_a_sentence(command):
     with pytest.raises(
-        HarnessError, match="COMMAND (begins with '.*', which is no program here: give its path|is not quoted)"
+        HarnessError, match=r"COMMAND (begins with '.*', which is no program here: give its path|is not quoted)"
     ):
         command_of(command)
 
