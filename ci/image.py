@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.image import NAME, ROOT, build_image
 from harness.image_push import demand_buildx, demand_registry, image_name, own_platform, platforms, push, push_for
 from harness.registry import retag
+from harness.run import run
 
 LOCAL = """
 Either push it to a registry that your cluster pulls from: make image REGISTRY=ghcr.io/you
@@ -43,6 +44,15 @@ def install_lines(registry: str) -> list[str]:
     ]
 
 
+def pushed(image: str) -> str:
+    """Push ``image`` and return its digest; one that the registry does not take loses that name again."""
+    try:
+        return push(image, "REGISTRY")
+    except HarnessError:
+        run(["docker", "image", "rm", image], timeout_seconds=60, check=False)
+        raise
+
+
 def main() -> None:
     """Build, tag as the chart asks, push, say what to type."""
     registry, chosen = os.environ.get("REGISTRY", ""), platforms(os.environ.get("PLATFORMS", ""))
@@ -59,7 +69,8 @@ def main() -> None:
     image, digest = image_name(registry), ""
     if only_here:
         retag(build_image(), image)
-        digest = push(image, "REGISTRY") if registry else ""
+        if registry:
+            digest = pushed(image)
     else:
         digest = push_for(image, chosen)
     why = ", this machine's architecture; PLATFORMS=linux/amd64,linux/arm64 builds for both" if only_here else ""

@@ -4,6 +4,7 @@ The parts, in their order; PARTS=NAME,NAME takes those whose names begin so:
     kubernetes-1.30 … kubernetes-1.37  tests/e2e on the embedded cluster with that minor's API server and controllers
     cert-manager-1.19                  tests/e2e with the oldest cert-manager that the chart admits
     conformance                        upstream's own tests of API machinery on the embedded cluster
+    signatures                         a release to a registry on this machine, signed with a key by cosign
     mutation                           faults put into the modules that decide who calls, which tests/unit has to notice
 All parts run, whatever fails. What a part says is in reports/interop-<part>.log, what its tests said in reports/interop-<part>.xml, and
 what they found out about a failure in reports/diagnostics/interop-<part>.
@@ -103,6 +104,10 @@ def parts() -> list[Part]:
         _e2e(f"kubernetes-{newest}", dict),
         _e2e("cert-manager-1.19", _cert_manager),
         Part("conformance", [sys.executable, "ci/conformance.py", str(REPORTS / "interop-conformance.xml")]),
+        Part(
+            "signatures",
+            [sys.executable, "-m", "pytest", f"--junitxml={REPORTS / 'interop-signatures.xml'}", "tests/signatures"],
+        ),
         Part("mutation", [str(ROOT / ".venv" / "bin" / "tox"), "-q", "run", "-e", "mutation"]),
     ]
 

@@ -177,7 +177,8 @@ class Release:
             bills = [CONTEXT / f"sbom-{architecture}.cdx.json" for architecture in MACHINES]
             self.do("GitHub release", "gh", "release", "create", f"v{self.version}", *notes, chart, *bills)
         if self.really:
-            say(f"helm install header-echo oci://{self.registry}/charts/header-echo --version {self.version}")
+            chosen = f"oci://{self.registry}/charts/header-echo --version {self.version}"
+            say(f"published: helm install header-echo {chosen} --namespace header-echo --create-namespace")
 
 
 def main() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
+from harness.image_push import version
 from harness.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,3 +33,15 @@ def with_environment(folder: Path) -> Path:
     if made.returncode == 0:
         (folder / ".venv").symlink_to(ROOT / ".venv")
     return folder
+
+
+def make_release_clone(folder: Path, released: str) -> Path:
+    """Do the same, and in the clone what comes before a release: give it the version ``released``, and its changelog a date."""
+    clone = make_clone(folder)
+    for name in ("chart/Chart.yaml", "backend/pyproject.toml", "examples/Dockerfile", "CHANGELOG.md"):
+        path = clone / name
+        path.write_text(re.sub(rf"(?<=[ :\"\[]){re.escape(version())}(?=[\"\]\n])", released, path.read_text()))
+    changelog = clone / "CHANGELOG.md"
+    heading = rf"^(## \[{re.escape(released)}\] - ).*"
+    changelog.write_text(re.sub(heading, r"\g<1>2026-01-01", changelog.read_text(), flags=re.MULTILINE))
+    return clone

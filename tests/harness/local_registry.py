@@ -6,6 +6,7 @@ Beside kind it is what kind's documentation makes: https://kind.sigs.k8s.io/docs
 from __future__ import annotations
 
 import re
+import secrets
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -89,7 +90,7 @@ def kind_registry(node: str) -> Iterator[str]:
     Raises:
         HarnessError: it could not be started, or does not answer in time.
     """
-    name, image = f"{node}-registry", _image()
+    name, image = f"{node}-registry-{secrets.token_hex(3)}", _image()
     remove: list[str | Path] = ["docker", "rm", "--force", "--volumes", name]
     guard = Guard([remove])
     try:

@@ -103,7 +103,9 @@ def backend_image(cluster: Cluster) -> str:
         return build_image()
     named = os.environ.get("HEADER_ECHO_IMAGE")
     if cluster.kind == "existing" and not named:
-        raise HarnessError("set HEADER_ECHO_IMAGE to a backend image that the existing cluster can pull ('make image')")
+        raise HarnessError(
+            "set HEADER_ECHO_IMAGE to a backend image that the existing cluster can pull ('make image REGISTRY=…' pushes one)"
+        )
     return named or "header-echo:local"
 
 

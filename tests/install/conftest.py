@@ -12,9 +12,12 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE.parent / "docs"), str(ROOT / "ci")]
 
 from harness.clone import make_clone  # noqa: E402
+from harness.guard import Guard  # noqa: E402
 from harness.helm import Helm  # noqa: E402
+from harness.image_push import image_name  # noqa: E402
 from harness.kubectl import Kubectl  # noqa: E402
 from harness.local_registry import kind_registry  # noqa: E402
+from harness.registry import has_image  # noqa: E402
 from harness.run import run  # noqa: E402
 from harness.tools import tool  # noqa: E402
 from workflow_steps import outside  # noqa: E402 - found by the line above
@@ -39,9 +42,39 @@ def registry(cluster):
 
 
 @pytest.fixture(scope="session")
-def clone(tmp_path_factory):
+def cloned(tmp_path_factory, local_image):
+    """Yield a function (word) → a clone of this tree, whose image has further content.
+
+    An image that the kubelet has pulled under one name it pulls again when a pod wants the same content under another one, even if
+    it was loaded into the node: https://kep.k8s.io/2535. Where other tests load what these pull, nothing would be there to pull.
+    """
+
+    def make(word):
+        clone = make_clone(tmp_path_factory.mktemp(word) / "header-echo")
+        (clone / "backend" / "header_echo" / "clone.txt").write_text(word)
+        return clone
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clone(cloned):
     """Yield a clone of this tree."""
-    return make_clone(tmp_path_factory.mktemp("installed") / "header-echo")
+    return cloned("clone")
+
+
+@pytest.fixture(scope="session")
+def local_image(cluster):
+    """Yield the name of the image that no registry has; the engine loses it at the end, unless it had it before."""
+    name = image_name("")
+    if has_image(name):
+        yield name
+        return
+    forget = ["docker", "image", "rm", name]
+    guard = Guard([forget])
+    yield name
+    run(forget, timeout_seconds=60, check=False)
+    guard.disarm()
 
 
 @pytest.fixture(scope="session")
@@ -99,12 +132,14 @@ def cats(request, cluster, gone):
 
 @pytest.fixture
 def images(cluster):
-    """Yield a function (namespace) → (image that was asked for, image that runs) of each of its pods."""
+    """Yield a function (namespace) → (image that was asked for, digest of that which runs) of each of its pods."""
 
     def of(namespace):
         pods = Kubectl(cluster, namespace).get("pods", "--field-selector=status.phase=Running")["items"]
         return {
-            (pod["spec"]["containers"][0]["image"], pod["status"]["containerStatuses"][0]["imageID"]) for pod in pods
+            (pod["spec"]["containers"][0]["image"], status["imageID"].rpartition("@")[2])
+            for pod in pods
+            for status in pod["status"]["containerStatuses"]
         }
 
     return of
