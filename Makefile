@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TOX = .venv/bin/tox -q run
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint unit chart embedded docs bench soak interop image clean programs outdated audit ci summary gate release
+.PHONY: help demo test e2e lint unit chart embedded docs bench soak interop image clean load programs outdated audit ci summary gate release
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ interop: .venv/done  ## other versions of Kubernetes and cert-manager, upstream'
 
 image: .venv/done  ## the backend image (REGISTRY=ghcr.io/you pushes it, PLATFORMS=linux/amd64,linux/arm64 for both) and how to install it
 	@$(TOX) -e image
+
+load: .venv/done  ## let the demo's cluster run an image (IMAGE=my-backend:1 COMMAND="python3 my_backend.py")
+	@$(TOX) -e load
 
 clean: .venv/done  ## remove the demo, kept clusters and the engine we started
 	@$(TOX) -e clean

@@ -1,4 +1,4 @@
-"""Copy the comments of chart/values.yaml into chart/README.md (a table) and chart/values.schema.json (descriptions).
+"""Copy the comments of chart/values.yaml into chart/README.md (a table, first sentences) and chart/values.schema.json (whole).
 
 `python ci/chart_docs.py` writes both; `--check` only says which are out of date, and fails.
 """
@@ -72,10 +72,16 @@ def table(values: list[Value]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def first_sentence(text: str) -> str:
+    """Return ``text`` up to its first full stop; those of "e.g." end nothing."""
+    return re.split(r"(?<=\.)(?<!e\.g\.) ", text, maxsplit=1)[0]
+
+
 def _rows(value: Value) -> list[str]:
+    meaning = first_sentence(value.text).replace("|", "\\|")
     if not value.children:
-        return [f"| `{value.path}` | `{json.dumps(value.default)}` | {value.text.replace('|', chr(92) + '|')} |"]
-    heading = [f"| **`{value.path}`** | | {value.text} |"] if value.text else []
+        return [f"| `{value.path}` | `{json.dumps(value.default)}` | {meaning} |"]
+    heading = [f"| **`{value.path}`** | | {meaning} |"] if value.text else []
     return heading + [row for child in value.children for row in _rows(child)]
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from harness.embedded import EmbeddedCluster
 from harness.errors import HarnessError
-from harness.pod_images import LocalImage
+from harness.pod_images import LocalImage, short_name
+from harness.run import run
 from harness.tools import PROGRAMS, Program, prepare, tool
 
 E2E = {
@@ -30,7 +31,16 @@ NOT_HERE = {
 }
 
 
-def run(cluster: EmbeddedCluster, folder: Path) -> int:
+def load_images(cluster: EmbeddedCluster) -> None:
+    """Let the tests' pods run the images that they name and we can build."""
+    agnhost = str(tool("agnhost"))
+    local = {"agnhost": LocalImage((agnhost,)), "pause": LocalImage((agnhost, "pause"))}
+    for image in run([tool("e2e.test"), "--list-images"], timeout_seconds=60).stdout.split():
+        if short_name(image) in local:
+            cluster.load_image(image, local[short_name(image)])
+
+
+def test(cluster: EmbeddedCluster, folder: Path) -> int:
     """Run the tests and return the exit code, 0 if all passed; the report is junit_01.xml in ``folder``."""
     skipped = "|".join(re.escape(f"{SUITE} {name}") for name in NOT_HERE)
     command = [
@@ -60,6 +70,8 @@ def shorten(report: Path, target: Path) -> None:
             for reason in (why for what, why in NOT_HERE.items() if name.startswith(f"{SUITE} {what}")):
                 for skipped in case.iter("skipped"):
                     skipped.set("message", reason)
+        suite.set("tests", str(len(suite.findall("testcase"))))
+        suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     tree.write(target, encoding="unicode")
 
 
@@ -69,10 +81,11 @@ def main() -> None:
     cluster = None
     try:
         prepare(E2E)
-        cluster = EmbeddedCluster(images={"agnhost": LocalImage((str(tool("agnhost")),))})
+        cluster = EmbeddedCluster()
         cluster.create()
+        load_images(cluster)
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
-            code = run(cluster, Path(folder))
+            code = test(cluster, Path(folder))
             shorten(Path(folder) / "junit_01.xml", Path(sys.argv[1]))
     except HarnessError as error:
         sys.exit(f"error: {error}")

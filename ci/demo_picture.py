@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "demo.svg"
 THEN = "kubectl get echoes"
 DEMO_SECONDS = 1800  # with no program built; usually 20
-COLUMNS = 100  # what is longer is cut, with an ellipsis
+COLUMNS = 114  # what is longer is cut, with an ellipsis
 LETTER_WIDTH, LINE_HEIGHT, MARGIN = 7.83, 18, 20  # pixels, at 13 pixels a letter
 STYLE = """rect{fill:#0d1117}text{font:13px ui-monospace,'DejaVu Sans Mono',monospace;fill:#e6edf3;white-space:pre}
 .typed{fill:#79c0ff;font-weight:bold}.caller{fill:#56d364}"""

@@ -92,6 +92,11 @@ TABLES: dict[str, tuple[Row, ...]] = {
             "kubectl auth can-i list echoes.cats.example.com",
         ),
         Row(
+            "200 for a user without any role, at the echo or at discovery",
+            "the same `system:discovery` grants GET of `/apis/*`, but no resource: what is not for every caller belongs into one",
+            "kubectl auth can-i get /apis/cats.example.com/v1/",
+        ),
+        Row(
             "401 from the pod itself",
             "a direct call without the API server's certificate: its `X-Remote-User` counts for nothing, as it should",
             "kubectl get --raw /apis/cats.example.com/v1/",

@@ -31,7 +31,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     ),
     "MissingEndpoints": (
         "no pod behind the Service is ready, or the port has another name in the Service than in its EndpointSlices",
-        "`kubectl get pods`; a running pod that is not ready says why at /readyz?verbose and in its log",
+        "`kubectl get pods`; the log of a running pod that is not ready says why",
     ),
     "FailedDiscoveryCheck": (
         "GET /apis/<group>/<version> did not answer 200 to 299 within 5 seconds",

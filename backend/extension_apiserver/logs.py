@@ -14,6 +14,11 @@ from typing import Any
 from .messages import Request
 
 _WRITE_SECONDS = 0.1
+#: Of what a caller chose, as it stands in the line; user, audit id, path, verb and method make less than 6 KiB in all.
+_LONGEST = 1024
+#: Of an event, in letters; what an application or a client's certificate says may be part of it.
+_LONGEST_MESSAGE = 8192
+_CUT = '..."'
 
 _requests = logging.getLogger("extension_apiserver.requests")
 #: One string as JSON: half the time of a dict of them.
@@ -26,7 +31,7 @@ class _JsonFormatter(logging.Formatter):
             "time": _iso(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": record.getMessage()[:_LONGEST_MESSAGE],
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
@@ -66,8 +71,8 @@ class RequestLog:
             asyncio.get_running_loop().call_later(_WRITE_SECONDS, self.write)
         self._lines.append(
             f'{{"time": "{_iso(time.time())}", "level": "{"debug" if level == logging.DEBUG else "info"}", '
-            f'"logger": "{_requests.name}", "auditID": {_quoted(request.header(b"audit-id"))}, "user": {_quoted(user)}, '
-            f'"verb": {_quoted(verb)}, "method": {_quoted(request.method)}, "path": {_quoted(request.path)}, '
+            f'"logger": "{_requests.name}", "auditID": {_short(request.header(b"audit-id"))}, "user": {_short(user)}, '
+            f'"verb": {_short(verb)}, "method": {_short(request.method)}, "path": {_short(request.path)}, '
             f'"code": {code:d}, "seconds": {seconds:.6f}}}'
         )
 
@@ -78,6 +83,19 @@ class RequestLog:
             text, self._lines = "\n".join(self._lines), []
             sys.stderr.write(text)
             sys.stderr.flush()
+
+
+def _short(text: str) -> str:
+    """Return a string as JSON of at most 1 KiB and its quotes; dots show that the rest is cut."""
+    quoted = _quoted(text[: _LONGEST + 1])
+    if len(quoted) - 2 <= _LONGEST:
+        return quoted
+    # A letter takes one to twelve bytes of JSON, so what is kept is found by trying.
+    kept = _LONGEST
+    while len(quoted) - 2 > _LONGEST - 3:
+        kept = kept * (_LONGEST - 3) // max(len(quoted) - 2, _LONGEST)
+        quoted = _quoted(text[:kept])
+    return quoted[:-1] + _CUT
 
 
 def _iso(seconds: float) -> str:

@@ -1,7 +1,7 @@
 {{- /* The container that answers. */}}
 {{- define "header-echo.backendContainer" -}}
 name: backend
-image: {{ include "header-echo.image" . }}
+image: {{ include "header-echo.image" . | quote }}
 {{- with .Values.image.pullPolicy }}
 imagePullPolicy: {{ . }}
 {{- end }}
@@ -22,9 +22,6 @@ env:
 ports:
   - name: https
     containerPort: {{ int .Values.port }}
-  {{- with .Values.extraPorts }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
 {{- with .Values.probes.startup }}
 startupProbe: {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -46,7 +43,7 @@ resources: {{- toYaml . | nindent 2 }}
 securityContext: {{- mergeOverwrite (include "header-echo.containerSecurityContext" . | fromYaml) .Values.securityContext | toYaml | nindent 2 }}
 volumeMounts:
   {{- include "header-echo.tokenMount" . | nindent 2 }}
-  {{- if not .Values.tls.ownCertificate }}
+  {{- if include "header-echo.mountsCertificate" . }}
   # The whole directory: a subPath mount would never see a renewed certificate.
   - name: tls
     mountPath: /var/run/header-echo/tls

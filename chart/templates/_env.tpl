@@ -3,9 +3,9 @@ What the backend is told: the same values that the other objects are made from. 
 */}}
 {{- define "header-echo.commonEnv" -}}
 - name: HEADER_ECHO_GROUP
-  value: {{ .Values.apiService.group }}
+  value: {{ .Values.apiService.group | quote }}
 - name: HEADER_ECHO_VERSIONS
-  value: {{ include "header-echo.versions" . }}
+  value: {{ include "header-echo.versions" . | quote }}
 - name: HEADER_ECHO_SERVICE_ACCOUNT_DIRECTORY
   value: /var/run/secrets/kubernetes.io/serviceaccount
 {{- end }}
@@ -15,7 +15,7 @@ What the backend is told: the same values that the other objects are made from. 
 {{- if ne .Values.tls.mode "insecure" }}
 # The backend compares its certificate with this name and says where they differ, instead of kube-apiserver's mere "x509".
 - name: HEADER_ECHO_SERVICE_DNS_NAME
-  value: {{ include "header-echo.dnsName" . }}
+  value: {{ include "header-echo.dnsName" . | quote }}
 {{- end }}
 - name: HEADER_ECHO_BIND_ADDRESS
   valueFrom:
@@ -23,7 +23,7 @@ What the backend is told: the same values that the other objects are made from. 
       fieldPath: status.podIP
 - name: HEADER_ECHO_PORT
   value: {{ .Values.port | int | quote }}
-{{- if not .Values.tls.ownCertificate }}
+{{- if include "header-echo.mountsCertificate" . }}
 - name: HEADER_ECHO_TLS_DIRECTORY
   value: /var/run/header-echo/tls
 {{- end }}
@@ -44,5 +44,5 @@ What the backend is told: the same values that the other objects are made from. 
 {{- define "header-echo.testEnv" -}}
 {{ include "header-echo.commonEnv" . }}
 - name: HEADER_ECHO_SERVICE_DNS_NAME
-  value: {{ include "header-echo.dnsName" . }}
+  value: {{ include "header-echo.dnsName" . | quote }}
 {{- end }}

@@ -21,11 +21,6 @@ Every name that has to agree between objects is made here, once.
 {{- if gt (len $name) 63 }}{{ printf "%s-%s" (trunc 54 $name) (sha256sum $name | trunc 8) }}{{ else }}{{ $name }}{{ end }}
 {{- end }}
 
-{{- /* The same for kinds whose names must be DNS subdomains. */}}
-{{- define "header-echo.clusterDNSName" -}}
-{{- include "header-echo.clusterName" . | replace ":" "." | replace ".-" "." }}
-{{- end }}
-
 {{- define "header-echo.serviceAccountName" -}}
 {{- .Values.serviceAccount.name | default (include "header-echo.fullname" .) }}
 {{- end }}
@@ -58,4 +53,16 @@ Every name that has to agree between objects is made here, once.
 {{- $names := list }}
 {{- range .Values.apiService.versions }}{{ $names = append $names .name }}{{ end }}
 {{- join "," $names }}
+{{- end }}
+
+{{- /* Their priorities, as a JSON array: as given, else by position. */}}
+{{- define "header-echo.versionPriorities" -}}
+{{- $priorities := list }}
+{{- $next := 100 }}
+{{- range .Values.apiService.versions }}
+{{- $priority := .versionPriority | default $next | int }}
+{{- $priorities = append $priorities $priority }}
+{{- $next = sub $priority 1 }}
+{{- end }}
+{{- toJson $priorities }}
 {{- end }}

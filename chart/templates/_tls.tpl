@@ -11,21 +11,23 @@ tls.mode decides three things: which Secret the backend mounts, who signs it, an
 {{- .Values.tls.secretName | default (include "header-echo.servingCertificate" .) }}
 {{- end }}
 
+{{- /* "true" if the pods mount a certificate; where nobody verifies it, the backend may make its own. */}}
+{{- define "header-echo.mountsCertificate" -}}
+{{- if or (ne .Values.tls.mode "insecure") .Values.tls.secretName }}true{{ end }}
+{{- end }}
+
 {{- /* Annotations that make somebody write the APIService's caBundle; the chart itself then never renders that field. */}}
 {{- define "header-echo.injectionAnnotations" -}}
 {{- $mode := .Values.tls.mode }}
-{{- $certificate := tpl .Values.tls.injectCaFrom.certificate . }}
-{{- $secret := tpl .Values.tls.injectCaFrom.secret . }}
+{{- $secret := tpl .Values.tls.injectCaFromSecret . }}
 {{- if eq $mode "openshift" }}
 service.beta.openshift.io/inject-cabundle: "true"
-{{- else if $certificate }}
-cert-manager.io/inject-ca-from: {{ $certificate }}
 {{- else if $secret }}
-cert-manager.io/inject-ca-from-secret: {{ $secret }}
+cert-manager.io/inject-ca-from-secret: {{ $secret | quote }}
 {{- else if eq $mode "certManager" }}
-cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "header-echo.caCertificate" . }}
+cert-manager.io/inject-ca-from: {{ printf "%s/%s" .Release.Namespace (include "header-echo.caCertificate" .) | quote }}
 {{- else if and (eq $mode "certManagerIssuer") (not .Values.tls.caBundle) }}
-cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/{{ include "header-echo.servingCertificate" . }}
+cert-manager.io/inject-ca-from: {{ printf "%s/%s" .Release.Namespace (include "header-echo.servingCertificate" .) | quote }}
 {{- end }}
 {{- end }}
 
@@ -42,6 +44,6 @@ rotationPolicy: {{ .rotationPolicy }}
 {{- /* The Secrets stay after an uninstall: these labels find them. */}}
 {{- define "header-echo.secretTemplate" -}}
 labels:
-  app.kubernetes.io/name: {{ include "header-echo.name" . }}
-  app.kubernetes.io/instance: {{ .Release.Name }}
+  app.kubernetes.io/name: {{ include "header-echo.name" . | quote }}
+  app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}

@@ -1,6 +1,6 @@
 {{- /*
 Values that Kubernetes or cert-manager would refuse later, or, worse, accept. Each fault is one line of text: what is wrong, and what to set.
-All faults are shown at once. Types, unknown keys and lists of allowed words are the business of values.schema.json, which Helm asks first.
+All faults are shown at once. What one value alone decides (types, unknown keys, ranges, patterns) is the business of values.schema.json, which Helm asks first and editors read.
 */}}
 {{- define "header-echo.validate" -}}
 {{- $faults := print (include "header-echo.faultsOfRegistration" .) (include "header-echo.faultsOfTLS" .) (include "header-echo.faultsOfPKI" .) (include "header-echo.faultsOfBackend" .) | trim }}
@@ -8,36 +8,23 @@ All faults are shown at once. Types, unknown keys and lists of allowed words are
 {{- end }}
 
 {{- define "header-echo.faultsOfRegistration" }}
-{{- with .Values.apiService }}
-{{- if or (not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)+$" .group)) (gt (len .group) 253) }}
-- apiService.group must be a DNS name in lower case with at least one dot, such as 'cats.example.com' (parts of at most 63 characters, 253 in all), not '{{ .group }}'.
+{{- if not .Values.apiService.versions }}
+- apiService.versions must list at least one version, e.g. [{name: v1}].
 {{- end }}
-{{- $priority := int .groupPriorityMinimum }}
-{{- if or (lt $priority 1) (gt $priority 20000) }}
-- apiService.groupPriorityMinimum must be from 1 to 20000, not {{ $priority }}: kube-apiserver refuses any other.
-{{- end }}
-{{- if not .versions }}
-- apiService.versions must list at least one version, e.g. [{name: v1, versionPriority: 100}].
-{{- end }}
-{{- $before := 1001 }}
 {{- $names := list }}
-{{- range .versions }}
-{{- $priority := int .versionPriority }}
-{{- if or (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .name)) (gt (len .name) 63) }}
-- apiService.versions: a name must be a DNS label that begins with a letter, such as 'v1' or 'v1beta1', not '{{ .name }}'.
-{{- end }}
+{{- $before := 1001 }}
+{{- $priorities := include "header-echo.versionPriorities" . | fromJsonArray }}
+{{- range $position, $version := .Values.apiService.versions }}
+{{- $priority := index $priorities $position | int }}
 {{- if has .name $names }}
 - apiService.versions: '{{ .name }}' is listed twice; remove one.
+{{- else if ge $priority $before }}
+- apiService.versions: versionPriority of '{{ .name }}' is {{ $priority }} and must be lower than {{ $before }}, that of the version before it, because the backend prefers the first version and kube-apiserver the highest priority: put the versions into the right order, or leave versionPriority out.
+{{- else if lt $priority 1 }}
+- apiService.versions: versionPriority of '{{ .name }}' would be {{ $priority }}, one less than that of the version before it, and kube-apiserver takes none below 1: raise those before it.
 {{- end }}
-{{- if or (lt $priority 1) (gt $priority 1000) }}
-- apiService.versions: versionPriority of '{{ .name }}' must be from 1 to 1000, not {{ $priority }}: kube-apiserver refuses any other.
-{{- else if ge $priority (int $before) }}
-- apiService.versions: versionPriority of '{{ .name }}' is {{ $priority }} and must be lower than {{ $before }}, that of the version before it: the backend prefers the first version, kube-apiserver the highest priority.
-{{- else }}
 {{- $before = $priority }}
-{{- end }}
 {{- $names = append $names .name }}
-{{- end }}
 {{- end }}
 {{- end }}
 
@@ -47,8 +34,8 @@ All faults are shown at once. Types, unknown keys and lists of allowed words are
 {{- if not .backend.service.name }}
 - backend.create is false: set backend.service.name to the Service that the APIService shall name.
 {{- end }}
-{{- if and (eq .tls.mode "certManager") (ne (include "header-echo.serviceNamespace" $) $.Release.Namespace) }}
-- tls.mode 'certManager' makes the serving Secret in namespace '{{ $.Release.Namespace }}', but backend.service.namespace is '{{ .backend.service.namespace }}', where no pod can mount it: install this release into that namespace, or set tls.mode to 'secret' with tls.caBundle.
+{{- if and (hasPrefix "certManager" .tls.mode) (ne (include "header-echo.serviceNamespace" $) $.Release.Namespace) }}
+- tls.mode '{{ .tls.mode }}' makes the serving Secret in namespace '{{ $.Release.Namespace }}', but backend.service.namespace is '{{ .backend.service.namespace }}', where no pod can mount it: install this release into that namespace, or set tls.mode to 'secret' with tls.caBundle.
 {{- end }}
 {{- else }}
 {{- with .backend.service.name }}
@@ -60,9 +47,6 @@ All faults are shown at once. Types, unknown keys and lists of allowed words are
 {{- end }}
 {{- if and (not .serviceAccount.create) (not .serviceAccount.name) }}
 - serviceAccount.create is false: set serviceAccount.name to the account that shall have the backend's rights.
-{{- end }}
-{{- if or (lt (int .port) 1024) (gt (int .port) 65535) }}
-- port must be from 1024 to 65535, not {{ .port }}: a restricted container may not open a lower one.
 {{- end }}
 {{- if and .backend.create .serviceMonitor.enabled .serviceMonitor.bearerTokenFile (not (and .delegation.authentication .delegation.authorization)) }}
 - serviceMonitor.enabled is true, but the backend can't find out whether Prometheus may read its metrics: set delegation.authentication and delegation.authorization to true, or serviceMonitor.bearerTokenFile to "" if your backend shows them to everybody.

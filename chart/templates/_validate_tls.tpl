@@ -5,8 +5,8 @@
 {{- if and $certManager (not ($.Capabilities.APIVersions.Has "cert-manager.io/v1")) }}
 - tls.mode is '{{ $mode }}', but this cluster doesn't serve cert-manager.io/v1. Install cert-manager first (https://cert-manager.io/docs/installation/), or choose another tls.mode; if you render without a cluster, add --api-versions cert-manager.io/v1.
 {{- end }}
-{{- if and (eq $mode "secret") (or .injectCaFrom.certificate .injectCaFrom.secret) (not ($.Capabilities.APIVersions.Has "cert-manager.io/v1")) }}
-- tls.injectCaFrom is set, but this cluster doesn't serve cert-manager.io/v1, so nobody copies the CA. Install cert-manager with its cainjector first, or set tls.caBundle instead; if you render without a cluster, add --api-versions cert-manager.io/v1.
+{{- if and (eq $mode "secret") .injectCaFromSecret (not ($.Capabilities.APIVersions.Has "cert-manager.io/v1")) }}
+- tls.injectCaFromSecret is set, but this cluster doesn't serve cert-manager.io/v1, so nobody copies the CA. Install cert-manager with its cainjector first, or set tls.caBundle instead; if you render without a cluster, add --api-versions cert-manager.io/v1.
 {{- end }}
 {{- if and (eq $mode "openshift") (not ($.Capabilities.APIVersions.Has "security.openshift.io/v1")) }}
 - tls.mode is 'openshift', but this cluster doesn't serve security.openshift.io/v1, so no service-ca operator makes the certificate. Choose another tls.mode; if you render without a cluster, add --api-versions security.openshift.io/v1.
@@ -23,28 +23,22 @@
 {{- if and $.Values.backend.create (eq $mode "secret") (not .secretName) }}
 - tls.mode is 'secret': set tls.secretName to a Secret of type kubernetes.io/tls in namespace '{{ $.Release.Namespace }}' with a certificate for {{ include "header-echo.dnsName" $ }}.
 {{- end }}
-{{- if and $.Values.backend.create (eq $mode "insecure") (not .secretName) (not .ownCertificate) }}
-- tls.mode is 'insecure', which leaves the certificate unverified, but the backend still needs one: set tls.secretName to a Secret of type kubernetes.io/tls, or tls.ownCertificate to true if the backend makes its own.
-{{- end }}
-{{- if and .ownCertificate (or (ne $mode "insecure") .secretName) }}
-- tls.ownCertificate is true, which goes with tls.mode 'insecure' without tls.secretName only: kube-apiserver can't know the CA of a certificate that the backend makes. Set it to false, or the mode to 'insecure'.
-{{- end }}
-{{- $sources := compact (list .caBundle .injectCaFrom.certificate .injectCaFrom.secret) }}
+{{- $sources := compact (list .caBundle .injectCaFromSecret) }}
 {{- if gt (len $sources) 1 }}
-- tls.caBundle, tls.injectCaFrom.certificate and tls.injectCaFrom.secret exclude each other, because each writes the APIService's caBundle: set one.
+- tls.caBundle and tls.injectCaFromSecret exclude each other, because each writes the APIService's caBundle: set one.
 {{- else if and (eq $mode "secret") (not $sources) }}
-- tls.mode is 'secret': set tls.caBundle to the CA of its certificate (PEM), or tls.injectCaFrom.secret to a Secret from which cert-manager copies ca.crt, so that kube-apiserver can verify the backend.
+- tls.mode is 'secret': set tls.caBundle to the CA of its certificate (PEM), or tls.injectCaFromSecret to a Secret from which cert-manager copies ca.crt, so that kube-apiserver can verify the backend.
 {{- else if and $sources (or (eq $mode "insecure") (eq $mode "openshift")) }}
-- tls.caBundle and tls.injectCaFrom have no place in tls.mode '{{ $mode }}' ({{ ternary "Kubernetes refuses a CA beside insecureSkipTLSVerify" "the service-ca operator writes it" (eq $mode "insecure") }}): remove them, or set tls.mode to 'secret'.
-{{- else if and (eq $mode "certManager") (or .caBundle .injectCaFrom.secret) }}
-- tls.mode 'certManager' has its CA written by cert-manager: remove tls.caBundle and tls.injectCaFrom.secret, or set tls.mode to 'secret'.
+- tls.caBundle and tls.injectCaFromSecret have no place in tls.mode '{{ $mode }}' ({{ ternary "Kubernetes refuses a CA beside insecureSkipTLSVerify" "the service-ca operator writes it" (eq $mode "insecure") }}): remove them, or set tls.mode to 'secret'.
+{{- else if and (eq $mode "certManager") $sources }}
+- tls.mode 'certManager' has its CA written by cert-manager: remove tls.caBundle and tls.injectCaFromSecret, or set tls.mode to 'secret'.
 {{- end }}
 {{- if and .caBundle (or (not (contains "-----BEGIN CERTIFICATE-----" .caBundle)) (contains "PRIVATE KEY-----" .caBundle)) }}
 - tls.caBundle must hold certificates in PEM ('-----BEGIN CERTIFICATE-----') and never a private key, because anybody may read an APIService.
 {{- end }}
-{{- range $key, $reference := .injectCaFrom }}
-{{- if and $reference (not (regexMatch "^[^/]+/[^/]+$" (tpl $reference $))) }}
-- tls.injectCaFrom.{{ $key }} must be '<namespace>/<name>', not '{{ $reference }}': cert-manager ignores any other without a word.
+{{- with .injectCaFromSecret }}
+{{- if not (regexMatch "^[^/]+/[^/]+$" (tpl . $)) }}
+- tls.injectCaFromSecret must be '<namespace>/<name>', not '{{ . }}': cert-manager ignores any other without a word.
 {{- end }}
 {{- end }}
 {{- end }}
@@ -57,13 +51,10 @@ https://github.com/kedacore/charts/issues/710
 {{- define "header-echo.faultsOfPKI" }}
 {{- with .Values.tls }}
 {{- if hasPrefix "certManager" .mode }}
-{{- if lt (int .certificate.durationHours) 1 }}
-- tls.certificate.durationHours must be at least 1, not {{ .certificate.durationHours }}: cert-manager issues nothing shorter.
-{{- end }}
 {{- $certificates := ternary (dict "ca" .ca "certificate" .certificate) (dict "certificate" .certificate) (eq .mode "certManager") }}
 {{- range $name, $lifetime := $certificates }}
-{{- if or (lt (int .renewBeforeHours) 1) (ge (int .renewBeforeHours) (int .durationHours)) }}
-- tls.{{ $name }}.renewBeforeHours is {{ .renewBeforeHours }} and must be from 1 to less than tls.{{ $name }}.durationHours, {{ .durationHours }}.
+{{- if ge (int .renewBeforeHours) (int .durationHours) }}
+- tls.{{ $name }}.renewBeforeHours is {{ .renewBeforeHours }} and must be less than tls.{{ $name }}.durationHours, {{ .durationHours }}.
 {{- end }}
 {{- end }}
 {{- if and (eq .mode "certManager") (lt (int .ca.renewBeforeHours) (int .certificate.durationHours)) }}

@@ -1,8 +1,12 @@
 """The fixture `configuration` is each file of chart/ci in turn, `objects` what the chart makes of it."""
 
+import sys
+
 import pytest
 
-from chart.rendered import CONFIGURATIONS, render
+from chart.rendered import CHART, CONFIGURATIONS, render
+
+sys.path.insert(0, str(CHART.parent / "ci"))  # for the tests of its scripts
 
 
 @pytest.fixture(params=CONFIGURATIONS)

@@ -59,6 +59,18 @@ def only(objects, kind):
     return found[0]
 
 
+def leaves(value, path=()):
+    """Yield (path, leaf) of every leaf; empty maps and lists are leaves."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, key))
+    elif isinstance(value, list) and value:
+        for position, inner in enumerate(value):
+            yield from leaves(inner, (*path, position))
+    else:
+        yield path, value
+
+
 def title(one):
     """Name an object in a message."""
     return f"{one['kind']} {one['metadata'].get('namespace', '')}/{one['metadata']['name']}"

@@ -84,7 +84,7 @@ def test_network_policy_never_selects_peers_by_label():
     assert "from" not in only(render({"networkPolicy": {"enabled": True}}), "NetworkPolicy")["spec"]["ingress"][0]
 
 
-def test_flow_schema_covers_resources_and_paths_of_the_group():
+def test_the_example_of_a_flow_schema_covers_resources_and_paths_of_the_group():
     """For everybody, and before the catch-all of service accounts."""
     objects = render(configuration="locked-down")
     spec = only(objects, "FlowSchema")["spec"]

@@ -119,9 +119,10 @@ def test_probe_can_be_removed():
     assert "startupProbe" not in container
 
 
-def test_memory_is_bounded_and_cpu_is_not():
-    """A CPU limit would delay handshakes just when they matter."""
-    [container] = pod_spec()["containers"]
+def test_memory_and_disk_are_bounded_and_cpu_is_not():
+    """A flood of log lines ends its pod instead of the node's others. A CPU limit would delay handshakes just when they matter."""
+    for name, _, spec in pod_specs(render()):
+        [container] = spec["containers"]
 
-    assert {"memory"} == set(container["resources"]["limits"])
-    assert {"cpu", "memory"} == set(container["resources"]["requests"])
+        assert {"memory", "ephemeral-storage"} == set(container["resources"]["limits"]), name
+        assert {"cpu", "memory", "ephemeral-storage"} == set(container["resources"]["requests"]), name

@@ -61,14 +61,13 @@ def test_command_arguments_and_environment_are_the_users():
     assert environment(found)["GROUP"] == "cats.example.com"
 
 
-def test_containers_volumes_and_ports_join_ours():
+def test_containers_and_volumes_join_ours():
     """None replaces ours."""
     values = {
         "extraContainers": [{"name": "side", "image": "side:1"}],
         "initContainers": [{"name": "first", "image": "first:1"}],
         "volumes": [{"name": "scratch", "emptyDir": {}}],
         "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],  # noqa: S108 - a path in the container
-        "extraPorts": [{"name": "debug", "containerPort": 10251}],
         "imagePullSecrets": [{"name": "registry"}],
         "nodeSelector": {"cats": "yes"},
         "affinity": {"nodeAffinity": {"x": "y"}},
@@ -80,10 +79,27 @@ def test_containers_volumes_and_ports_join_ours():
     assert [one["name"] for one in spec["initContainers"]] == ["first"]
     assert [one["name"] for one in spec["volumes"]] == ["token", "tls", "scratch"]
     assert [one["name"] for one in spec["containers"][0]["volumeMounts"]] == ["token", "tls", "scratch"]
-    assert [one["name"] for one in spec["containers"][0]["ports"]] == ["https", "debug"]
     assert all(
         spec[key] == values[key] for key in ("imagePullSecrets", "nodeSelector", "affinity", "priorityClassName")
     )
+
+
+def test_image_decides_what_runs_unless_the_values_do():
+    """An image that has its own command gets no argument `serve`, which it may not know."""
+    assert not {"command", "args"} & set(container())
+
+
+def test_version_priorities_follow_the_order_of_the_list():
+    """kube-apiserver prefers the highest: a version without one comes right below that before it."""
+
+    def priorities(*versions):
+        objects = of_kind(render({"apiService": {"versions": list(versions)}}), "APIService")
+        return {one["spec"]["version"]: one["spec"]["versionPriority"] for one in objects}
+
+    assert priorities({"name": "v1"}) == {"v1": 100}
+    assert priorities({"name": "v2"}, {"name": "v1"}, {"name": "v1beta1"}) == {"v2": 100, "v1": 99, "v1beta1": 98}
+    assert priorities({"name": "v2", "versionPriority": 500}, {"name": "v1"}) == {"v2": 500, "v1": 499}
+    assert priorities({"name": "v2"}, {"name": "v1", "versionPriority": 5}) == {"v2": 100, "v1": 5}
 
 
 def test_existing_backend_gets_a_registration_and_no_pods():

@@ -45,6 +45,14 @@ def test_pod_is_the_backend_image_with_its_own_identity():
     assert deployment["serviceAccountName"] != only(objects, "Pod")["spec"]["serviceAccountName"]
 
 
+def test_pod_runs_the_command_of_the_values():
+    """Else an image whose command stands in the values would start something else."""
+    [container] = only(render({"command": ["python3", "/app/zoo.py"]}), "Pod")["spec"]["containers"]
+
+    assert (container["command"], container["args"]) == (["python3", "/app/zoo.py"], ["selftest"])
+    assert "command" not in only(render(), "Pod")["spec"]["containers"][0]
+
+
 def test_pod_knows_what_to_call():
     """The group, the versions and the name of the Service, in every configuration."""
     for configuration in ("default", "insecure", "two-versions"):

@@ -1,10 +1,26 @@
 """Names fit, and releases never meet."""
 
-import pytest
+import re
 
-from chart.rendered import of_kind, render, title
+import pytest
+import yaml
+
+from chart.rendered import leaves, of_kind, render, text, title
 
 CLUSTER_SCOPED = {"APIService", "ClusterRole", "ClusterRoleBinding", "FlowSchema", "PriorityLevelConfiguration"}
+
+
+class EveryYaml(yaml.SafeLoader):
+    """Takes for something else than text what any parser does: PyYAML reads YAML 1.1 and wants a dot in a float, Go's doesn't."""
+
+
+class NotText:
+    """What a parser makes of a word that looks like a number or a truth value."""
+
+
+NUMBERS_AND_TRUTHS = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|0[xXbBoO][0-9a-fA-F]+|[yYnN]"
+EveryYaml.add_implicit_resolver("!not-text", re.compile(f"^({NUMBERS_AND_TRUTHS})$"), None)
+EveryYaml.add_constructor("!not-text", lambda _loader, _node: NotText())
 
 
 def identity(one):
@@ -50,6 +66,29 @@ def test_two_releases_in_two_namespaces_share_nothing():
     two = render({"apiService": {"group": "two.example.com"}}, configuration="locked-down", namespace="two")
 
     assert set() == {identity(obj) for obj in one} & {identity(obj) for obj in two}
+
+
+def other_than_text(values=None, **options):
+    """Return {(kind, path)} of all leaves that aren't strings."""
+    objects = [one for one in yaml.load_all(text(values, **options), EveryYaml) if one]
+    return {(one["kind"], path) for one in objects for path, leaf in leaves(one) if not isinstance(leaf, str)}
+
+
+@pytest.mark.parametrize(
+    ("release", "namespace", "word"), [("12e4567", "1234567", "y"), ("2024-01-01", "0x1f", "null")]
+)
+def test_names_stay_text_whatever_they_look_like(configuration, release, namespace, word):
+    """`-n 1234567` is legal; unquoted it would reach the cluster as a number, which no name may be."""
+    values = {
+        "fullnameOverride": word,
+        "nameOverride": namespace,
+        "apiService": {"group": "1.2", "versions": [{"name": word}]},
+        "serviceAccount": {"name": word},
+        "priorityClassName": release,
+    }
+    expected = other_than_text(configuration=configuration)
+
+    assert other_than_text(values, configuration=configuration, release=release, namespace=namespace) == expected
 
 
 def test_two_long_names_stay_two():

@@ -41,7 +41,7 @@ def test_it_gives_the_command_that_tells_the_reason(notes):
 def test_it_names_group_namespace_and_release(notes):
     """Commands can be pasted as they are."""
     text = notes(
-        {"apiService": {"group": "birds.example.com", "versions": [{"name": "v2", "versionPriority": 9}]}},
+        {"apiService": {"group": "birds.example.com", "versions": [{"name": "v2"}]}},
         release="tweet",
     )
 
@@ -84,9 +84,49 @@ def test_it_names_the_secrets_that_stay(notes):
     assert "leaves" not in notes({"tls": {"mode": "openshift"}})
 
 
+@pytest.mark.parametrize("tls", [{}, {"mode": "certManagerIssuer", "issuerRef": {"name": "i"}}, {"mode": "openshift"}])
+def test_it_names_the_secret_that_an_existing_backend_mounts(notes, tls):
+    """Its name follows from the release's, and nothing else says it before the first pod hangs."""
+    text = notes({"backend": {"create": False, "service": {"name": "cats"}}, "tls": tls}, release="zoo")
+
+    assert "Secret zoo-header-echo-serving" in text
+    assert "as a whole directory" in text
+    assert "as a whole directory" not in notes({"tls": tls})
+
+
+def test_it_gives_the_command_that_makes_openshift_issue_to_an_existing_service(notes):
+    """The chart doesn't own that Service, so it can't annotate it."""
+    command = "kubectl annotate service cats --namespace apps service.beta.openshift.io/serving-cert-secret-name=header-echo-serving"
+
+    assert command in notes({"backend": {"create": False, "service": {"name": "cats"}}, "tls": {"mode": "openshift"}})
+
+
+@pytest.mark.parametrize(
+    ("repository", "named"),
+    [
+        ("header-echo", False),
+        ("cats/header-echo", False),
+        ("registry.example.com/header-echo", True),
+        ("localhost/header-echo", True),
+        ("kind-registry:5000/header-echo", True),
+    ],
+)
+def test_it_says_that_nodes_must_have_an_image_without_a_registry(notes, repository, named):
+    """Else the pods' ErrImagePull is the first to say it."""
+    text = notes({"image": {"repository": repository}})
+
+    assert (f"The image {repository}:0.1.0 names no registry: the nodes must already have this image" in text) != named
+
+
+def test_it_says_that_an_insecure_backend_without_a_secret_makes_its_own_certificate(notes):
+    """The echo doesn't, and ends with exit code 2."""
+    assert "No Secret is mounted" in notes({"tls": {"mode": "insecure"}})
+    assert "No Secret is mounted" not in notes({"tls": {"mode": "insecure", "secretName": "any"}})
+
+
 def test_it_says_who_renews_a_given_secret(notes):
     """You."""
-    text = notes({"tls": {"mode": "secret", "secretName": "given", "injectCaFrom": {"secret": "a/b"}}})
+    text = notes({"tls": {"mode": "secret", "secretName": "given", "injectCaFromSecret": "a/b"}})
 
     assert "Nobody but you renews the certificate in Secret given" in text
 

@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from chart.rendered import CHART, render, text, title
+from chart.rendered import CHART, leaves, render, text, title
 
 # Where an empty value is the meaning: https://cert-manager.io/docs/configuration/selfsigned/, a volume without options.
 MEANT = {"selfSigned", "emptyDir"}
@@ -21,18 +21,6 @@ DEFAULTS = [
     ("caBundle", ""),
     ("schedulerName", "default-scheduler"),
 ]
-
-
-def leaves(value, path=()):
-    """Yield (path, leaf) of every leaf; empty maps and lists are leaves."""
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from leaves(inner, (*path, key))
-    elif isinstance(value, list) and value:
-        for position, inner in enumerate(value):
-            yield from leaves(inner, (*path, position))
-    else:
-        yield path, value
 
 
 def test_nothing_is_null_or_empty(objects):
@@ -52,6 +40,15 @@ def test_no_default_is_spelt_out(objects):
     spelt = [(title(one), path) for one in objects for path, leaf in leaves(one) if (path[-1], leaf) in DEFAULTS]
 
     assert spelt == []
+
+
+def test_pki_is_written_in_the_order_in_which_helm_prints_it():
+    """By kind: so each comment is read above what it explains, in the file and in what `helm template` prints."""
+    template = (CHART / "templates" / "pki.yaml").read_text()
+    printed = text(show_only=("templates/pki.yaml",))
+
+    assert re.findall(r"^kind: (\w+)", printed, re.MULTILINE) == re.findall(r"^kind: (\w+)", template, re.MULTILINE)
+    assert len(re.findall(r"^# [A-Z].*\.\napiVersion:", printed, re.MULTILINE)) == 4
 
 
 def test_rendering_twice_is_equal(configuration):

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from chart.rendered import of_kind, only, render
+from chart.rendered import environment, of_kind, only, render
 
 INJECTION = {
     "cert-manager.io/inject-ca-from",
@@ -73,18 +73,6 @@ def test_ca_may_sign_for_the_service_alone():
     assert ca["spec"]["nameConstraints"] == {"critical": True, "permitted": {"dnsDomains": ["header-echo.apps.svc"]}}
 
 
-def test_ca_of_the_serving_certificate_can_be_injected_instead():
-    """cert-manager before 1.19 keeps one CA only: that of the serving certificate is then the safer one."""
-    values = {
-        "tls": {
-            "injectCaFrom": {"certificate": '{{ .Release.Namespace }}/{{ include "header-echo.servingCertificate" . }}'}
-        }
-    }
-    annotations = only(render(values), "APIService")["metadata"]["annotations"]
-
-    assert annotations["cert-manager.io/inject-ca-from"] == "apps/header-echo-serving"
-
-
 def test_secrets_that_stay_can_be_found():
     """NOTES and README delete them by these labels."""
     labels = {"app.kubernetes.io/name": "header-echo", "app.kubernetes.io/instance": "header-echo"}
@@ -138,9 +126,11 @@ def test_given_secret_comes_with_a_bundle():
 
 def test_backend_with_its_own_certificate_gets_no_mount():
     """Only without verification: nobody could know the CA."""
-    spec = only(render({"tls": {"mode": "insecure", "ownCertificate": True}}), "Deployment")["spec"]["template"]["spec"]
+    spec = only(render({"tls": {"mode": "insecure"}}), "Deployment")["spec"]["template"]["spec"]
 
     assert [volume["name"] for volume in spec["volumes"]] == ["token"]
+    assert [mount["name"] for mount in spec["containers"][0]["volumeMounts"]] == ["token"]
+    assert "HEADER_ECHO_TLS_DIRECTORY" not in environment(spec["containers"][0])
 
 
 def test_existing_service_can_be_registered_with_its_own_ca():
@@ -182,7 +172,7 @@ def test_private_key_of_each_algorithm():
             ),
             "Certificate",
         )["spec"]["privateKey"]
-        for algorithm, size in (("ECDSA", 384), ("RSA", 2048), ("Ed25519", 0))
+        for algorithm, size in (("ECDSA", 384), ("RSA", 2048), ("Ed25519", 256))
     ]
 
     assert [key.get("size") for key in keys] == [384, 2048, None]

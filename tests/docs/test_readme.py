@@ -1,6 +1,7 @@
 """The README walked from its top: what it says to type exists, what it shows is what comes out, where it points is something."""
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -10,6 +11,7 @@ import pytest
 import yaml
 from readme import blocks, files
 
+from harness.go import go
 from harness.run import run
 from harness.tools import kubernetes_version, tool
 from header_echo.header_lines import header_lines
@@ -29,7 +31,7 @@ DEFAULTS = yaml.safe_load((ROOT / "chart" / "values.yaml").read_text())
 
 
 def starting(program):
-    return [command for command in COMMANDS if command.split()[0] == program]
+    return [command for command in dict.fromkeys(COMMANDS) if command.split()[0] == program]
 
 
 BUILD_SECONDS = 1800  # with no program built; usually 20
@@ -123,6 +125,21 @@ def test_the_tls_modes_are_those_of_the_chart():
     mode = json.loads((ROOT / "chart" / "values.schema.json").read_text())["properties"]["tls"]["properties"]["mode"]
     table = README.partition("## TLS\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == mode["enum"]
+
+
+def test_what_the_first_run_left_is_removed_as_the_readme_says(tmp_path):
+    """Typed by a user whose home holds nothing else; what was fetched is read-only, as Go leaves it."""
+    left = [
+        tmp_path / name for name in (".cache/header-echo/tools/helm", ".cache/go-build/00/a-d", "go/pkg/mod/a@v1/b.go")
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    left[-1].parent.chmod(0o555)
+    environment = {"HOME": str(tmp_path), "PATH": f"{go().parent}:{os.environ['PATH']}"}
+    for command in (*starting("go"), *starting("rm")):
+        run(["sh", "-c", command], cwd=tmp_path, env=environment, timeout_seconds=60)
+    assert [path for path in left if path.exists()] == []
 
 
 def test_a_backend_of_ones_own_takes_twelve_lines():

@@ -110,6 +110,15 @@ def test_what_the_demo_says_to_try_next_works(demo, kubectl):
         assert kubectl(command.strip()), f"'{command}' prints nothing"
 
 
+def test_a_foreign_backend_joins_the_demo(demo, clone, environment):
+    """As examples/README.md says, in a shell that has what the demo exports; its last command shows the object."""
+    (block,) = [block for block in blocks((ROOT / "examples/README.md").read_text()) if "make load" in block.text]
+    (exports,) = re.findall(r"^ *(export KUBECONFIG=.*)$", demo, re.MULTILINE)
+    script = f"set -e\n{exports}\n{block.text}"
+    printed = run(["sh", "-c", script], cwd=clone, env=environment, timeout_seconds=DEMO_SECONDS).stdout
+    assert re.search(r"^NAME +CREATED AT\nfirst +20", printed, re.MULTILINE), printed
+
+
 def test_make_clean_leaves_no_cluster(demo, clone, environment):
     run(["make", "clean"], cwd=clone, env=environment, timeout_seconds=MAKE_CLEAN_SECONDS)
     assert [path.name for path in Path(environment["HEADER_ECHO_CACHE"]).glob("clusters/*")] == []

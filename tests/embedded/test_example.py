@@ -1,7 +1,9 @@
-"""A user's own backend, examples/zoo.py, installed with the same chart beside the header echo."""
+"""A user's own backend, examples/zoo.py and the README's twelve lines, installed with the same chart beside the header echo."""
 
 import json
+import re
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,44 +18,51 @@ pytestmark = pytest.mark.only_on("embedded", reason="its image is the user's to 
 GROUP = "zoo.example.com"
 
 
-@pytest.fixture(scope="module")
-def zoo(cluster, cert_manager, base_values, run_id):
-    """The example's API, served."""
-    command = [sys.executable, str(CHART.parent / "examples" / "zoo.py")]
-    cluster.load_image("zoo:1", LocalImage(command, {"PYTHONPATH": str(BACKEND)}))
+@contextmanager
+def installed(cluster, base_values, name, program, group, resource):
+    """Yield the API of the Python file ``program`` and its release, served."""
+    cluster.load_image(f"{name}:1", LocalImage([sys.executable, str(program)], {"PYTHONPATH": str(BACKEND)}))
     values = {
         **base_values,
-        "image.repository": "zoo",
+        "image.repository": name,
         "image.tag": "1",
-        "apiService.group": GROUP,
-        "userRoles.resources": ["animals"],
-        "replicas": 1,  # its animals live in its memory
+        "apiService.group": group,
+        "userRoles.resources": [resource],
+        "replicas": 1,  # what it holds lives in its memory
     }
-    with fresh_namespace(cluster, f"header-echo-{run_id}-zoo") as namespace:
+    with fresh_namespace(cluster, f"header-echo-{name}") as namespace:
         helm = Helm(cluster, namespace)
         helm.upgrade(values)
-        api = Api(cluster, GROUP)
+        api = Api(cluster, group)
         api.wait_for_available()
         yield api, helm
         helm.uninstall()
+
+
+@pytest.fixture(scope="module")
+def zoo(cluster, cert_manager, base_values):
+    """The example's API, served."""
+    with installed(cluster, base_values, "zoo", CHART.parent / "examples" / "zoo.py", GROUP, "animals") as both:
+        yield both
+
+
+def listed(kubectl, resource):
+    """Return the words that `kubectl get` prints, as soon as discovery knows the resource."""
+
+    def words():
+        answer = kubectl("get", resource, check=False)
+        if answer.returncode != 0:
+            raise NotYet(answer.stderr.strip())
+        return answer.stdout.split()
+
+    return wait_for(f"discovery to list {resource}", words, timeout_seconds=120)
 
 
 def test_its_objects_are_listed_and_created(zoo, kubectl):
     """Animals are to kubectl what anything is."""
     rex = {"apiVersion": f"{GROUP}/v1", "kind": "Animal", "metadata": {"name": "rex"}, "spec": {"species": "dog"}}
 
-    def listed():
-        answer = kubectl("get", "animals", check=False)
-        if answer.returncode != 0:
-            raise NotYet(answer.stderr.strip())
-        return answer.stdout
-
-    assert wait_for("discovery to list animals", listed, timeout_seconds=120).split()[:4] == [
-        "NAME",
-        "SPECIES",
-        "leo",
-        "lion",
-    ]
+    assert listed(kubectl, "animals")[:4] == ["NAME", "SPECIES", "leo", "lion"]
     kubectl("create", "-f", "-", input=json.dumps(rex))
     assert kubectl.get("animal", "rex")["spec"] == {"species": "dog"}
     twice = kubectl("create", "-f", "-", input=json.dumps(rex), check=False)
@@ -73,3 +82,12 @@ def test_it_passes_the_test_of_the_chart(zoo):
     printed = helm.test()
 
     assert "[+] a direct call with a forged X-Remote-User is refused with 401" in printed, printed
+
+
+def test_the_twelve_lines_of_the_readme_are_served(cluster, cert_manager, base_values, kubectl, tmp_path):
+    """A resource that kubectl lists, and a path that knows the caller."""
+    (lines,) = re.findall(r"^# cats\.py\n(.*?)^```", (CHART.parent / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "cats.py").write_text(lines)
+    with installed(cluster, base_values, "cats", tmp_path / "cats.py", "twelve.example.com", "cats") as (api, _):
+        assert listed(kubectl, "cats") == ["NAME", "tom"]
+        assert kubectl("get", "--raw", f"{api.path}/hello").stdout == "hello kubernetes-admin\n"

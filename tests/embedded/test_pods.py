@@ -2,7 +2,10 @@
 
 import base64
 import json
+import os
+import socket
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +111,64 @@ def test_a_running_process_sees_a_secret_change(pods):
 
     wait_for("the new word", changed, timeout_seconds=WAIT_SECONDS)
     assert container_status(pods.get("pod", "subject"))["restartCount"] == 0
+
+
+def test_a_program_finds_its_volumes_where_the_pod_says(pods):
+    """Nobody tells it a path: the ServiceAccount's folder is where client libraries look, a part of a volume is at its own."""
+    pods.apply(secret("s", word="hello", more="world"))
+    script = "cat /absent/on/this/machine/word /etc/one; ls /var/run/secrets/kubernetes.io/serviceaccount; pwd; ls /absent/data; exit 0"
+    mounts = [
+        {"name": "v", "mountPath": "/absent/on/this/machine"},
+        {"name": "v", "mountPath": "/etc/one", "subPath": "more"},
+        {"name": "data", "mountPath": "/absent/data", "subPathExpr": "of/$(NAME)"},
+    ]
+    volumes = [{"name": "v", "secret": {"secretName": "s"}}, {"name": "data", "emptyDir": {}}]
+    name = [{"name": "NAME", "value": "it"}]
+    create(
+        pods, script, volumes=volumes, volumeMounts=mounts, env=name, workingDir="/absent/data", restart_policy="Never"
+    )
+    until(pods, "the pod to end", lambda pod: pod["status"]["phase"] in ("Succeeded", "Failed"))
+    said = pods("logs", "subject").stdout
+    assert said == "helloworldca.crt\nnamespace\ntoken\n/absent/data\n", said
+    assert not Path("/absent").exists()
+
+
+def test_a_root_that_the_pod_wants_read_only_is(pods):
+    script = "touch /it; touch /secret/it; touch /data/it && touch /dev/null && echo written"
+    mounts = [{"name": "data", "mountPath": "/data"}, {"name": "s", "mountPath": "/secret"}]
+    volumes = [{"name": "data", "emptyDir": {}}, {"name": "s", "secret": {"secretName": "s"}}]
+    pods.apply(secret("s", word="hello"))
+    security = {**SECURITY, "readOnlyRootFilesystem": True}
+    create(pods, script, volumes=volumes, volumeMounts=mounts, securityContext=security, restart_policy="Never")
+    until(pods, "the pod to end", lambda pod: pod["status"]["phase"] == "Succeeded")
+    said = pods("logs", "subject").stdout
+    assert (said.count("Read-only file system"), "written" in said) == (2, True), said
+
+
+def test_a_probe_sees_what_the_container_wrote(pods):
+    """Also outside its volumes: both are in one root."""
+    mounts = [{"name": "data", "mountPath": "/absent/data"}]
+    probe = {"exec": {"command": ["test", "-e", "/absent/ready"]}, "periodSeconds": 1}
+    script = "touch /absent/ready; sleep 1000"
+    volumes = [{"name": "data", "emptyDir": {}}]
+    create(pods, script, volumes=volumes, volumeMounts=mounts, readinessProbe=probe)
+    until(pods, "the pod to be ready", is_ready)
+
+
+def test_the_node_takes_pods_of_anybody(pods):
+    """Tools of others look for a node that is ready and has no taints."""
+    (node,) = pods.get("nodes")["items"]
+    assert node["spec"].get("taints", []) == []
+    assert [(each["type"], each["status"]) for each in node["status"]["conditions"]] == [("Ready", "True")]
+
+
+def test_a_pod_whose_port_is_taken_hears_by_whom(pods):
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        port = str(ours.getsockname()[1])
+        create(pods, "-m", "http.server", port, image=PYTHON, ports=[{"containerPort": int(port)}])
+        message = has_event(pods, "PortTaken")
+    assert f"127.0.0.1:{port} by process {os.getpid()} (" in message
+    assert "use CLUSTER=kind" in message
 
 
 def test_a_pod_waits_for_its_secret_and_says_so(pods):

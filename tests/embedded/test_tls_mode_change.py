@@ -68,7 +68,7 @@ def wait_for_authorities(api, count):
 def test_no_request_fails_from_cert_manager_to_an_injected_secret_and_back(installed, noted):
     """Both CAs stay in caBundle: cainjector adds, and takes away only what has expired."""
     helm, values, api, _ = installed
-    given = {"tls.mode": "secret", "tls.secretName": GIVEN, "tls.injectCaFrom.secret": f"{helm.namespace}/{GIVEN}"}
+    given = {"tls.mode": "secret", "tls.secretName": GIVEN, "tls.injectCaFromSecret": f"{helm.namespace}/{GIVEN}"}
     with SteadyRequests(api) as running:
         helm.upgrade({**values, **given})
         helm.upgrade(values)

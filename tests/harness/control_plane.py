@@ -144,6 +144,7 @@ class ControlPlane:
             "--service-cluster-ip-range=10.255.0.0/24",
             "--allow-privileged=true",
             "--authorization-mode=Node,RBAC",
+            "--disable-admission-plugins=TaintNodesByCondition",  # no controller would take its not-ready off the node
             "--enable-aggregator-routing=true",
             "--egress-selector-config-file=egress.yaml",
             "--kubelet-preferred-address-types=InternalIP",

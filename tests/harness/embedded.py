@@ -46,6 +46,7 @@ class EmbeddedCluster:
         api_port: int | None = None,
         name: str = "kept",
         images: Mapping[str, LocalImage] | None = None,
+        one_root: bool = False,
     ) -> None:
         """Choose; nothing runs before `create`.
 
@@ -54,10 +55,12 @@ class EmbeddedCluster:
             api_port: the API server's port on 127.0.0.1; None takes a free one.
             name: tells kept clusters apart.
             images: local commands for images of your own, by the last part of the repository (harness.pod_images).
+            one_root: give pods no file system of their own, as where the kernel forbids it (harness.pod_root).
         """
         self.keep = keep
         self._api_port = api_port
         self._images = images
+        self._one_root = one_root
         self._directory: Path | None = folder.kept_directory(name) if keep else None
         self._supervisor: subprocess.Popen[bytes] | None = None
 
@@ -159,6 +162,7 @@ class EmbeddedCluster:
         command += ["--crds", str(crds())]
         command += [] if self.keep else ["--owned"]
         command += [f"--api-port={self._api_port}"] if self._api_port else []
+        command += ["--one-root"] if self._one_root else []
         try:
             with folder.Lock(self.directory) as lock, (self.directory / "logs" / "supervisor.log").open("wb") as log:
                 self._supervisor = subprocess.Popen(

@@ -14,14 +14,14 @@ PR_SET_PDEATHSIG = 1
 SHOWN_LINES = 20
 
 
-def die_with_parent() -> Callable[[], None] | None:
-    """Return what a child has to call before exec so that the kernel kills it when we die; None where there is no such thing.
+def die_with_parent(then: Callable[[], None] | None = None) -> Callable[[], None] | None:
+    """Return what a child has to call before exec so that the kernel kills it when we die, and ``then``; None where there is no such thing.
 
     Linux only (prctl(2)). Elsewhere a supervisor that gets SIGKILL leaves its children to the next start, which
     sweeps (harness.embedded). The signal follows the *thread* that forked, so children are started from the main thread only.
     """
     if sys.platform != "linux":
-        return None
+        return then
     libc = ctypes.CDLL(None)
     parent = os.getpid()
 
@@ -29,6 +29,8 @@ def die_with_parent() -> Callable[[], None] | None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died between fork and prctl
             os._exit(1)
+        if then is not None:
+            then()
 
     return prepare
 
@@ -51,12 +53,14 @@ class LocalProcess:
         log: Path,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        prepare: Callable[[], None] | None = None,
     ) -> LocalProcess:
         """Start ``argv`` with stdout and stderr appended to ``log``.
 
         Args:
             name: what people call it, for messages.
             env: the complete environment; None inherits ours.
+            prepare: called in the child before it executes the program.
 
         Raises:
             OSError: the program is missing or cannot be executed.
@@ -71,7 +75,7 @@ class LocalProcess:
                 env=env,
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=die_with_parent(),  # safe: this process has one thread
+                preexec_fn=die_with_parent(prepare),  # safe: this process has one thread
             )
         return cls(name, process, log)
 

@@ -1,7 +1,7 @@
 """The node of the embedded cluster: takes every pod of the API and runs it as local processes, telling the truth about it.
 
-What a container gets that a local process can have: its command, arguments, environment, volumes, ServiceAccount token, probes, hooks, grace
-period and restarts. What it has not: a file system, a user, a network or limits of its own, the cluster's DNS and Service addresses
+What a container gets that a local process can have: its command, arguments, environment, volumes at their paths (harness.pod_root),
+ServiceAccount token, probes, hooks, grace period and restarts. What it has not: an image, a user, a network or limits of its own, the cluster's DNS and Service addresses
 (instead, HTTPS_PROXY names a proxy that knows Services: harness.node_agent_services).
 Pods that ask for host features, or for an image that nobody mapped to a local command, are refused with an event (harness.pod_refusals).
 """

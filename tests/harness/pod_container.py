@@ -10,6 +10,7 @@ from harness.local_process import LocalProcess
 from harness.node_agent_client import Object, first_of
 from harness.pod_health import Health, Notify
 from harness.pod_launch import Launcher
+from harness.pod_ports import taken_port
 from harness.pod_probes import handle
 from harness.pod_references import Missing, Node
 from harness.pod_status import now
@@ -118,11 +119,16 @@ class Container:
         self._notify.report("Normal", "Started", f"Started container {self.spec['name']} as process {process.pid}")
         self._health = self._health_of(process)
         watching = asyncio.create_task(self._health.watch())
+        self._node.pods[process.pid] = "{namespace}/{name}".format(**self._pod["metadata"])
         try:
             await process.wait()
         finally:
             watching.cancel()
             self._health = None
+            del self._node.pods[process.pid]
+        declared = [port["containerPort"] for port in self.spec.get("ports") or []]
+        if process.exit_code and (why := taken_port(process.last_lines(), declared, self._node.pods)) is not None:
+            self._notify.report("Warning", "PortTaken", f"container {self.spec['name']}: {why}")
         self._set({"terminated": self._outcome(process, began)})
 
     async def _start(self) -> LocalProcess | None:

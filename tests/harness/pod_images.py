@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.tools import PROGRAMS, tool
 
 BACKEND = Path(__file__).resolve().parents[2] / "backend"
 
@@ -43,15 +45,21 @@ def short_name(image: str) -> str:
 
 
 def local_image(image: str, table: Mapping[str, LocalImage] | None = None) -> LocalImage:
-    """Return the local command for ``image``.
+    """Return the local command for ``image``: the table's, else the program of that name that ci/tools pins, built if need be.
 
     Raises:
-        HarnessError: the table has none.
+        HarnessError: there is neither.
     """
-    known = {**LOCAL_IMAGES, **(table or {})}
-    if short_name(image) not in known:
-        raise HarnessError(
-            f"the embedded cluster has no local command for the image {image!r} (it has: {', '.join(sorted(known))}):"
-            f" pass EmbeddedCluster(images={{{short_name(image)!r}: LocalImage((program, argument, …))}})"
+    known, name = {**LOCAL_IMAGES, **(table or {})}, short_name(image)
+    if name in known:
+        return known[name]
+    if name in PROGRAMS:
+        program = tool(name)  # on PATH too, for a container's `command` that names it without its folder
+        return LocalImage(
+            (str(program),), {"PATH": f"{program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
         )
-    return known[short_name(image)]
+    raise HarnessError(
+        f"the embedded cluster has no local command for the image {image!r} (it has: {', '.join(sorted({*known, *PROGRAMS}))}):"
+        f" for the demo, make load IMAGE={image} COMMAND='program argument …';"
+        f" in a test, EmbeddedCluster(images={{{name!r}: LocalImage((program, argument, …))}})"
+    )

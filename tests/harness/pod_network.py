@@ -14,7 +14,9 @@ import socket
 
 from harness.errors import HarnessError
 
-KUBELET_PORT = 10250
+KUBELET_PORT = (
+    61250  # of nobody else: not the kubelet's 10250, at which backends like to listen, nor one that systems give out
+)
 ATTEMPTS = 200
 LAST_HOST = 254
 

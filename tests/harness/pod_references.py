@@ -44,6 +44,8 @@ class Node:
         images: local command by image reference.
         image_loaded: set, and replaced, when an image is added.
         proxy: URL of the CONNECT proxy through which pods reach Services by name.
+        pods: name of the pod by process group.
+        no_root: why containers have no file system of their own; "" where they have.
     """
 
     client: ApiClient
@@ -55,6 +57,8 @@ class Node:
     images: dict[str, LocalImage] = field(default_factory=dict)
     image_loaded: asyncio.Event = field(default_factory=asyncio.Event)
     proxy: str = ""
+    pods: dict[int, str] = field(default_factory=dict)
+    no_root: str = ""
 
     def load_image(self, reference: str, image: LocalImage) -> None:
         """Map an image reference to a local command; pods that waited for it go on."""

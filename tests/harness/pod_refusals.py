@@ -29,9 +29,29 @@ def refusals(pod: Object, images: Mapping[str, LocalImage]) -> list[tuple[str, s
     known = ", ".join(sorted(images)) or "none"
     for container in _containers(spec):
         if container["image"] not in images:
-            message = f'Container image "{container["image"]}" has no local command: call load_image (known: {known})'
+            message = f'Container image "{container["image"]}" has no local command: call load_image, for the demo make load IMAGE={container["image"]} (known: {known})'
             found.append(("ErrImageNeverPull", message))
     return found
+
+
+def unseen_paths(pod: Object, why: str) -> list[str]:
+    """Return a sentence for each mountPath that no word of the container's command line and environment names.
+
+    Where pods have no file system of their own, for the reason ``why``, a program finds its volumes by such words alone (harness.pod_environment).
+    """
+    return [
+        f"container {container['name']}: nothing is at {mount['mountPath']}, and no word of its command, args or env names that path;"
+        f" pods have no file system of their own here ({why}): if the program needs it, use CLUSTER=kind"
+        for container in _containers(pod["spec"])
+        for mount in container.get("volumeMounts") or []
+        if not _names(container, mount["mountPath"])
+    ]
+
+
+def _names(container: Object, path: str) -> bool:
+    words = [*(container.get("command") or []), *(container.get("args") or [])]
+    words += [entry.get("value") or "" for entry in container.get("env") or []]
+    return path == "/tmp" or any(path in word for word in words)  # noqa: S108 - TMPDIR names it
 
 
 def _containers(spec: Object) -> list[Object]:

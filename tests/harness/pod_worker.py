@@ -15,7 +15,7 @@ from harness.pod_container import Container
 from harness.pod_health import Notify
 from harness.pod_launch import Launcher
 from harness.pod_references import NODE_NAME, Missing, Node
-from harness.pod_refusals import refusals
+from harness.pod_refusals import refusals, unseen_paths
 from harness.pod_status import PodState, pod_status
 from harness.pod_volumes import PodVolumes
 
@@ -101,6 +101,8 @@ class PodWorker:
             for reason, message in found:
                 self._events.emit(self.pod, "Warning", reason, message)
             await loaded.wait()
+        for message in unseen_paths(self.pod, self._node.no_root) if self._node.no_root else ():
+            self._events.emit(self.pod, "Warning", "MountPathNotGiven", message)
         self.state.pod_ip = self._node.network.allocate()
         volumes = PodVolumes(self._node, self.pod, self._directory / "volumes")
         await self._fill(volumes)

@@ -1,9 +1,9 @@
 """The process that owns one embedded cluster: it starts everything, and ends everything, whatever happens to who asked for it.
 
-    python -m harness.supervisor --directory DIR --crds DIR [--owned] [--api-port PORT]
+    python -m harness.supervisor --directory DIR --crds DIR [--owned] [--api-port PORT] [--one-root]
 
 With ``--owned`` its standard input is a pipe from its owner: end of file (the owner finished, or died in any way) ends the cluster and
-removes DIR. Without, it runs until SIGTERM. Everything it starts dies with it. DIR/state.json says how far it is; DIR/control.sock takes requests.
+removes DIR. Without, it runs until SIGTERM. With ``--one-root`` pods have no file system of their own, even where they could. Everything it starts dies with it. DIR/state.json says how far it is; DIR/control.sock takes requests.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 import aiohttp
 
+from harness import pod_root
 from harness.certificates import write_private
 from harness.control_plane import ControlPlane, death
 from harness.errors import HarnessError
@@ -135,7 +136,7 @@ class Supervisor:
         await stop_cert_manager(self.control_plane)
 
 
-async def supervise(directory: Path, crds: Path, *, owned: bool, api_port: int | None) -> int:
+async def supervise(directory: Path, crds: Path, *, owned: bool, api_port: int | None, no_root: str) -> int:
     """Run one cluster to its end and return the exit code: 0 when it was told to end, 1 when a component failed."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -146,6 +147,7 @@ async def supervise(directory: Path, crds: Path, *, owned: bool, api_port: int |
     supervisor: Supervisor | None = None
     try:
         supervisor = Supervisor(directory, crds, api_port, ended)
+        supervisor.node.no_root = no_root
         if await _unless(ended, supervisor.start()):
             _write_state(directory, "ready", "")
             await _unless(ended, supervisor.fail_with_component())
@@ -181,11 +183,15 @@ def main() -> None:
     parser.add_argument("--crds", type=Path, required=True)
     parser.add_argument("--owned", action="store_true")
     parser.add_argument("--api-port", type=int)
+    parser.add_argument("--one-root", action="store_true")
     arguments = parser.parse_args()
     os.umask(0o077)
     os.chdir(arguments.directory)
+    no_root = "it was started with --one-root" if arguments.one_root else pod_root.gain()
     code = asyncio.run(
-        supervise(arguments.directory, arguments.crds, owned=arguments.owned, api_port=arguments.api_port)
+        supervise(
+            arguments.directory, arguments.crds, owned=arguments.owned, api_port=arguments.api_port, no_root=no_root
+        )
     )
     if code == 0:  # a failed cluster's logs are its owner's to read and remove
         shutil.rmtree(arguments.directory, ignore_errors=True)

@@ -62,6 +62,7 @@ PROGRAMS = {
     "cert-manager": Program("cert-manager", "."),
     "controller-gen": Program("cert-manager", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
     "actionlint": Program("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
+    "sample-apiserver": Program("sample-apiserver", "k8s.io/sample-apiserver"),
     "registry": Program("registry", "github.com/distribution/distribution/v3/cmd/registry"),
     "cosign": Program("cosign", "github.com/sigstore/cosign/v3/cmd/cosign", ("version",)),
 }

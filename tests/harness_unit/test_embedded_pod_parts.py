@@ -2,6 +2,7 @@
 
 import base64
 import os
+import socket
 import threading
 from decimal import Decimal
 from types import SimpleNamespace
@@ -14,8 +15,9 @@ from harness.errors import HarnessError
 from harness.pod_environment import Mounts, command_line, environment, expand
 from harness.pod_files import publish
 from harness.pod_images import LocalImage, local_image, short_name
+from harness.pod_ports import taken_port
 from harness.pod_references import Missing, Node, container_resource, parse_quantity, pod_field
-from harness.pod_refusals import refusals
+from harness.pod_refusals import refusals, unseen_paths
 
 POD = {
     "metadata": {"name": "echo-1", "namespace": "cats", "uid": "u-1", "labels": {"app": "echo"}},
@@ -226,3 +228,45 @@ def test_a_reader_of_one_switch_never_sees_half_an_update(tmp_path):
     done.set()
     reader.join()
     assert mixed == []
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::")])
+def test_who_holds_a_port_is_named_by_address_process_and_pod(family, host):
+    with socket.create_server((host, 0), family=family) as listening:
+        port = listening.getsockname()[1]
+        said = f"listening on it\npanic: listen tcp 0.0.0.0:{port}: bind: address already in use\n"
+        assert f"{host}:{port} by process {os.getpid()} (" in taken_port(said, [], {})
+        assert f"{host}:{port} by pod cats/echo-1, process {os.getpid()} (" in taken_port(
+            said, [], {os.getpgid(0): "cats/echo-1"}
+        )
+    assert taken_port(said, [], {}) is None, "nobody holds it any more"
+
+
+def test_a_program_that_does_not_say_which_port_means_one_of_its_own():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        assert f"127.0.0.1:{port} by process" in taken_port("OSError: [Errno 98] Address already in use", [port], {})
+
+
+def test_a_failure_of_another_kind_accuses_nobody():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert (
+            taken_port(f"cannot connect to 127.0.0.1:{listening.getsockname()[1]}: permission denied", [], {}) is None
+        )
+
+
+@pytest.mark.parametrize(
+    ("container", "unseen"),
+    [
+        ({}, True),
+        ({"args": ["--dir=/data/x"]}, False),
+        ({"env": [{"name": "DIR", "value": "/data"}]}, False),
+        ({"env": [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]}, True),
+    ],
+)
+def test_without_a_file_system_a_path_that_nobody_names_is_told(container, unseen):
+    spec = {"name": "c", "image": "x", "volumeMounts": [{"name": "v", "mountPath": "/data"}], **container}
+    told = unseen_paths({"spec": {"containers": [spec]}}, "the kernel says no")
+    assert [all(word in text for word in ("/data", "(the kernel says no)", "CLUSTER=kind")) for text in told] == [
+        True
+    ] * unseen

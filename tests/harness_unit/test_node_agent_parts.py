@@ -82,6 +82,12 @@ def test_a_pod_listens_on_loopback(network):
         pod.bind((network.local_address(ip), KUBELET_PORT))
 
 
+def test_the_node_leaves_the_port_of_a_kubelet_to_pods(network):
+    """Backends like to listen there, some at all addresses; nor does it take a port that the system may give to anybody."""
+    assert network.kubelet_socket.getsockname()[1] == KUBELET_PORT
+    assert KUBELET_PORT not in (*range(10248, 10260), *range(32768, 61000))
+
+
 def connect_through(path, destination):
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)

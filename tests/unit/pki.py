@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness.certificates import LIFETIME, certificate_builder, distinguished_name, general_name, key_pem, key_usage
 
@@ -88,12 +88,16 @@ class Authority:
         self,
         common_name: str,
         *,
+        last_name: str = "",
         organizations: tuple[str, ...] = (),
         usage: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.CLIENT_AUTH,
         days: tuple[float, float] = (-1, 1),
     ) -> Pair:
-        """Issue a client certificate; `days` is its validity relative to now."""
-        return self._issue(distinguished_name(common_name, organizations), usage, days, None)
+        """Issue a client certificate; `days` is its validity relative to now, `last_name` a second CN after the first."""
+        subject = distinguished_name(common_name, organizations)
+        if last_name:
+            subject = x509.Name([*subject, x509.NameAttribute(NameOID.COMMON_NAME, last_name)])
+        return self._issue(subject, usage, days, None)
 
     def server(self, *names: str, days: tuple[float, float] = (-1, 1)) -> Pair:
         """Issue a serving certificate for DNS names and IP addresses."""

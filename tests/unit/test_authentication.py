@@ -132,6 +132,25 @@ def test_must_11_changes_apply_without_restart(own: Backend) -> None:
     own.wait_for(lambda: aggregator.request("GET", BASE).status == 401)
 
 
+def test_must_11_what_was_read_by_the_old_names_is_forgotten(own: Backend) -> None:
+    """The same lines of the same connection say something else once the ConfigMap names other headers."""
+    start(own)
+    aggregator = own.aggregator()
+
+    def seen() -> dict[str, Any]:
+        answer = aggregator.request("GET", f"{BASE}/echoes", user="bob", groups=["dev"], uid="7")
+        status: dict[str, Any] = answer.json()["items"][0]["status"]
+        return status
+
+    assert (seen()["groups"], seen()["uid"]) == (["dev", "system:authenticated"], "7")
+    own.apiserver.set_config_map(
+        own.pki.config_map(requestheader_uid_headers=None, requestheader_group_headers='["X-Another-Group"]')
+    )
+    own.wait_for(lambda: "uid" not in seen())
+
+    assert seen()["groups"] == ["system:authenticated"]
+
+
 def test_must_11_empty_allowed_names_mean_any_certificate_of_the_authority(own: Backend) -> None:
     """Legal, though unwise."""
     own.apiserver.set_config_map(own.pki.config_map(requestheader_allowed_names=None))
@@ -141,29 +160,31 @@ def test_must_11_empty_allowed_names_mean_any_certificate_of_the_authority(own: 
 
 
 @pytest.mark.parametrize("code", [403, 404, 500])
-def test_must_11_without_the_config_map_nobody_is_trusted(own: Backend, code: int) -> None:
-    """Until it was read, nothing is served: 503, and readiness says why."""
+def test_must_11_without_the_config_map_nobody_is_trusted(
+    own: Backend, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    """Until it was read, nothing is served: 503, readiness says what is missing, and the log says why."""
     own.apiserver.set_config_map(code)
     start(own, ready=False)
     client = own.client(None)
 
-    own.wait_for(lambda: "cannot be read" in client.request("GET", "/readyz", user=None).text)
+    own.wait_for(lambda: "cannot be read" in caplog.text)
     readiness = client.request("GET", "/readyz", user=None)
-    assert readiness.status == 503
-    assert ("extension-apiserver-authentication-reader" in readiness.text) == (code == 403), readiness.text
+    assert (readiness.status, "[-]requestheader failed" in readiness.text) == (503, True), readiness.text
+    assert ("extension-apiserver-authentication-reader" in caplog.text) == (code == 403), caplog.text
     assert client.request("GET", BASE, **ADMIN).status == 503  # type: ignore[arg-type]
     own.apiserver.set_config_map(own.pki.config_map())
     own.wait_until_ready()
     assert own.aggregator().request("GET", BASE).status == 200
 
 
-def test_must_11_without_an_authority_nobody_is_trusted(own: Backend) -> None:
-    """A cluster without the aggregation layer: nothing is served to anybody, and readiness says why."""
+def test_must_11_without_an_authority_nobody_is_trusted(own: Backend, caplog: pytest.LogCaptureFixture) -> None:
+    """A cluster without the aggregation layer: nothing is served to anybody, readiness fails, and the log says why."""
     own.apiserver.set_config_map(own.pki.config_map(requestheader_client_ca_file=None))
     start(own, ready=False)
     client = own.client(None)
 
-    own.wait_for(lambda: "no requestheader-client-ca-file" in client.request("GET", "/readyz", user=None).text)
+    own.wait_for(lambda: "no requestheader-client-ca-file" in caplog.text)
     assert client.request("GET", "/readyz", user=None).status == 503
     assert client.request("GET", BASE, **ADMIN).status == 401  # type: ignore[arg-type]
 
@@ -176,23 +197,25 @@ def test_must_11_without_an_authority_nobody_is_trusted(own: Backend) -> None:
         ("requestheader_client_ca_file", "no certificate"),
     ],
 )
-def test_must_11_a_malformed_update_keeps_the_last_good_one(own: Backend, key: str, value: str) -> None:
-    """Service goes on, and `/readyz?verbose` says what is wrong."""
+def test_must_11_a_malformed_update_keeps_the_last_good_one(
+    own: Backend, caplog: pytest.LogCaptureFixture, key: str, value: str
+) -> None:
+    """Service goes on, `/readyz?verbose` says that something is wrong, and the log what."""
     start(own)
     own.apiserver.set_config_map(own.pki.config_map(**{key: value}))
     client = own.client(None)
 
-    own.wait_for(lambda: key.replace("_", "-") in client.request("GET", "/readyz?verbose", user=None).text)
+    own.wait_for(lambda: key.replace("_", "-") in caplog.text)
+    assert "[+]requestheader ok, but see the log" in client.request("GET", "/readyz?verbose", user=None).text
     assert own.aggregator().request("GET", BASE).status == 200
 
 
-def test_must_11_a_deleted_config_map_keeps_the_last_good_one(own: Backend) -> None:
+def test_must_11_a_deleted_config_map_keeps_the_last_good_one(own: Backend, caplog: pytest.LogCaptureFixture) -> None:
     """Deletion says nothing about whom to trust."""
     start(own)
     own.apiserver.set_config_map(404)
-    client = own.client(None)
 
-    own.wait_for(lambda: "was deleted" in client.request("GET", "/readyz?verbose", user=None).text)
+    own.wait_for(lambda: "was deleted" in caplog.text)
     assert own.aggregator().request("GET", BASE).status == 200
 
 
@@ -203,6 +226,29 @@ def test_must_18_a_users_certificate_is_a_direct_caller(own: Backend) -> None:
 
     status = client.request("GET", f"{BASE}/echoes", user=None).json()["items"][0]["status"]
     assert (status["user"], set(status["groups"])) == ("dave", {"team", "ops", "system:authenticated"})
+
+
+def test_must_18_a_certificate_without_a_name_is_nobodys(own: Backend) -> None:
+    """A certificate of the users' authority without a CN is not the user '', whatever groups it names: 401."""
+    start(own, DELEGATED_AUTHENTICATION="true", DELEGATED_AUTHORIZATION="true")
+    nameless = own.pki.clients.client("", organizations=("system:masters",))
+    answer = own.client(nameless).request("GET", BASE, user=None)
+
+    assert (answer.status, answer.json()["reason"]) == (401, "Unauthorized")
+    assert own.apiserver.reviews == []
+
+
+def test_must_10_and_18_the_last_of_two_names_counts(own: Backend) -> None:
+    """As for Go, for a front proxy and for a user: so that nobody is somebody here and another there."""
+    start(own, DELEGATED_AUTHENTICATION="true", DELEGATED_AUTHORIZATION="true")
+    proxies = [
+        own.client(own.pki.front_proxy.client("first", last_name=last)) for last in ("front-proxy-client", "another")
+    ]
+    first = own.client(own.pki.front_proxy.client("front-proxy-client", last_name="another"))
+    user = own.client(own.pki.clients.client("erin", last_name="dave"))
+
+    assert [client.request("GET", BASE).status for client in (*proxies, first)] == [200, 401, 401]
+    assert seen_user(user.request("GET", f"{BASE}/echoes", user=None)) == "dave"
 
 
 def test_must_18_a_token_is_reviewed_once_in_ten_seconds(own: Backend) -> None:

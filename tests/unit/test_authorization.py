@@ -170,7 +170,7 @@ def test_must_22_a_denial_is_403_in_the_usual_words(own: Backend) -> None:
     )
 
 
-def test_must_22_a_failed_review_is_500_and_never_a_yes(own: Backend) -> None:
+def test_must_22_a_failed_review_is_500_and_never_a_yes(own: Backend, caplog: pytest.LogCaptureFixture) -> None:
     """Who cannot be asked about may do nothing."""
     own.apiserver.review_code = 403
     start(own, environ=DELEGATED)
@@ -178,7 +178,8 @@ def test_must_22_a_failed_review_is_500_and_never_a_yes(own: Backend) -> None:
 
     assert (answer.status, answer.json()["reason"]) == (500, "InternalError")
     readiness = own.client(None).request("GET", "/readyz?verbose", user=None).text
-    assert "bind ClusterRole system:auth-delegator" in readiness, readiness
+    assert "[+]delegation ok, but see the log\n" in readiness, readiness
+    assert "bind ClusterRole system:auth-delegator" in caplog.text
     own.apiserver.review_code = 201
     assert own.aggregator().request("GET", BASE).status == 200
     assert "[+]delegation ok\n" in own.client(None).request("GET", "/readyz?verbose", user=None).text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
 import inspect
 import pkgutil
@@ -10,7 +11,7 @@ import re
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,11 @@ import pytest
 import extension_apiserver
 import header_echo
 from extension_apiserver import logs, negotiation, wsgi
+from extension_apiserver.authentication import Authenticator, _Verdict
+from extension_apiserver.certificates import ClientCertificate
+from extension_apiserver.messages import Connection, Request
+from extension_apiserver.metrics import Metrics
+from extension_apiserver.requestheader import RequestHeaderConfig
 from extension_apiserver.status import StatusError
 from header_echo import header_lines
 from unit.fake_aggregator import Aggregator
@@ -186,6 +192,39 @@ def test_the_caches_of_accept_are_bounded_when_full_of_what_they_take(text: str)
         tracemalloc.stop()
 
     assert kept < 2**21
+
+
+def test_identities_of_many_users_are_bounded_in_memory() -> None:
+    """Short lines cost more by what Python keeps beside them than by their bytes; that counts too."""
+    config = RequestHeaderConfig(username_headers=(b"x-remote-user",), group_headers=(b"x-remote-group",))
+    watch: Any = SimpleNamespace(config=config, generation=1)
+    authenticator = Authenticator(watch, Metrics(), None)
+    proven = _Verdict(1, float("inf"), front_proxy=ClientCertificate("front-proxy-client", (), 0))
+
+    async def call(number: int) -> None:
+        lines = [
+            (b"x-remote-user", b"%d" % number),
+            *((bytes(bytearray(b"x-remote-group")), b"%d" % each) for each in range(100)),
+        ]
+        caller = await authenticator.authenticate(Request("GET", "/", lines, Connection(verdict=proven), _no_body))
+        assert caller.identity.user == str(number)
+
+    async def call_all() -> None:
+        for number in range(2000):
+            await call(number)
+
+    tracemalloc.start()
+    try:
+        asyncio.run(call_all())
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 4 * 2**20
+
+
+async def _no_body() -> bytes:
+    return b""
 
 
 @pytest.mark.parametrize("path", [f"{BASE}/", f"{BASE}/echoes", "/apis"])

@@ -75,7 +75,7 @@ def test_must_30_sigterm_drains(own: Backend) -> None:
         assert client.request("GET", BASE).header("Connection") == ""
         child.send_signal(signal.SIGTERM)
         own.wait_for(lambda: own.client(None).request("GET", "/readyz", user=None).status == 503)
-        assert "shutting down" in own.client(None).request("GET", "/readyz", user=None).text
+        assert "[-]shutdown failed" in own.client(None).request("GET", "/readyz", user=None).text
         answer = own.aggregator().request("GET", BASE)
         assert (answer.status, answer.header("Connection")) == (200, "close")
         assert child.wait(10) == 0

@@ -85,9 +85,9 @@ def test_must_02_a_bad_pair_keeps_the_last_good_one(own: Backend, fault: str) ->
     [(("wrong.default.svc",), (-1, 1), "subjectAltName"), ((DNS_NAME,), (-3, -1), "expired")],
 )
 def test_must_01_a_certificate_the_aggregator_will_refuse_is_not_ready(
-    own: Backend, names: tuple[str, ...], days: tuple[float, float], words: str
+    own: Backend, caplog: pytest.LogCaptureFixture, names: tuple[str, ...], days: tuple[float, float], words: str
 ) -> None:
-    """`/readyz` says which name or date is wrong, so a rollout stops before it takes the old pods away."""
+    """Readiness fails and the log says which name or date is wrong, so a rollout stops before it takes the old pods away."""
     own.pki.serving.server(*names, days=days).write(own.directory / "tls")
     start(own, ready=False)
     client = own.client(None)
@@ -99,18 +99,19 @@ def test_must_01_a_certificate_the_aggregator_will_refuse_is_not_ready(
         return
     answer = client.request("GET", "/readyz", user=None)
 
-    assert answer.status == 503
-    assert f"{words} {DNS_NAME}; it names {names[0]}" in answer.text
+    assert (answer.status, "[-]serving-certificate failed" in answer.text) == (503, True), answer.text
+    assert f"{words} {DNS_NAME}; it names {names[0]}" in caplog.text
 
 
-def test_a_certificate_that_ends_soon_is_remarked(own: Backend) -> None:
-    """`/readyz?verbose` says so while there is time; the server is ready all the same."""
+def test_a_certificate_that_ends_soon_is_remarked(own: Backend, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says so while there is time; the server is ready all the same."""
     own.pki.serving.server(DNS_NAME, days=(-30, 1)).write(own.directory / "tls")
     start(own)
     answer = own.client(None).request("GET", "/readyz?verbose", user=None)
 
     assert answer.status == 200
-    assert "[+]serving-certificate ok, but the serving certificate expires" in answer.text
+    assert "[+]serving-certificate ok, but see the log" in answer.text
+    assert "check serving-certificate passes, but the serving certificate expires" in caplog.text
 
 
 def test_must_02_a_new_front_proxy_authority_counts_at_once(own: Backend) -> None:

@@ -179,7 +179,7 @@ def _version_1(parts: list[bytes]) -> list[bytes]:
 # Whoever takes a version of cryptography that says more than this warning has to find another way to read such authorities.
 @pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
 def test_must_10_an_authority_with_serial_number_zero_is_believed(own: Backend) -> None:
-    """Clusters that kubeadm made before Kubernetes 1.29 have such authorities for ten years."""
+    """Older kubeadm gave its authorities that number, for ten years."""
     old = Authority("front-proxy-ca")
     old.rewrite(_serial_number_zero)
     assert load_authorities(old.pem)[0].serial_number == 0

@@ -1,0 +1,52 @@
+"""Let pods of the demo's cluster run an image: make load IMAGE=my-backend:1 COMMAND="python3 my_backend.py".
+
+On the embedded cluster COMMAND stands for the image's ENTRYPOINT, run on this machine. Without it, the image's name has to be that of a
+program that this project builds: etcd:v3.7.3 is etcd. On kind the image itself is loaded, and COMMAND has no meaning.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from demo import demo_cluster
+from harness.cluster import Choice
+from harness.embedded import EmbeddedCluster
+from harness.errors import HarnessError
+from harness.pod_images import LocalImage
+
+
+def command_of(text: str) -> LocalImage:
+    """Return what the command line ``text`` runs: the program as PATH finds it, files by their whole path, as pods start in /.
+
+    Raises:
+        HarnessError: there is no such program.
+    """
+    program, *arguments = shlex.split(text)
+    found = shutil.which(program)
+    if found is None:
+        raise HarnessError(f"COMMAND begins with '{program}', which is no program here: give its path")
+    files = [str(Path(word).resolve()) if Path(word).exists() else word for word in arguments]
+    return LocalImage((str(Path(found).absolute()), *files))
+
+
+def load(image: str, command: str) -> None:
+    """Load ``image`` into the demo's cluster."""
+    cluster = demo_cluster(Choice.read(os.environ.get("CLUSTER") or "embedded"))
+    if isinstance(cluster, EmbeddedCluster):
+        cluster.load_image(image, command_of(command) if command else None)
+    elif command:
+        raise HarnessError("COMMAND is for the embedded cluster: on kind the image itself is loaded, unset it")
+    else:
+        cluster.load_image(image)
+
+
+if __name__ == "__main__":
+    try:
+        if not os.environ.get("IMAGE"):
+            sys.exit("error: IMAGE is not set: make load IMAGE=my-backend:1 COMMAND='python3 my_backend.py'")
+        load(os.environ["IMAGE"], os.environ.get("COMMAND", ""))
+        print(f"pods can run {os.environ['IMAGE']}")
+    except HarnessError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,128 @@
+"""A backend that nobody here wrote, k8s.io/sample-apiserver, installed by this chart from examples/sample-apiserver-values.yaml."""
+
+import pytest
+import yaml
+
+from harness.api import Api
+from harness.helm import CHART, Helm
+from harness.kubectl import Kubectl
+from harness.namespaces import fresh_namespace
+from harness.wait import NotYet, wait_for
+
+pytestmark = pytest.mark.only_on("embedded", reason="its image is the user's to build; here the program stands for it")
+
+EXAMPLES = CHART.parent / "examples"
+VALUES = EXAMPLES / "sample-apiserver-values.yaml"
+GROUP = "wardle.example.com"
+VERSIONS = ("v1beta1", "v1alpha1")
+
+
+def images():
+    values = yaml.safe_load(VALUES.read_text())
+    return ["{repository}:{tag}".format(**values["image"]), *(each["image"] for each in values["extraContainers"])]
+
+
+@pytest.fixture(scope="module")
+def wardle(cluster, cert_manager, run_id):
+    """Yield its API as the administrator sees it, both versions served."""
+    for image in images():
+        cluster.load_image(image)
+    with fresh_namespace(cluster, f"header-echo-{run_id}-wardle") as namespace:
+        helm = Helm(cluster, namespace, "flunders")
+        helm.upgrade(files=[VALUES])
+        for version in VERSIONS:
+            Api(cluster, GROUP, version).wait_for_available()
+        yield Api(cluster, GROUP, VERSIONS[0])
+        helm.uninstall()
+
+
+@pytest.fixture
+def kubectl(cluster, wardle, other_namespace):
+    """Yield kubectl in a namespace of the test's own, once it finds flunders there."""
+    kubectl = Kubectl(cluster, other_namespace)
+
+    def listed():
+        answer = kubectl("get", "flunders", check=False)
+        if answer.returncode != 0:
+            raise NotYet(answer.stderr.strip())
+
+    wait_for("kubectl to find flunders", listed, timeout_seconds=60)
+    return kubectl
+
+
+def names(kubectl, *arguments):
+    return kubectl("get", "flunders", "-o", "name", *arguments).stdout.split()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_api_server_verifies_its_certificate(cluster, wardle, version):
+    spec = Kubectl(cluster).get("apiservice", f"{version}.{GROUP}")["spec"]
+    assert (bool(spec["caBundle"]), spec.get("insecureSkipTLSVerify", False)) == (True, False), spec
+
+
+def test_kubectl_creates_and_lists_its_objects(kubectl):
+    kubectl("create", "-f", str(EXAMPLES / "flunder.yaml"))
+    assert names(kubectl) == ["flunder.wardle.example.com/first"]
+    assert kubectl.get("flunder", "first")["spec"] == {"flunderReference": "another", "referenceType": "Flunder"}
+    older = kubectl.get(f"flunders.v1alpha1.{GROUP}", "first")["spec"]
+    assert older == {"reference": "another", "referenceType": "Flunder"}, "it converts between its versions"
+
+
+def test_its_own_admission_plugin_is_asked(kubectl):
+    fischer = {"apiVersion": f"{GROUP}/v1alpha1", "kind": "Fischer", "metadata": {"name": kubectl.namespace}}
+    kubectl("create", "-f", "-", input=yaml.safe_dump({**fischer, "disallowedFlunders": ["first"]}))
+    try:
+        wait_for("the ban to be known", lambda: demand_banned(kubectl), timeout_seconds=30)
+    finally:
+        kubectl("delete", "fischer", kubectl.namespace)
+
+
+def demand_banned(kubectl):
+    refused = kubectl("create", "-f", str(EXAMPLES / "flunder.yaml"), check=False)
+    if refused.returncode == 0:
+        kubectl("delete", "flunder", "first")
+        raise NotYet("created")
+    assert "this name may not be used" in refused.stderr
+
+
+def test_the_roles_of_the_chart_decide_who_may(cluster, wardle, kubectl):
+    """It asks for each request, so that a caller who has "view" in one namespace has it there and nowhere else."""
+    kubectl("create", "serviceaccount", "reader")
+    kubectl("create", "rolebinding", "reader", "--clusterrole=view", f"--serviceaccount={kubectl.namespace}:reader")
+    token = wardle.token(kubectl.namespace, "reader")
+    path = "/apis/{}/v1beta1/namespaces/{}/flunders"
+
+    def allowed():  # the aggregated role is the controller manager's to fill
+        answer = wardle.get(path.format(GROUP, kubectl.namespace), token)
+        if answer.status_code != 200:
+            raise NotYet(answer.text)
+
+    wait_for("the reader to be let in", allowed, timeout_seconds=30)
+    elsewhere = wardle.get(path.format(GROUP, "default"), token)
+    assert (elsewhere.status_code, elsewhere.json()["reason"]) == (403, "Forbidden")
+    with wardle.session(token) as session:
+        flunder = yaml.safe_load((EXAMPLES / "flunder.yaml").read_text())
+        written = session.post(wardle.server + path.format(GROUP, kubectl.namespace), json=flunder, timeout=30)
+    assert written.status_code == 403, written.text
+
+
+def test_a_direct_caller_is_known_by_its_token_or_refused(cluster, wardle, kubectl):
+    """Its delegated authentication works too: it asks the API server whose the token is."""
+    (pod,) = kubectl.get("pods", "--all-namespaces", "-l=app.kubernetes.io/instance=flunders")["items"]
+    where = pod["metadata"]
+    path = (
+        f"/api/v1/namespaces/{where['namespace']}/pods/https:{where['name']}:10250/proxy/apis/{GROUP}/v1beta1/flunders"
+    )
+    answer = wardle.get(path)
+    assert answer.status_code == 403, answer.text
+    assert "system:anonymous" in answer.text, "the API server passes no identity on to a pod"
+
+
+def test_a_deleted_namespace_takes_its_objects_along(cluster, wardle, run_id):
+    with fresh_namespace(cluster, f"header-echo-{run_id}-gone") as namespace:
+        kubectl = Kubectl(cluster, namespace)
+        kubectl("create", "-f", str(EXAMPLES / "flunder.yaml"))
+        kubectl("delete", "namespace", namespace, "--timeout=60s")
+    assert [
+        name for name in names(kubectl, "--all-namespaces", "-o=jsonpath={..metadata.namespace}") if name == namespace
+    ] == []
