@@ -43,10 +43,9 @@ def clauses(accept: str) -> tuple[Clause, ...]:
     """
     if len(accept) > _LONGEST_ACCEPT:
         return ()
-    return _clauses(accept) if len(accept) <= _LONGEST_CACHED else _clauses.__wrapped__(accept)
+    return (_known_clauses if len(accept) <= _LONGEST_CACHED else _clauses)(accept)
 
 
-@functools.lru_cache(maxsize=_CACHED)
 def _clauses(accept: str) -> tuple[Clause, ...]:
     found: list[Clause] = []
     for text in (accept.strip() or "*/*").split(",")[:_MAX_CLAUSES]:
@@ -65,10 +64,9 @@ def _clauses(accept: str) -> tuple[Clause, ...]:
 
 def preferred(accept: str, offers: tuple[str, ...]) -> str | None:
     """Return the offer of the best quality; among equals the server's order decides. None if nothing fits."""
-    return (_preferred if len(accept) <= _LONGEST_CACHED else _preferred.__wrapped__)(accept, offers)
+    return (_known_preferred if len(accept) <= _LONGEST_CACHED else _preferred)(accept, offers)
 
 
-@functools.lru_cache(maxsize=_CACHED)
 def _preferred(accept: str, offers: tuple[str, ...]) -> str | None:
     def quality(offer: str) -> float:
         # The most specific clause tells the quality of an offer: RFC 9110 section 12.5.1.
@@ -77,6 +75,11 @@ def _preferred(accept: str, offers: tuple[str, ...]) -> str | None:
 
     best = max(offers, key=quality)
     return best if quality(best) > 0 else None
+
+
+# Most clients send the same in every request.
+_known_clauses = functools.lru_cache(maxsize=_CACHED)(_clauses)
+_known_preferred = functools.lru_cache(maxsize=_CACHED)(_preferred)
 
 
 def as_kind(accept: str, kinds: Sequence[tuple[str, str, str]]) -> tuple[str, str, str]:
