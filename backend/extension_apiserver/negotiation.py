@@ -56,8 +56,9 @@ def _clauses(accept: str) -> tuple[Clause, ...]:
         try:
             quality = float(parameters.pop("q", "1"))
         except ValueError:
-            quality = 0.0
-        if quality > 0 and "/" in media_type:
+            continue
+        # What has a quality of 0 stays, since it takes a form out of what `*/*` accepts.
+        if quality >= 0 and "/" in media_type:
             found.append(Clause(media_type.lower(), parameters, quality))
     return tuple(sorted(found, key=lambda clause: -clause.quality))
 
@@ -94,7 +95,7 @@ def as_kind(accept: str, kinds: Sequence[tuple[str, str, str]]) -> tuple[str, st
     if len(accept) > _LONGEST_ACCEPT:
         raise StatusError(406, f"the Accept header must be at most {_LONGEST_ACCEPT} bytes")
     for clause in clauses(accept):
-        if clause.matches(JSON) and clause.kind in kinds:
+        if clause.quality > 0 and clause.matches(JSON) and clause.kind in kinds:
             return clause.kind
     raise not_acceptable([JSON])
 
