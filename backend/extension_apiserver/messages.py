@@ -17,14 +17,12 @@ class Connection:
 
     Attributes:
         certificates: what the client showed, leaf first, DER. Empty without a certificate, and for a resumed session, in which
-            no certificate is proven anew.
-        session_reused: the client resumed a session of an earlier connection.
+            none is shown: whoever resumes one is nobody.
         verdict: a place where the authenticator remembers what it found for these certificates.
 
     """
 
     certificates: tuple[bytes, ...] = ()
-    session_reused: bool = False
     verdict: Any = None
 
 
