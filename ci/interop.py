@@ -115,6 +115,7 @@ def parts() -> list[Part]:
 def _e2e(name: str, environment: Callable[[], Mapping[str, str]]) -> Part:
     pytest = [
         "pytest",
+        "-v",
         "-n",
         "auto",
         "--cluster=embedded",

@@ -13,6 +13,7 @@ from pathlib import Path
 from demo import demo_cluster
 from harness.cluster import Choice
 from harness.embedded import EmbeddedCluster
+from harness.embedded_directory import is_running
 from harness.errors import HarnessError
 from harness.pod_images import LocalImage
 
@@ -21,9 +22,12 @@ def command_of(text: str) -> LocalImage:
     """Return what the command line ``text`` runs: the program as PATH finds it, files by their whole path, as pods start in /.
 
     Raises:
-        HarnessError: there is no such program.
+        HarnessError: there is no such program, or a quote is open.
     """
-    program, *arguments = shlex.split(text)
+    try:
+        program, *arguments = shlex.split(text) or [""]
+    except ValueError as error:
+        raise HarnessError(f"COMMAND is not quoted as a shell wants it: {error}") from error
     found = shutil.which(program)
     if found is None:
         raise HarnessError(f"COMMAND begins with '{program}', which is no program here: give its path")
@@ -35,6 +39,8 @@ def load(image: str, command: str) -> None:
     """Load ``image`` into the demo's cluster."""
     cluster = demo_cluster(Choice.read(os.environ.get("CLUSTER") or "embedded"))
     if isinstance(cluster, EmbeddedCluster):
+        if not is_running(cluster.directory):
+            raise HarnessError("the demo does not run: make demo starts it")
         cluster.load_image(image, command_of(command) if command else None)
     elif command:
         raise HarnessError("COMMAND is for the embedded cluster: on kind the image itself is loaded, unset it")

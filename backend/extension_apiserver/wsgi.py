@@ -46,14 +46,16 @@ class WsgiApp(Protocol):
 
 def _variable(name: bytes) -> str | None:
     """Return the variable of a header, None if it has none."""
-    return _environ_key(name) if len(name) <= _LONGEST_CACHED else _environ_key.__wrapped__(name)
+    return (_known_key if len(name) <= _LONGEST_CACHED else _environ_key)(name)
 
 
-@functools.lru_cache(maxsize=256)
 def _environ_key(name: bytes) -> str | None:
     if name in {b"content-length", b"authorization"} or b"_" in name or name.startswith(_IDENTITY_PREFIX):
         return None
     return _CGI_NAMES.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+
+
+_known_key = functools.lru_cache(maxsize=256)(_environ_key)
 
 
 def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str, Any]:

@@ -45,11 +45,12 @@ def gain() -> str:
     """
     if sys.platform != "linux":
         return f"{sys.platform} has no mount namespaces"
-    if not (why := _trial(own_user=False)):
+    if not _trial(own_user=False):
         return ""
-    if not (why := _trial(own_user=True)):
-        _become_root_of_own_namespace()
-    return why
+    if why := _trial(own_user=True):
+        return f"this user may not mount, nor make a user namespace to mount in: {why}"
+    _become_root_of_own_namespace()
+    return ""
 
 
 def enter(root: Path, volumes: Sequence[Volume], *, read_only: bool, working_directory: str) -> None:
