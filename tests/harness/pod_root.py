@@ -64,9 +64,8 @@ def enter(root: Path, volumes: Sequence[Volume], *, read_only: bool, working_dir
     Raises:
         OSError: the kernel refuses.
     """
-    placed = {
-        os.path.realpath(volume.path): volume for volume in volumes
-    }  # /var/run is a link to /run on most machines
+    # Without links: /var/run is one to /run on most machines.
+    placed = {os.path.realpath(f"/{volume.path}"): volume for volume in volumes}
     top = str(root)
     os.umask(0o022)  # as in containers
     _call("unshare", NEW_MOUNTS)
