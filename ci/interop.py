@@ -199,9 +199,11 @@ def _logged(part: Part, environment: Mapping[str, str], detail: Callable[[str], 
                 log.write(line)
                 log.flush()
                 detail(line.strip()[:90])
+        except BaseException:
+            process.terminate()
+            raise
         finally:
             deadline.cancel()
-            process.terminate()
     return process.returncode
 
 

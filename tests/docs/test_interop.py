@@ -114,6 +114,7 @@ def test_the_report_of_upstreams_tests_keeps_those_that_ran_and_says_why_others_
         "<testcase name='[It] [sig-api-machinery] Watchers should x [Conformance]'/>"
         "<testcase name='[It] [sig-api-machinery] ResourceQuota should y [Conformance]'><skipped message='skipped'/></testcase>"
         "<testcase name='[It] [sig-node] Pods should z [Conformance]'><skipped message='skipped'/></testcase>"
+        "<testcase name='[ReportBeforeSuite]'/>"
         "<testcase name='[SynchronizedBeforeSuite]'><failure>no node</failure></testcase>"
         "</testsuite></testsuites>"
     )
