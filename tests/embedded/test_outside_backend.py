@@ -49,11 +49,13 @@ class Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def helm(another):
+    """Return the helm of the release that registers it."""
     return another("outside")
 
 
 @pytest.fixture
 def authority():
+    """Return what signs its certificate."""
     return Authority("outside")
 
 
