@@ -181,7 +181,7 @@ def _keep_diagnostics(part: Part) -> None:
 
 def _logged(part: Part, environment: Mapping[str, str], detail: Callable[[str], None]) -> int:
     with (
-        part.log.open("w") as log,
+        part.log.open("wb") as log,
         subprocess.Popen(
             part.command,
             cwd=ROOT,
@@ -189,16 +189,19 @@ def _logged(part: Part, environment: Mapping[str, str], detail: Callable[[str], 
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         ) as process,
     ):
         deadline = threading.Timer(TIMEOUT_SECONDS, process.terminate)
         deadline.start()
         try:
-            for line in process.stdout or ():
-                log.write(line)
+            last, said = b"", b"\n"
+            while process.stdout and said:
+                said = os.read(process.stdout.fileno(), 65536)  # not lines: some runners write a dot for each test
+                log.write(said)
                 log.flush()
-                detail(line.strip()[:90])
+                last += said
+                last = last[last.rstrip().rfind(b"\n") + 1 :]
+                detail(last.decode(errors="replace").strip()[-90:])
         except BaseException:
             process.terminate()
             raise
