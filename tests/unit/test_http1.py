@@ -290,12 +290,12 @@ def test_a_steady_reader_gets_all_of_an_answer(own: Backend, last: bool) -> None
     assert time.monotonic() - begin > 2, "it was to take longer than the body timeout"
 
 
-@pytest.mark.parametrize("portion", [100, 4000])
+@pytest.mark.parametrize("portion", [100, 10_000])
 def test_a_reader_who_hardly_reads_is_dropped(own: Backend, portion: int) -> None:
     """A few bytes now and then do not keep an answer in memory, nor, if it is large, a few more."""
     start(own, app=large([], 12_000_000), BODY_TIMEOUT_SECONDS="1")
     tls = own.aggregator().connect()
-    tls.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    tls.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     tls.sendall(request("GET", f"{BASE}/"))
     client = own.aggregator()
 
@@ -305,8 +305,8 @@ def test_a_reader_who_hardly_reads_is_dropped(own: Backend, portion: int) -> Non
         return scrape(client)["extension_apiserver_connections"] == 1
 
     own.aggregators[0].close()
-    own.wait_for(alone, seconds=20)
-    tls.close()
+    with tls:
+        own.wait_for(alone, seconds=20)
 
 
 def test_a_steady_upload_has_its_time(own: Backend) -> None:
