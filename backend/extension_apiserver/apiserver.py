@@ -189,8 +189,8 @@ def _guarded(request: Request, answer: Response) -> Response:
     headers = [(name, value) for name, value in answer.headers if name.lower() not in _SERVER_HEADERS]
     if request.method == "HEAD" and answer.status not in NO_BODY and not answer.body:
         # Most frameworks leave the body away and say how long it is for GET.
-        lengths = [value for name, value in answer.headers if name.lower() == "content-length" and value.isdecimal()]
-        headers += [("Content-Length", length) for length in lengths[:1]]
+        lengths = [value for name, value in answer.headers if name.lower() == "content-length"]
+        headers += [("Content-Length", length) for length in lengths[:1] if length.isascii() and length.isdigit()]
     lower = {name.lower(): value for name, value in headers}
     content_type = lower.get("content-type", "").lower()
     if answer.status // 100 == 3 and "location" in lower:  # noqa: PLR2004

@@ -38,6 +38,9 @@ from .stream import LINGER_SECONDS, TlsStream
 _OWN_BYTES = 65536
 #: Who sends or reads this much of a body in each body timeout goes on: 6.5 kB/s by default, which a modem managed; less is a stall.
 _LEAST_BYTES = 65536
+#: Who reads a large answer reads at least this part of it in each body timeout, so that nobody holds it for more than 16 of them: 160 s
+#: by default, while kube-apiserver itself gives up after 60. For a body of 1 MiB that is what the line above says.
+_MOST_PORTIONS = 16
 #: What chunked encoding may add to a body: sizes, extensions, trailers.
 _FRAMING_BYTES = 262144
 #: llhttp takes these for HTTP.
@@ -82,7 +85,8 @@ class HttpConnection(TlsStream):
         self._deaf = False
         #: The client does not read its answers as fast as they come.
         self._clogged = False
-        #: What it must have taken, and until when, and whether that is all.
+        #: How much it must take in each body timeout; what it must have taken, and until when, and whether that is all.
+        self._portion_bytes = _LEAST_BYTES
         self._goal_bytes, self._goal_time, self._last_portion = 0, 0.0, False
         self._set_deadline(settings.tls_handshake_timeout_seconds)
 
@@ -98,8 +102,7 @@ class HttpConnection(TlsStream):
         if self._deaf:
             return
         before, self._chunk_bytes = self._arriving, len(data)
-        in_header = before is not None and before.request is None
-        self._begun = (self._begun + data)[: 2 * LONGEST_HEADER_LINE] if in_header else data
+        self._begun = (self._begun + data)[: 2 * LONGEST_HEADER_LINE]
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -109,6 +112,8 @@ class HttpConnection(TlsStream):
             self._refuse_malformed()
         if self._arriving is not None:
             self._bound(self._arriving, new=self._arriving is not before)
+        if self._arriving is None or self._arriving.request is not None:
+            self._begun = b""
         self._next()
 
     def lost(self) -> None:
@@ -156,7 +161,7 @@ class HttpConnection(TlsStream):
             self.close()
 
     def _await_reader(self) -> None:
-        goal_bytes = self.taken_bytes() + _LEAST_BYTES
+        goal_bytes = self.taken_bytes() + self._portion_bytes
         self._goal_bytes = min(goal_bytes, self._sent_bytes)
         self._last_portion = goal_bytes >= self._sent_bytes
         self._goal_time = self.loop.time() + self._settings.body_timeout_seconds
@@ -277,6 +282,7 @@ class HttpConnection(TlsStream):
             close = True
             error = StatusError(500, "Internal error occurred: the answer cannot be sent")
             content = encode(refusal(error), request.method, close=True)
+        self._portion_bytes = max(_LEAST_BYTES, len(content) // _MOST_PORTIONS)
         self.send(content)
         self._hold_bytes(self.waiting_bytes())
         self.answering = None
