@@ -20,6 +20,7 @@ from extension_apiserver.metrics import Metrics
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError
 from unit.fake_aggregator import Answer
+from unit.fake_reviews import Api
 from unit.running import BASE, Backend, start
 
 DELEGATED = {"DELEGATED_AUTHENTICATION": "true", "DELEGATED_AUTHORIZATION": "true"}
@@ -143,24 +144,6 @@ def test_callers_that_are_remembered_are_bounded(
     assert len(one._buckets) == 1024
 
 
-class Api:
-    """Answers reviews in its own time."""
-
-    def __init__(self, status: dict[str, Any], failure: ApiError | None = None) -> None:
-        self.asked = 0
-        self.status = status
-        self.failure = failure
-        self.gate = asyncio.Event()
-
-    async def create(self, _path: str, _document: object) -> dict[str, Any]:
-        """Count a review and answer when the gate is open."""
-        self.asked += 1
-        await self.gate.wait()
-        if self.failure is not None:
-            raise self.failure
-        return {"status": self.status}
-
-
 ANYTHING = RequestInfo("get", "/x")
 
 
@@ -186,6 +169,20 @@ def test_sixteen_equal_questions_are_one() -> None:
     assert isinstance(answers[0], asyncio.CancelledError)
     assert answers[1:] == [True] * 15
     assert asked == 1
+
+
+def test_the_order_of_extras_makes_no_other_question() -> None:
+    """Header lines may come in any order; who asks is the same."""
+
+    async def ask() -> int:
+        api = Api({"allowed": True})
+        api.gate.set()
+        authorizer = Authorizer(Reviews(api, Budget(Metrics())))  # type: ignore[arg-type]
+        for keys in ("ab", "ba"):
+            await authorizer.allows(Identity("erin", extra=dict.fromkeys(keys, ("x",))), ANYTHING, None)
+        return api.asked
+
+    assert asyncio.run(ask()) == 1
 
 
 def test_a_failure_is_everybodys_who_waits_and_is_not_remembered() -> None:
