@@ -139,6 +139,17 @@ def test_a_tenth_of_the_time_is_left(name: str, now: float, remarked: bool) -> N
     assert MINE.remark(name, now) == (words if remarked else None)
 
 
+def test_dates_are_those_of_greenwich(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the clock on the wall of this machine says."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert MINE.complaint("a.b.svc", 2001) == "the serving certificate expired 1970-01-01T00:33:20Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_must_10_names_are_those_of_the_subject() -> None:
     """Two CNs: the last, as for Go."""
     pair = ROOT.client("first", last_name="last")

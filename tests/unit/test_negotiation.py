@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from extension_apiserver import negotiation
 from extension_apiserver.negotiation import as_kind, clauses, not_acceptable, preferred, require_json_body
 from extension_apiserver.status import StatusError
 
@@ -28,6 +29,7 @@ OFFERS = ("text/plain", "application/yaml", "application/json")
         ("application/json;q=-1", None),
         ("application/json;q=x", None),
         ("application/json;q=nan", None),
+        ("text/plain;q=x, application/json", "application/json"),
         ("application/json;q=0, */*", "text/plain"),
         ("*/*;q=0.1, text/plain;q=0", "application/yaml"),
         ("text/*;q=0.3, */*;q=0.9, text/plain;q=0.2", "application/yaml"),
@@ -43,6 +45,23 @@ OFFERS = ("text/plain", "application/yaml", "application/json")
 def test_must_35_the_offer_of_the_best_quality(accept: str, expected: str | None) -> None:
     """The most specific clause tells an offer's quality; among equals the server's order decides."""
     assert preferred(accept, OFFERS) == expected
+
+
+def test_a_clause_without_a_type_or_with_a_quality_below_zero_is_none() -> None:
+    """Neither is passed on to whoever looks for a kind."""
+    assert clauses("json, application/json;q=-1, application/json;q=nan") == ()
+
+
+@pytest.mark.parametrize("size", [256, 257])
+def test_what_is_usual_is_remembered_and_what_is_long_is_not(size: int) -> None:
+    """To the byte: no stranger's long header stays in memory."""
+    accept = "application/json".rjust(size)
+    caches = (negotiation._known_clauses, negotiation._known_preferred)
+    for cache in caches:
+        cache.cache_clear()
+    preferred(accept, OFFERS)
+
+    assert [cache.cache_info().currsize for cache in caches] == [size == 256] * 2
 
 
 TABLE = ("Table", "meta.k8s.io", "v1")
@@ -71,10 +90,11 @@ def test_must_38_the_first_kind_that_we_have(accept: str, expected: tuple[str, s
     assert as_kind(accept, [PLAIN, TABLE]) == expected
 
 
-def test_must_35_a_kind_that_we_do_not_have_is_406() -> None:
+@pytest.mark.parametrize("accept", ["application/yaml", "application/json;q=0"])
+def test_must_35_a_kind_that_we_do_not_have_is_406(accept: str) -> None:
     """The Status says what would be acceptable."""
     with pytest.raises(StatusError) as refusal:
-        as_kind("application/yaml", [PLAIN])
+        as_kind(accept, [PLAIN])
 
     assert (refusal.value.code, str(refusal.value)) == (
         406,
