@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from extension_apiserver.authentication import Authenticator, Caller
+from extension_apiserver.authentication import Authenticator, Caller, _bearer_token
 from extension_apiserver.budget import Payer
 from extension_apiserver.certificates import load_authorities
 from extension_apiserver.identity import ANONYMOUS, Identity
@@ -272,3 +272,23 @@ def test_must_10_a_certificate_for_something_else_is_no_front_proxys(usage: Any)
     certificates = shown(PROXIES, "front-proxy-client", usage=usage)
 
     assert Desk().refusal(connection(certificates), *ALICE)[1] == "untrusted_certificate"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("Bearer good", "good"),
+        ("bearer good", "good"),
+        ("  Bearer   good  ", "good"),
+        ("Bearer", ""),
+        ("Basic good", ""),
+        ("good", ""),
+        ("Bearer good bad", "good bad"),
+        ("", None),
+    ],
+)
+def test_what_of_an_authorization_header_is_a_token(value: str, expected: str | None) -> None:
+    """Anything but a bearer token is a credential that proves nothing."""
+    headers = [(b"authorization", value.encode())] if value else []
+
+    assert _bearer_token(Request("GET", "/", headers, Connection(), _no_body)) == expected
