@@ -12,7 +12,7 @@ class Api:
     """Answers reviews in its own time.
 
     Attributes:
-        asked: how many reviews came.
+        calls: (path, document) of each review.
         status: what a review is answered with.
         failures: raised one after another, before that.
         failure: raised for ever instead.
@@ -21,15 +21,20 @@ class Api:
     """
 
     def __init__(self, status: dict[str, Any], failure: ApiError | None = None) -> None:
-        self.asked = 0
+        self.calls: list[tuple[str, object]] = []
         self.status = status
         self.failures: list[ApiError] = []
         self.failure = failure
         self.gate = asyncio.Event()
 
-    async def create(self, _path: str, _document: object) -> dict[str, Any]:
-        """Count a review and answer when the gate is open."""
-        self.asked += 1
+    @property
+    def asked(self) -> int:
+        """How many reviews came."""
+        return len(self.calls)
+
+    async def create(self, path: str, document: object) -> dict[str, Any]:
+        """Note a review and answer when the gate is open."""
+        self.calls.append((path, document))
         await self.gate.wait()
         if self.failures:
             raise self.failures.pop(0)

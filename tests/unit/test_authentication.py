@@ -10,8 +10,6 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from extension_apiserver import HEADERS_KEY
-from extension_apiserver.authentication import _bearer_token
-from extension_apiserver.messages import Connection, Request
 from unit.fake_aggregator import Aggregator, Answer
 from unit.pki import Authority, Pair
 from unit.running import BASE, Backend, Pki, echo, start
@@ -272,30 +270,6 @@ def test_must_18_a_token_is_reviewed_once_in_ten_seconds(own: Backend) -> None:
     assert reviewed == ["good", "bad"]
     first = {key: own.apiserver.reviews[0][key] for key in ("apiVersion", "kind", "spec")}
     assert first == {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": "good"}}
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("Bearer good", "good"),
-        ("bearer good", "good"),
-        ("  Bearer   good  ", "good"),
-        ("Bearer", ""),
-        ("Basic good", ""),
-        ("good", ""),
-        ("Bearer good bad", "good bad"),
-        ("", None),
-    ],
-)
-def test_what_of_an_authorization_header_is_a_token(value: str, expected: str | None) -> None:
-    """Anything but a bearer token is a credential that proves nothing."""
-    headers = [(b"authorization", value.encode())] if value else []
-
-    assert _bearer_token(Request("GET", "/", headers, Connection(), _no_body)) == expected
-
-
-async def _no_body() -> bytes:
-    return b""
 
 
 def test_must_18_a_failed_review_lets_nobody_in(own: Backend) -> None:

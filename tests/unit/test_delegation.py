@@ -82,7 +82,7 @@ def outcome(api: Api) -> tuple[str, str | None]:
     async def ask() -> tuple[str, str | None]:
         one = reviews(api)
         try:
-            await one.send("/reviews", {}, None)
+            await one.send("/reviews", {"kind": "Review"}, None)
         except ApiError as error:
             return str(error), one.complaint
         return "ok", one.complaint
@@ -94,7 +94,8 @@ def outcome(api: Api) -> tuple[str, str | None]:
 def test_must_22_what_may_pass_is_tried_five_times(pauses: list[float], code: int) -> None:
     """With pauses that grow by half from half a second, and a jitter of a fifth; the fifth failure is told."""
     api = opened({}, *(ApiError("busy", code) for _ in range(4)))
-    assert (outcome(api), api.asked) == (("ok", None), 5)
+    assert outcome(api) == ("ok", None)
+    assert api.calls == [("/reviews", {"kind": "Review"})] * 5
     assert pauses == [1.0, 1.5, 2.25, 3.375]
     api = opened({}, *(ApiError("busy", code) for _ in range(5)))
 
@@ -162,6 +163,34 @@ def test_what_was_asked_last_is_remembered_longest(monkeypatch: pytest.MonkeyPat
         return api.asked - before
 
     assert asyncio.run(ask()) == 0
+
+
+def test_must_18_a_review_names_the_whole_user() -> None:
+    """Name, groups, uid, and extras with keys in lower case; what is missing is empty."""
+    user = {"username": "erin", "groups": ["b", "a"], "uid": "9", "extra": {"Key": ["v", "w"]}}
+
+    async def ask(user: dict[str, Any]) -> tuple[Identity | None, list[Any]]:
+        api = opened({"authenticated": True, "user": user})
+        return await TokenReviewer(reviews(api)).review("good", ""), api.calls
+
+    path = "/apis/authentication.k8s.io/v1/tokenreviews"
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": "good"}}
+    assert asyncio.run(ask(user)) == (Identity("erin", ("b", "a"), "9", {"key": ("v", "w")}), [(path, review)])
+    assert asyncio.run(ask({"username": "erin"}))[0] == Identity("erin")
+    assert asyncio.run(ask({"username": "erin", "groups": None, "extra": None}))[0] == Identity("erin")
+
+
+def test_must_20_a_review_asks_the_whole_question() -> None:
+    """By its path, with user and attributes."""
+
+    async def ask() -> list[Any]:
+        api = opened({"allowed": True})
+        await Authorizer(reviews(api)).allows(Identity("erin", ("g",)), ANYTHING, None)
+        return api.calls
+
+    spec = {"user": "erin", "groups": ["g"], "nonResourceAttributes": {"path": "/x", "verb": "get"}}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+    assert asyncio.run(ask()) == [("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)]
 
 
 @pytest.mark.parametrize(("seconds", "asked"), [(9.9, 1), (10.1, 2)])
