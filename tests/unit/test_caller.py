@@ -89,8 +89,8 @@ async def _no_body() -> bytes:
     return b""
 
 
-def connection(certificates: tuple[bytes, ...] = (), *, session_reused: bool = False) -> Connection:
-    return Connection(certificates, session_reused=session_reused, client_address=ADDRESS)
+def connection(certificates: tuple[bytes, ...] = ()) -> Connection:
+    return Connection(certificates, client_address=ADDRESS)
 
 
 def bearer(token: str) -> tuple[bytes, bytes]:
@@ -185,13 +185,6 @@ def test_must_18_users_certificates_count_only_where_direct_callers_are_served()
     """Elsewhere they are a stranger's."""
     assert Desk(tokens=None).refusal(connection(DAVE))[1] == "untrusted_certificate"
     assert Desk().refusal(connection(shown(USERS, "")))[1] == "untrusted_certificate"
-
-
-def test_must_10_a_resumed_session_proves_nothing_by_itself() -> None:
-    """Its certificates were judged by the authorities of another time."""
-    said, reason = Desk().refusal(connection(PROXY, session_reused=True), *ALICE)
-
-    assert ("a resumed TLS session proves nothing" in said, reason) == (True, "resumed_session")
 
 
 def test_a_refused_certificate_does_not_spoil_a_good_token() -> None:
