@@ -224,6 +224,24 @@ def test_a_failure_is_everybodys_who_waits_and_is_not_remembered() -> None:
     assert (allowed, asked) == (True, 2)
 
 
+def test_who_has_asked_too_much_takes_no_answer_from_others() -> None:
+    """A stranger with an empty account asks first what another one and the front proxy's anonymous callers ask, too."""
+
+    async def ask() -> list[Any]:
+        api = Api({"allowed": True})
+        api.gate.set()
+        one = Budget(Metrics())
+        admitted(one, stranger(1), 20)
+        authorizer = Authorizer(Reviews(api, one))  # type: ignore[arg-type]
+        payers = (stranger(1), stranger(1), stranger(2), None)
+        asking = [authorizer.allows(ANONYMOUS, ANYTHING, payer) for payer in payers]
+        return await asyncio.gather(*asking, return_exceptions=True)
+
+    first, second, *others = asyncio.run(ask())
+
+    assert (first.code, second.code, others) == (429, 429, [True, True])
+
+
 def test_a_failure_that_nobody_waits_for_is_no_noise(caplog: pytest.LogCaptureFixture) -> None:
     """Or asyncio would log an exception that was never retrieved."""
 
