@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 
 from .metrics import Metrics
@@ -22,7 +22,10 @@ _STRANGERS = (50.0, 100.0)
 _KNOWN = (50.0, 100.0)
 #: Questions that wait for an answer; each is a connection to kube-apiserver.
 _MOST_PENDING = 64
-_MOST_PENDING_OF_STRANGERS = 16
+#: Of all but the front proxy, and of each known caller or of all strangers together: who asks much while kube-apiserver is slow, and
+#: each question waits for ten seconds, leaves room for others.
+_MOST_PENDING_DIRECTLY = 48
+_MOST_PENDING_OF_ONE = 16
 #: Callers that are remembered; who was forgotten begins anew, within the bound of all strangers together.
 _MOST_PAYERS = 1024
 
@@ -39,6 +42,9 @@ class Payer:
 
     name: str
     known: bool
+
+
+_ANY_STRANGER = Payer("", known=False)
 
 
 class _Bucket:
@@ -70,8 +76,7 @@ class Budget:
         self._refused = metrics.refused_reviews
         self._buckets: OrderedDict[Payer, _Bucket] = OrderedDict()
         self._strangers = _Bucket(*_STRANGERS)
-        self._pending = 0
-        self._pending_of_strangers = 0
+        self._pending: Counter[Payer | None] = Counter()
 
     @contextlib.contextmanager
     def one(self, payer: Payer | None) -> Iterator[None]:
@@ -84,18 +89,28 @@ class Budget:
             StatusError: 429 if there are too many.
 
         """
-        stranger = payer is not None and not payer.known
-        if self._pending >= _MOST_PENDING or (stranger and self._pending_of_strangers >= _MOST_PENDING_OF_STRANGERS):
+        account = payer if payer is None or payer.known else _ANY_STRANGER
+        if self._is_full(account):
             raise self._refuse("pending", 1)
         if payer is not None:
             self._charge(payer)
-        self._pending += 1
-        self._pending_of_strangers += stranger
+        self._pending[account] += 1
         try:
             yield
         finally:
-            self._pending -= 1
-            self._pending_of_strangers -= stranger
+            self._pending[account] -= 1
+            if not self._pending[account]:
+                del self._pending[account]
+
+    def _is_full(self, account: Payer | None) -> bool:
+        pending = self._pending.total()
+        if account is None:
+            return pending >= _MOST_PENDING
+        return (
+            pending >= _MOST_PENDING
+            or pending - self._pending[None] >= _MOST_PENDING_DIRECTLY
+            or self._pending[account] >= _MOST_PENDING_OF_ONE
+        )
 
     def _charge(self, payer: Payer) -> None:
         bucket = self._buckets.pop(payer, None) or _Bucket(*(_KNOWN if payer.known else _STRANGER))

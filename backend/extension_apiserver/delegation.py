@@ -11,6 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any
 
 from .budget import Budget, Payer
@@ -40,15 +41,22 @@ class _Answers:
 
     async def get(self, key: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401
         """Return the answer that is remembered, on its way, or asked for now; a failure is not remembered."""
-        entry = self._answers.get(key)
-        if entry is not None and time.monotonic() <= entry[0]:
-            return entry[1]
-        asking = self._pending.get(key)
-        if asking is None:
-            asking = self._pending[key] = asyncio.create_task(self._ask(key, ask))
-            asking.add_done_callback(_look_at)
-        # Others wait for it too, so the one who asked first may go without ending it.
-        return await asyncio.shield(asking)
+        while True:
+            entry = self._answers.get(key)
+            if entry is not None and time.monotonic() <= entry[0]:
+                return entry[1]
+            asking = self._pending.get(key)
+            own = asking is None
+            if asking is None:
+                asking = self._pending[key] = asyncio.create_task(self._ask(key, ask))
+                asking.add_done_callback(_look_at)
+            try:
+                # Others wait for it too, so the one who asked first may go without ending it.
+                return await asyncio.shield(asking)
+            except StatusError as error:
+                # If another caller has asked too much, this one may have not.
+                if own or error.code != HTTPStatus.TOO_MANY_REQUESTS:
+                    raise
 
     async def _ask(self, key: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401
         try:

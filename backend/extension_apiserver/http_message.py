@@ -107,7 +107,7 @@ def _read_lines(
     for name, value in headers:
         if name == b"host":
             hosts += 1
-        elif name == b"content-length" and int(value) > settings.max_body_bytes:
+        elif name == b"content-length" and int(value.lstrip(b"0") or b"0") > settings.max_body_bytes:
             message.fail(body_too_large(settings))
         elif name == b"transfer-encoding" and (value.lower() != b"chunked" or version != "1.1"):
             return malformed()

@@ -34,7 +34,9 @@ class _JsonFormatter(logging.Formatter):
             "message": record.getMessage()[:_LONGEST_MESSAGE],
         }
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+            text = self.formatException(record.exc_info)
+            half = _LONGEST_MESSAGE // 2
+            entry["exception"] = text if len(text) <= _LONGEST_MESSAGE else f"{text[:half]}...{text[-half:]}"
         return json.dumps(entry)
 
 

@@ -16,8 +16,8 @@ from .selectors import required_name
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 _GROUP_PREFIX_PARTS = 3  # apis, group, version
-#: Leading zeros aside, more digits are no 64 bits.
-_INTEGER = re.compile(r"[-+]?0*[0-9]{1,19}")
+#: Leading zeros aside, more digits are no 64 bits; with the zeros there may be more than Python reads.
+_INTEGER = re.compile(r"([-+]?)0*([0-9]{1,19})")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,4 +116,5 @@ def _numbers_are_numbers(query: Mapping[str, Sequence[str]]) -> bool:
 
 
 def _is_int64(text: str) -> bool:
-    return _INTEGER.fullmatch(text) is not None and -(2**63) <= int(text) < 2**63
+    match = _INTEGER.fullmatch(text)
+    return match is not None and -(2**63) <= int(match[1] + match[2]) < 2**63

@@ -193,6 +193,11 @@ class Settings:
             for name in sorted(environ)
             if name.startswith(prefix) and name not in known and not _SERVICE_LINK.fullmatch(name[len(prefix) :])
         ]
+        body, together = values.get("max_body_bytes"), values.get("max_bytes_in_flight")
+        if body and together and together < body:
+            faults.append(
+                f"{prefix}MAX_BYTES_IN_FLIGHT must be at least {prefix}MAX_BODY_BYTES, which is {body}, not '{together}'"
+            )
         if faults:
             raise SettingsError("\n".join(faults))
         return cls(**values)

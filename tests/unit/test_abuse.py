@@ -246,6 +246,18 @@ def test_malformed_http_is_refused(shared: Backend, name: str) -> None:
     assert b"smuggled" not in bodies, (name, bodies)
 
 
+def test_a_number_of_thousands_of_digits_is_answered(aggregator: Aggregator) -> None:
+    """Python reads no integer of more than 4300 digits, zeros in front included: https://docs.python.org/3/library/stdtypes.html#int-max-str-digits."""
+    zeros = "0" * 5000
+    as_limit = f"GET {BASE}/echoes?limit={zeros}1 HTTP/1.1\r\nHost: x\r\n{VICTIM}Connection: close\r\n\r\n"
+    as_length = (
+        f"POST {BASE}/ HTTP/1.1\r\nHost: x\r\n{VICTIM}Connection: close\r\nContent-Length: {zeros}5\r\n\r\nhello"
+    )
+
+    for request in (as_limit, as_length):
+        assert [code for code, _ in exchange(aggregator.connect(), request.encode())] == [200]
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PUT", "OPTIONS"])
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("path", [f"{BASE}/", f"{BASE}/echoes", "/no-such", "/readyz", BASE])

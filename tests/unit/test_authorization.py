@@ -71,6 +71,11 @@ def info(method: str, target: str) -> RequestInfo:
             "GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&limit=9223372036854775807",
             "list cats selected_name=tom",
         ),
+        pytest.param(
+            f"GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&limit=-{'0' * 5000}7",
+            "list cats selected_name=tom",
+            id="a limit of 5001 digits",
+        ),
         ("GET /apis/g.io/v1/watch/cats?fieldSelector=metadata.name%3Dtom", "watch cats"),
         ("DELETE /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom", "deletecollection cats"),
         ("GET /apis/g.io/v1/cats/tom?watch=true", "get cats name=tom"),

@@ -222,7 +222,7 @@ def test_what_was_read_is_no_longer_in_flight(own: Backend) -> None:
 
 def test_an_answer_above_the_bound_says_so(own: Backend) -> None:
     """It can never be sent, so nobody is told to come again."""
-    start(own, app=of_length, MAX_BYTES_IN_FLIGHT="1000000")
+    start(own, app=of_length, MAX_BYTES_IN_FLIGHT="1000000", MAX_BODY_BYTES="1000000")
     answer = own.aggregator().request("GET", f"{BASE}/{2 * MEGABYTE}")
 
     assert (answer.status, answer.header("Retry-After")) == (500, "")

@@ -129,6 +129,26 @@ def test_questions_that_wait_are_bounded(clock: Callable[[float], None]) -> None
     assert admitted(one, None, 1) == 1, "an answer makes room"
 
 
+def test_one_caller_leaves_room_for_others_while_kube_apiserver_is_slow(clock: Callable[[float], None]) -> None:
+    """Also when it is known: its questions wait for ten seconds each, and those of kube-apiserver's own callers must pass."""
+    one = Budget(Metrics())
+    with contextlib.ExitStack() as open_ones:
+
+        def held(payer: Payer | None, tries: int) -> int:
+            count = 0
+            for _ in range(tries):
+                with contextlib.suppress(StatusError):
+                    open_ones.enter_context(one.one(payer))
+                    count += 1
+            return count
+
+        assert [held(Payer(f"user {number}", known=True), 30) for number in range(4)] == [16, 16, 16, 0]
+        assert held(stranger(1), 10) == 0
+        assert held(None, 20) == 16
+
+    assert not one._pending, "what was answered is forgotten"
+
+
 def test_callers_that_are_remembered_are_bounded(
     monkeypatch: pytest.MonkeyPatch, clock: Callable[[float], None]
 ) -> None:
@@ -202,6 +222,24 @@ def test_a_failure_is_everybodys_who_waits_and_is_not_remembered() -> None:
 
     assert [failure.code for failure in failures] == [500] * 16
     assert (allowed, asked) == (True, 2)
+
+
+def test_who_has_asked_too_much_takes_no_answer_from_others() -> None:
+    """A stranger with an empty account asks first what another one and the front proxy's anonymous callers ask, too."""
+
+    async def ask() -> list[Any]:
+        api = Api({"allowed": True})
+        api.gate.set()
+        one = Budget(Metrics())
+        admitted(one, stranger(1), 20)
+        authorizer = Authorizer(Reviews(api, one))  # type: ignore[arg-type]
+        payers = (stranger(1), stranger(1), stranger(2), None)
+        asking = [authorizer.allows(ANONYMOUS, ANYTHING, payer) for payer in payers]
+        return await asyncio.gather(*asking, return_exceptions=True)
+
+    first, second, *others = asyncio.run(ask())
+
+    assert (first.code, second.code, others) == (429, 429, [True, True])
 
 
 def test_a_failure_that_nobody_waits_for_is_no_noise(caplog: pytest.LogCaptureFixture) -> None:

@@ -56,6 +56,16 @@ def test_must_10_an_intermediate_certificate_is_part_of_the_proof() -> None:
     assert verify_client(leaf, load_authorities(MIDDLE.pem)).common_name == "x"
 
 
+def test_a_chain_that_leads_everywhere_is_refused_at_once() -> None:
+    """Who has a good certificate can send others with the names and keys of its authority, and there are 8 to the 8th paths."""
+    users = Authority("kubernetes")
+    forger = Authority("kubernetes")
+    junk = [Authority("kubernetes", forger, key=users._key).pem for _ in range(8)]
+    junk += [Authority("kubernetes", key=forger._key).pem for _ in range(8)]
+
+    assert "validation failed" in refusal(der(users.client("x").certificate + "".join(junk)), ROOT)
+
+
 def test_must_10_what_proves_nothing_and_why() -> None:
     """One reason each, in words, without the insides of a library."""
     usual = der(ROOT.client("x").certificate)

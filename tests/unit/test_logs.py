@@ -81,6 +81,19 @@ def test_a_long_message_ends(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(logs._JsonFormatter().format(record)) < 8192 + 200
 
 
+def test_a_long_exception_loses_its_middle(capsys: pytest.CaptureFixture[str]) -> None:
+    """An application may raise what its caller sent; where it was raised and how the text ends stay."""
+    text = "a" * 1_000_000 + "end"
+    with pytest.raises(KeyError) as raised:
+        {}[text]
+    record = logging.LogRecord("x", logging.ERROR, "", 0, "failed", (), (KeyError, raised.value, raised.tb))
+    written = logs._JsonFormatter().format(record)
+
+    assert len(written) < 8192 + 400
+    assert "test_a_long_exception_loses_its_middle" in written
+    assert written.endswith("aend'\"}")
+
+
 def test_a_request_of_124_kib_writes_one_short_line(own: Backend) -> None:
     """It wrote 686 KiB, anonymously."""
     with process(own) as child:

@@ -74,6 +74,20 @@ def test_a_fault_is_named(name: str, value: str, sentence: str) -> None:
     assert sentence in str(raised.value)
 
 
+def test_a_body_that_never_fits_is_a_fault() -> None:
+    """A bound on all bodies together below that on one would be a 503 that invites to come again, for ever."""
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ({**MINIMUM, "HEADER_ECHO_MAX_BYTES_IN_FLIGHT": "1048575"})
+
+    assert str(raised.value) == (
+        "HEADER_ECHO_MAX_BYTES_IN_FLIGHT must be at least HEADER_ECHO_MAX_BODY_BYTES, which is 1048576, not '1048575'"
+    )
+    Settings.from_environ({**MINIMUM, "HEADER_ECHO_MAX_BYTES_IN_FLIGHT": "1048576"})
+    Settings.from_environ(
+        {**MINIMUM, "HEADER_ECHO_MAX_BYTES_IN_FLIGHT": "99999", "HEADER_ECHO_MAX_BODY_BYTES": "99999"}
+    )
+
+
 def test_all_faults_are_named_at_once() -> None:
     """Nobody has to start three times to find three faults."""
     with pytest.raises(SettingsError) as raised:
