@@ -15,6 +15,7 @@ from harness.image_push import demand_buildx, demand_registry, image_name, own_p
 from harness.registry import retag
 from harness.run import run
 
+MORE = "PLATFORMS=linux/amd64,linux/arm64 builds for both"
 LOCAL = """
 Either push it to a registry that your cluster pulls from: make image REGISTRY=ghcr.io/you
 or give it to a cluster on this machine, by the line that fits:
@@ -73,8 +74,9 @@ def main() -> None:
             digest = pushed(image)
     else:
         digest = push_for(image, chosen)
-    why = ", this machine's architecture; PLATFORMS=linux/amd64,linux/arm64 builds for both" if only_here else ""
-    print(f"{image} ({', '.join(chosen)}{why})")
+    why = ", this machine's architecture" if only_here else ""
+    more = f"; {MORE}" if only_here and registry else ""
+    print(f"{image} ({', '.join(chosen)}{why}{more})")
     print((PUSHED if registry else LOCAL).format(image=image, digest=digest))
     print("\n".join(f"  {line}" for line in install_lines(registry)))
 

@@ -1,7 +1,7 @@
 """Let pods of the demo's cluster run an image: make load IMAGE=my-backend:1 COMMAND="python3 my_backend.py".
 
 On the embedded cluster COMMAND stands for the image's ENTRYPOINT, run on this machine. Without it, the image's name has to be that of a
-program that this project builds: etcd:v3.7.3 is etcd. On kind the image itself is loaded, and COMMAND has no meaning.
+program that this project builds: etcd:v3.7.3 is etcd. On kind the image itself is loaded; one of such a name is made if Docker has none.
 """
 
 import os
@@ -13,17 +13,24 @@ from pathlib import Path
 from demo import demo_cluster
 from harness.cluster import Choice
 from harness.embedded import EmbeddedCluster
+from harness.embedded_directory import is_running
 from harness.errors import HarnessError
-from harness.pod_images import LocalImage
+from harness.image_archive import load_program
+from harness.pod_images import LocalImage, short_name
+from harness.registry import has_image
+from harness.tools import PROGRAMS, tool
 
 
 def command_of(text: str) -> LocalImage:
     """Return what the command line ``text`` runs: the program as PATH finds it, files by their whole path, as pods start in /.
 
     Raises:
-        HarnessError: there is no such program.
+        HarnessError: there is no such program, or a quote is open.
     """
-    program, *arguments = shlex.split(text)
+    try:
+        program, *arguments = shlex.split(text) or [""]
+    except ValueError as error:
+        raise HarnessError(f"COMMAND is not quoted as a shell wants it: {error}") from error
     found = shutil.which(program)
     if found is None:
         raise HarnessError(f"COMMAND begins with '{program}', which is no program here: give its path")
@@ -35,11 +42,15 @@ def load(image: str, command: str) -> None:
     """Load ``image`` into the demo's cluster."""
     cluster = demo_cluster(Choice.read(os.environ.get("CLUSTER") or "embedded"))
     if isinstance(cluster, EmbeddedCluster):
+        if not is_running(cluster.directory):
+            raise HarnessError("the demo does not run: make demo starts it")
         cluster.load_image(image, command_of(command) if command else None)
-    elif command:
+        return
+    if command:
         raise HarnessError("COMMAND is for the embedded cluster: on kind the image itself is loaded, unset it")
-    else:
-        cluster.load_image(image)
+    if short_name(image) in PROGRAMS and not has_image(image):
+        load_program(image, tool(short_name(image)))
+    cluster.load_image(image)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from .authentication import Authenticator, Caller
 from .delegation import Authorizer
 from .discovery import Discovery
 from .documents import require_reading
+from .http_message import NO_BODY
 from .logs import RequestLog
 from .messages import Request, Response
 from .metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
@@ -186,6 +187,10 @@ def _guarded(request: Request, answer: Response) -> Response:
             500, f"Internal error occurred: the application answers {answer.status}, which is no final status"
         )
     headers = [(name, value) for name, value in answer.headers if name.lower() not in _SERVER_HEADERS]
+    if request.method == "HEAD" and answer.status not in NO_BODY and not answer.body:
+        # Most frameworks leave the body away and say how long it is for GET.
+        lengths = [value for name, value in answer.headers if name.lower() == "content-length"]
+        headers += [("Content-Length", length) for length in lengths[:1] if length.isascii() and length.isdigit()]
     lower = {name.lower(): value for name, value in headers}
     content_type = lower.get("content-type", "").lower()
     if answer.status // 100 == 3 and "location" in lower:  # noqa: PLR2004

@@ -81,6 +81,10 @@ class Authenticator:
         self._identities: dict[_Lines, Identity | None] = {}
         self._identities_bytes = 0
 
+    def is_front_proxy(self, connection: Connection) -> bool:
+        """Return whether a connection is proven, by the configuration of now, to be the front proxy's."""
+        return self._verdict(connection, self._watch.config).front_proxy is not None
+
     async def authenticate(self, request: Request) -> Caller:
         """Return the caller, and take out of the request's headers what is nobody else's business.
 
@@ -165,10 +169,6 @@ class Authenticator:
     def _judge(self, connection: Connection, config: RequestHeaderConfig, now: float) -> _Verdict:
         generation = self._watch.generation
         forever = now + 3600
-        if connection.session_reused:
-            return _Verdict(
-                generation, forever, refusal="a resumed TLS session proves nothing", reason="resumed_session"
-            )
         if not connection.certificates:
             return _Verdict(generation, forever)
         refusal, reason = "", ""

@@ -45,18 +45,11 @@ def _require_client_auth(_policy: verification.Policy, _leaf: x509.Certificate, 
         raise ValueError("the certificate is not for client authentication")
 
 
-def _require_authority(_policy: verification.Policy, _issuer: x509.Certificate, basic: x509.BasicConstraints) -> None:
-    if not basic.ca:
-        raise ValueError("the issuer is not a certificate authority")
-
-
 # The defaults of cryptography are the Web PKI's: a subjectAltName in every leaf. The front proxy of kubeadm has none.
 _LEAF_POLICY = verification.ExtensionPolicy.permit_all().require_present(
     x509.ExtendedKeyUsage, _AGNOSTIC, _require_client_auth
 )
-_AUTHORITY_POLICY = verification.ExtensionPolicy.permit_all().require_present(
-    x509.BasicConstraints, _AGNOSTIC, _require_authority
-)
+_AUTHORITY_POLICY = verification.ExtensionPolicy.permit_all().require_present(x509.BasicConstraints, _AGNOSTIC, None)
 
 
 def load_authorities(pem: str) -> tuple[x509.Certificate, ...]:

@@ -15,9 +15,12 @@ from collections.abc import Awaitable, Callable
 
 import httptools
 
+from .connections import BytesInFlight
 from .http_message import (
     LONGEST_HEADER_LINE,
     Message,
+    answer_in_too_many,
+    body_in_too_many,
     body_too_large,
     encode,
     examine,
@@ -30,10 +33,18 @@ from .settings import Settings
 from .status import StatusError
 from .stream import LINGER_SECONDS, TlsStream
 
-#: Of a body that nobody reads yet, such as that of a caller who is still being authenticated.
-_UNREAD_BYTES = 65536
+#: Of a body that nobody reads yet, such as that of a caller who is still being authenticated. So much each connection may hold
+#: whatever others do, so that small requests and answers, such as probes, pass when `max_bytes_in_flight` is used up.
+_OWN_BYTES = 65536
+#: Who sends or reads this much of a body in each body timeout goes on: 6.5 kB/s by default, which a modem managed; less is a stall.
+_LEAST_BYTES = 65536
+#: Who reads a large answer reads at least this part of it in each body timeout, so that nobody holds it for more than 16 of them: 160 s
+#: by default, while kube-apiserver itself gives up after 60. For a body of 1 MiB that is what the line above says.
+_MOST_PORTIONS = 16
 #: What chunked encoding may add to a body: sizes, extensions, trailers.
 _FRAMING_BYTES = 262144
+#: llhttp takes these for HTTP.
+_OTHER_PROTOCOLS = (b" RTSP/", b" ICE/")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -51,34 +62,39 @@ class HttpConnection(TlsStream):
 
     """
 
-    def __init__(self, context: ssl.SSLContext, handler: Handler, settings: Settings) -> None:
+    def __init__(self, context: ssl.SSLContext, handler: Handler, settings: Settings, in_flight: BytesInFlight) -> None:
         super().__init__(context, asyncio.get_running_loop())
         self.connection = Connection()
         self.answering: asyncio.Task[None] | None = None
         self.draining = False
         self._handler = handler
         self._settings = settings
+        self._in_flight = in_flight
+        self._held_bytes = 0
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[Message] = deque()
         self._arriving: Message | None = None
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._header_bytes = self._chunk_bytes = 0
+        #: What arrived since the header began, at least all of the request line.
+        self._begun = b""
         #: What to answer when everything before is answered.
         self._refusal: StatusError | None = None
         #: Input is ignored, because what follows cannot be trusted to be a request.
         self._deaf = False
-        #: The client does not read its answers.
+        #: The client does not read its answers as fast as they come.
         self._clogged = False
+        #: How much it must take in each body timeout; what it must have taken, and until when, and whether that is all.
+        self._portion_bytes = _LEAST_BYTES
+        self._goal_bytes, self._goal_time, self._last_portion = 0, 0.0, False
         self._set_deadline(settings.tls_handshake_timeout_seconds)
 
     # Called by the stream and by the transport.
 
     def secured(self) -> None:
         """Remember what the client showed."""
-        self.connection = Connection(
-            _peer_chain(self.tls), session_reused=bool(self.tls.session_reused), client_address=self.client_address
-        )
+        self.connection = Connection(_peer_chain(self.tls), client_address=self.client_address)
         self._set_deadline(self._settings.idle_timeout_seconds)
 
     def received(self, data: bytes) -> None:
@@ -86,6 +102,7 @@ class HttpConnection(TlsStream):
         if self._deaf:
             return
         before, self._chunk_bytes = self._arriving, len(data)
+        self._begun = (self._begun + data)[: 2 * LONGEST_HEADER_LINE]
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -95,6 +112,8 @@ class HttpConnection(TlsStream):
             self._refuse_malformed()
         if self._arriving is not None:
             self._bound(self._arriving, new=self._arriving is not before)
+        if self._arriving is None or self._arriving.request is not None:
+            self._begun = b""
         self._next()
 
     def lost(self) -> None:
@@ -103,39 +122,64 @@ class HttpConnection(TlsStream):
         self._waiting.clear()
         if self._arriving is not None:
             self._arriving.fail(StatusError(400, "the connection was closed before the request was complete"))
+        if self.answering is None:
+            self._hold_bytes(0)
 
     def pause_writing(self) -> None:
-        """Wait, for a time, for the client to read."""
+        """Wait for the client to read, as long as it goes on."""
         self._clogged = True
-        self._set_deadline(self._settings.body_timeout_seconds)
+        self._await_reader()
         self.hold()
 
     def resume_writing(self) -> None:
         """Go on."""
         self._clogged = False
+        if self.answering is None:
+            self._hold_bytes(self.waiting_bytes())
         if self.closing:
-            self._set_deadline(LINGER_SECONDS)
-        elif self.answering is None:
+            return
+        if self.answering is None:
             self._listen()
         else:
             self.deadline = None
 
     def close(self) -> None:
         """Close; an answer that the client is still reading has the time that any answer has."""
-        super().close()
-        if self._clogged and self.closing:
-            self._set_deadline(self._settings.body_timeout_seconds)
+        if not self.closing:
+            super().close()
+            self._await_reader()
 
     def expire(self) -> None:
         """Do what is due now that the deadline has passed."""
-        if self._arriving is not None and self._arriving.request is None and not self.closing:
+        if self.closing or self._clogged:
+            self._watch_reader()
+        elif self._arriving is not None and self._arriving.request is None:
             seconds = self._settings.header_timeout_seconds
             self._refuse(StatusError(408, f"the request header must arrive within {seconds:g} seconds"))
             self._next()
-        elif self.closing or self._clogged:
-            self.abort()
         else:
             self.close()
+
+    def _await_reader(self) -> None:
+        goal_bytes = self.taken_bytes() + self._portion_bytes
+        self._goal_bytes = min(goal_bytes, self._sent_bytes)
+        self._last_portion = goal_bytes >= self._sent_bytes
+        self._goal_time = self.loop.time() + self._settings.body_timeout_seconds
+        self._set_deadline(min(LINGER_SECONDS, self._settings.body_timeout_seconds))
+
+    def _watch_reader(self) -> None:
+        """Give more time to who takes what is sent, but not to who has taken all of it and does not hang up."""
+        if self.answering is None:
+            self._hold_bytes(self.waiting_bytes())
+        if self.taken_bytes() >= self._goal_bytes:
+            if self.closing and self._last_portion:
+                self.abort()
+            else:
+                self._await_reader()
+        elif self.loop.time() >= self._goal_time:
+            self.abort()
+        else:
+            self._set_deadline(min(LINGER_SECONDS, self._goal_time - self.loop.time()))
 
     # Called by the parser.
 
@@ -174,6 +218,8 @@ class HttpConnection(TlsStream):
         )
         long = self._header_bytes + self._chunk_bytes > min(self._settings.max_header_bytes, LONGEST_HEADER_LINE)
         examine(message, version, self._target, headers, self._settings, long=long)
+        if any(self._target + protocol in self._begun for protocol in _OTHER_PROTOCOLS):
+            message.objection = malformed()
         self._waiting.append(message)
 
     def on_body(self, body: bytes) -> None:
@@ -184,15 +230,17 @@ class HttpConnection(TlsStream):
         message.body += body
         if len(message.body) > self._settings.max_body_bytes:
             message.fail(body_too_large(self._settings))
-        elif message.waiter is None and len(message.body) > _UNREAD_BYTES:
-            self.hold()
+        elif message.waiter is None:
+            if len(message.body) > _OWN_BYTES:
+                self.hold()
+        elif not self._hold_bytes(len(message.body)):
+            message.fail(body_in_too_many())
 
     def on_message_complete(self) -> None:
         """End a request."""
         message, self._arriving = self._arriving, None
         if message is not None:
             message.complete_body()
-            self._deaf = self._deaf or not message.keep_alive
 
     # One request after another.
 
@@ -222,7 +270,10 @@ class HttpConnection(TlsStream):
             except BaseException:
                 # It answers errors itself; whatever ends it all the same must not leave the client waiting.
                 self.abort()
+                self._hold_bytes(0)
                 raise
+            if not self._hold_bytes(self.waiting_bytes() + len(answer.body)):
+                answer = refusal(answer_in_too_many(request.method, len(answer.body), self._settings))
         close = self.draining or not message.keep_alive or not message.complete
         try:
             content = encode(answer, request.method, close=close)
@@ -231,7 +282,9 @@ class HttpConnection(TlsStream):
             close = True
             error = StatusError(500, "Internal error occurred: the answer cannot be sent")
             content = encode(refusal(error), request.method, close=True)
+        self._portion_bytes = max(_LEAST_BYTES, len(content) // _MOST_PORTIONS)
         self.send(content)
+        self._hold_bytes(self.waiting_bytes())
         self.answering = None
         if close:
             self.close()
@@ -253,16 +306,27 @@ class HttpConnection(TlsStream):
                 self.send(_CONTINUE)
             self.proceed()
             seconds = self._settings.body_timeout_seconds
-            try:
-                async with asyncio.timeout(seconds):
-                    await message.waiter
-            except TimeoutError:
-                message.fail(StatusError(408, f"the request body must arrive within {seconds:g} seconds"))
+            while not message.waiter.done():
+                before = len(message.body)
+                await asyncio.wait([message.waiter], timeout=seconds)
+                if not message.waiter.done() and len(message.body) - before < _LEAST_BYTES:
+                    rest = f"{_LEAST_BYTES} bytes or the rest of the request body"
+                    message.fail(StatusError(408, f"{rest} must arrive within {seconds:g} seconds"))
         if message.failure is not None:
             raise message.failure
-        return bytes(message.body)
+        # Never twice in memory.
+        message.body = bytes(message.body)
+        return message.body
 
     # Bounds.
+
+    def _hold_bytes(self, count: int) -> bool:
+        """Count what is in memory for this connection; False if it is too much for all together: then nothing changes."""
+        shared = max(0, count - _OWN_BYTES)
+        if not self._in_flight.add(shared - self._held_bytes):
+            return False
+        self._held_bytes = shared
+        return True
 
     def _set_deadline(self, seconds: float) -> None:
         self.deadline = self.loop.time() + seconds

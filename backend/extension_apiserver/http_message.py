@@ -13,7 +13,9 @@ from .status import StatusError
 
 #: The request line, and one header line; `max_header_bytes` bounds all of them together.
 LONGEST_HEADER_LINE = 16384
-_NO_BODY = frozenset({204, 304})
+#: Answers of these codes have none.
+NO_BODY = frozenset({204, 304})
+_RETRY = (("Retry-After", "1"),)
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in http.HTTPStatus}
 
 
@@ -22,7 +24,7 @@ class Message:
 
     Attributes:
         request: None until its header is complete.
-        body: what has arrived.
+        body: what has arrived; bytes once it was read.
         wire_bytes: what has arrived since the header, with the framing of chunks.
         complete: everything has arrived.
         keep_alive: another request may follow.
@@ -39,7 +41,7 @@ class Message:
 
     def __init__(self) -> None:
         self.request: Request | None = None
-        self.body = bytearray()
+        self.body: bytearray | bytes = bytearray()
         self.wire_bytes = 0
         self.complete = self.expects_continue = False
         self.keep_alive = True
@@ -56,7 +58,7 @@ class Message:
         """Give up the body, for the first reason given."""
         self.failure = self.failure or error
         self.keep_alive = False
-        self.body.clear()
+        self.body = bytearray()
         self._wake()
 
     def _wake(self) -> None:
@@ -140,6 +142,22 @@ def body_too_large(settings: Settings) -> StatusError:
     return StatusError(413, f"the request body must be at most {settings.max_body_bytes} bytes", details={"causes": []})
 
 
+def body_in_too_many() -> StatusError:
+    """Return the error for a body for which there is no room beside those of others."""
+    return StatusError(503, "too many bytes are in flight; send the request again later", headers=_RETRY)
+
+
+def answer_in_too_many(method: str, length: int, settings: Settings) -> StatusError:
+    """Return the error for an answer for which there is no room beside those of others, or at all."""
+    most = settings.max_bytes_in_flight
+    if length > most:
+        return StatusError(500, f"Internal error occurred: the answer has {length} bytes, of at most {most} in flight")
+    # Clients of Kubernetes repeat whatever has a Retry-After, and what was carried out must not be carried out twice.
+    done = method not in {"GET", "HEAD", "OPTIONS"}
+    sentence = "the request was carried out, but too many bytes are in flight for its answer"
+    return StatusError(503, sentence, headers=() if done else _RETRY)
+
+
 class _Date:
     """The Date header, made once a second."""
 
@@ -156,7 +174,7 @@ class _Date:
 
 def refusal(error: StatusError) -> Response:
     """Return the answer that says an error."""
-    return Response(error.code, [("Content-Type", JSON)], error.body())
+    return Response(error.code, [("Content-Type", JSON), *error.headers], error.body())
 
 
 def encode(answer: Response, method: str, *, close: bool) -> bytes:
@@ -173,7 +191,8 @@ def encode(answer: Response, method: str, *, close: bool) -> bytes:
     """
     lines = [_STATUS_LINES.get(answer.status) or f"HTTP/1.1 {answer.status} Unknown"]
     lines += [f"{name}: {value}" for name, value in answer.headers]
-    if answer.status not in _NO_BODY:
+    # The application may leave the body of HEAD away, and then its length is not that of GET's.
+    if answer.status not in NO_BODY and (answer.body or method != "HEAD"):
         lines.append(f"Content-Length: {len(answer.body)}")
     lines.append(f"Date: {_Date.now()}")
     lines.append("Server: extension-apiserver")
@@ -182,5 +201,5 @@ def encode(answer: Response, method: str, *, close: bool) -> bytes:
     head = "\r\n".join(lines)
     if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
         raise ValueError("a response header holds a line break")
-    body = b"" if method == "HEAD" or answer.status in _NO_BODY else answer.body
+    body = b"" if method == "HEAD" or answer.status in NO_BODY else answer.body
     return b"%b\r\n\r\n%b" % (head.encode("latin-1"), body)

@@ -17,15 +17,13 @@ class Connection:
 
     Attributes:
         certificates: what the client showed, leaf first, DER. Empty without a certificate, and for a resumed session, in which
-            no certificate is proven anew.
-        session_reused: the client resumed a session of an earlier connection.
+            none is shown: whoever resumes one is nobody.
         client_address: IP address of the client, '' if it is gone already.
         verdict: a place where the authenticator remembers what it found for these certificates.
 
     """
 
     certificates: tuple[bytes, ...] = ()
-    session_reused: bool = False
     client_address: str = ""
     verdict: Any = None
 

@@ -124,6 +124,10 @@ class Metrics:
         self.refused_connections = Counter(
             "extension_apiserver_refused_connections_total", "Connections closed by a bound, by reason."
         )
+        self.refused_requests = Counter(
+            "extension_apiserver_refused_requests_total", "Requests refused by a bound over all connections, by reason."
+        )
+        self.refused_requests.show_zero(reason="max_bytes_in_flight")
         self.certificate_not_after = Gauge(
             "extension_apiserver_certificate_not_after_seconds",
             "When the serving certificate expires, seconds since the epoch.",
@@ -137,6 +141,7 @@ class Metrics:
             self.refused_identities,
             self.refused_reviews,
             self.refused_connections,
+            self.refused_requests,
             self.tls_reloads,
             self.requestheader_reloads,
             self.certificate_not_after,

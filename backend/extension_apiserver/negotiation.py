@@ -43,10 +43,9 @@ def clauses(accept: str) -> tuple[Clause, ...]:
     """
     if len(accept) > _LONGEST_ACCEPT:
         return ()
-    return _clauses(accept) if len(accept) <= _LONGEST_CACHED else _clauses.__wrapped__(accept)
+    return (_known_clauses if len(accept) <= _LONGEST_CACHED else _clauses)(accept)
 
 
-@functools.lru_cache(maxsize=_CACHED)
 def _clauses(accept: str) -> tuple[Clause, ...]:
     found: list[Clause] = []
     for text in (accept.strip() or "*/*").split(",")[:_MAX_CLAUSES]:
@@ -57,18 +56,18 @@ def _clauses(accept: str) -> tuple[Clause, ...]:
         try:
             quality = float(parameters.pop("q", "1"))
         except ValueError:
-            quality = 0.0
-        if quality > 0 and "/" in media_type:
+            continue
+        # What has a quality of 0 stays, since it takes a form out of what `*/*` accepts.
+        if quality >= 0 and "/" in media_type:
             found.append(Clause(media_type.lower(), parameters, quality))
     return tuple(sorted(found, key=lambda clause: -clause.quality))
 
 
 def preferred(accept: str, offers: tuple[str, ...]) -> str | None:
     """Return the offer of the best quality; among equals the server's order decides. None if nothing fits."""
-    return (_preferred if len(accept) <= _LONGEST_CACHED else _preferred.__wrapped__)(accept, offers)
+    return (_known_preferred if len(accept) <= _LONGEST_CACHED else _preferred)(accept, offers)
 
 
-@functools.lru_cache(maxsize=_CACHED)
 def _preferred(accept: str, offers: tuple[str, ...]) -> str | None:
     def quality(offer: str) -> float:
         # The most specific clause tells the quality of an offer: RFC 9110 section 12.5.1.
@@ -77,6 +76,11 @@ def _preferred(accept: str, offers: tuple[str, ...]) -> str | None:
 
     best = max(offers, key=quality)
     return best if quality(best) > 0 else None
+
+
+# Most clients send the same in every request.
+_known_clauses = functools.lru_cache(maxsize=_CACHED)(_clauses)
+_known_preferred = functools.lru_cache(maxsize=_CACHED)(_preferred)
 
 
 def as_kind(accept: str, kinds: Sequence[tuple[str, str, str]]) -> tuple[str, str, str]:
@@ -91,7 +95,7 @@ def as_kind(accept: str, kinds: Sequence[tuple[str, str, str]]) -> tuple[str, st
     if len(accept) > _LONGEST_ACCEPT:
         raise StatusError(406, f"the Accept header must be at most {_LONGEST_ACCEPT} bytes")
     for clause in clauses(accept):
-        if clause.matches(JSON) and clause.kind in kinds:
+        if clause.quality > 0 and clause.matches(JSON) and clause.kind in kinds:
             return clause.kind
     raise not_acceptable([JSON])
 

@@ -64,16 +64,18 @@ class Rest:
             body=body,
             dry_run=_dry_run(query),
         )
-        result = await self._run(function, call)
+        # A function that yields objects must do so where functions of the table run.
+        whole: Callable[[Call], Any] = (lambda call: list(function(call))) if info.verb == "list" else function
+        result = await self._run(whole, call)
         if info.verb == "list":
             items = [_completed(item, call, resource) for item in result]
-            whole = {
+            document = {
                 "kind": f"{resource.kind}List",
                 "apiVersion": call.api_version,
                 "metadata": {"resourceVersion": _RESOURCE_VERSION},
                 "items": [item for item in items if all(selects(item) for selects in selected)],
             }
-            return json_response(table.form_of_list(form, resource, whole, include_object))
+            return json_response(table.form_of_list(form, resource, document, include_object))
         if info.verb == "delete":
             return json_response(_success(info))
         item = _completed(result, call, resource)

@@ -61,7 +61,7 @@ async def serve(
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    _allow_descriptors(settings.max_connections + _OTHER_DESCRIPTORS)
+    _allow_descriptors(settings.max_connections + settings.max_unverified_connections + _OTHER_DESCRIPTORS)
     metrics = Metrics()
     tls = Tls(settings.tls_directory, settings.service_dns_name, metrics)
     client = ApiClient(settings)
@@ -82,20 +82,19 @@ async def serve(
         ]
     )
     request_log = RequestLog()
+    authenticator = Authenticator(watch, metrics, TokenReviewer(reviews) if settings.delegated_authentication else None)
     handler = ExtensionApiServer(
         api=api,
         app=app,
         blocking=blocking,
-        authenticator=Authenticator(
-            watch, metrics, TokenReviewer(reviews) if settings.delegated_authentication else None
-        ),
+        authenticator=authenticator,
         authorizer=Authorizer(reviews) if settings.delegated_authorization else None,
         readiness=readiness,
         metrics=metrics,
         starting=lambda: None if watch.known else watch.complaint,
         request_log=request_log,
     )
-    server = Server(handler.handle, tls, settings, metrics)
+    server = Server(handler.handle, authenticator.is_front_proxy, tls, settings, metrics)
     await server.start()
     _log.info("serving %s on port %d: %s", api.group, server.port, _summary(settings))
     # What is there now stays: the collector need not look at it again, which would take tens of milliseconds each time.

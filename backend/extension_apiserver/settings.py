@@ -149,8 +149,11 @@ class Settings:
     #: Of one request, names and values together. 500 groups of 100 bytes are about 60 kB.
     max_header_bytes: int = _variable("131072", _positive_int)
     max_header_lines: int = _variable("1024", _positive_int)
+    #: Bodies on their way in and answers on their way out, over all connections, beyond 64 KiB for each.
+    max_bytes_in_flight: int = _variable("33554432", _positive_int)
+    #: Connections that are proven to be the front proxy's, which is kube-apiserver.
     max_connections: int = _variable("1024", _positive_int)
-    #: Connections without a verified client certificate, unfinished handshakes included.
+    #: All other connections: the kubelet's, direct callers' with or without certificate, unfinished handshakes.
     max_unverified_connections: int = _variable("64", _positive_int)
     tls_handshake_timeout_seconds: float = _variable("10", _timeout_seconds)
     header_timeout_seconds: float = _variable("10", _timeout_seconds)

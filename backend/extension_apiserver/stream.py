@@ -8,12 +8,17 @@ https://docs.python.org/3/library/ssl.html#memory-bio-support
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import ssl
+import sys
+import termios
 from typing import cast
 
 #: A TLS record holds at most 16 KiB, so one read takes one record whole.
 _RECORD_BYTES = 16384
-#: Time for the client to read the last answer before the connection is reset.
+#: So much is encrypted at once: OpenSSL's buffer keeps its largest size as long as the connection lives.
+_PORTION_BYTES = 4 * _RECORD_BYTES
+#: Time for the client to hang up after it took the last answer, before the connection is reset.
 LINGER_SECONDS = 2.0
 
 
@@ -40,6 +45,7 @@ class TlsStream(asyncio.Protocol):
         self.client_address = ""
         self._transport: asyncio.Transport | None = None
         self.secure = self.closing = self._held = False
+        self._sent_bytes = 0
 
     def secured(self) -> None:
         """The handshake is complete."""
@@ -57,11 +63,10 @@ class TlsStream(asyncio.Protocol):
         rest = memoryview(data)
         try:
             while rest:
-                rest = rest[self.tls.write(rest) :]
+                rest = rest[self.tls.write(rest[:_PORTION_BYTES]) :]
+                self._flush()
         except ssl.SSLError:
             self.abort()
-            return
-        self._transport.write(self._outgoing.read())
 
     def close(self) -> None:
         """Say goodbye, send what is waiting, and close; input is thrown away from now on.
@@ -80,7 +85,7 @@ class TlsStream(asyncio.Protocol):
         except ssl.SSLError:
             # Always: it would wait for the client's own goodbye.
             pass
-        self._transport.write(self._outgoing.read())
+        self._flush()
         try:
             self._transport.write_eof()
         except OSError:
@@ -92,7 +97,24 @@ class TlsStream(asyncio.Protocol):
     def abort(self) -> None:
         """Reset the connection."""
         if self._transport is not None:
+            self.closing = True
             self._transport.abort()
+
+    def waiting_bytes(self) -> int:
+        """Return how many bytes wait in memory until the kernel takes them."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def taken_bytes(self) -> int:
+        """Return how many of the sent bytes, encrypted, the client's side has acknowledged.
+
+        The kernel's own queue may hold megabytes and says that there is room only when a third of it is free, so what it still has
+        is asked for: https://man7.org/linux/man-pages/man7/tcp.7.html (SIOCOUTQ, which is TIOCOUTQ).
+        """
+        if self._transport is None:
+            return self._sent_bytes
+        descriptor = self._transport.get_extra_info("socket").fileno()
+        queued = int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        return self._sent_bytes - self.waiting_bytes() - queued
 
     def hold(self) -> None:
         """Take no more input until `proceed`."""
@@ -141,12 +163,11 @@ class TlsStream(asyncio.Protocol):
             pass
         except ssl.SSLError:
             # The alert that says why is in the outgoing buffer.
-            self._transport.write(self._outgoing.read())
+            self._flush()
             self.closing = True
             self._transport.close()
             return False
-        if self._outgoing.pending:
-            self._transport.write(self._outgoing.read())
+        self._flush()
         if self.secure:
             self.secured()
         return self.secure
@@ -165,6 +186,12 @@ class TlsStream(asyncio.Protocol):
         except ssl.SSLError:
             self.abort()
             return
-        if self._outgoing.pending and self._transport is not None and not self.closing:
+        if not self.closing:
             # What OpenSSL answers of itself, such as new keys to who asks for new keys, must not gather.
-            self._transport.write(self._outgoing.read())
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._outgoing.pending and self._transport is not None:
+            data = self._outgoing.read()
+            self._sent_bytes += len(data)
+            self._transport.write(data)

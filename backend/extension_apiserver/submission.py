@@ -27,6 +27,8 @@ _LONGEST_NAME = 253
 _NAME_RULE = "must be a lowercase RFC 1123 subdomain of at most 253 characters, such as 'example.com'"
 #: Metadata that only a server gives to a new object; what `kubectl get -o yaml` printed can be created again.
 _OURS = ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "selfLink", "managedFields")
+#: Of what was sent, in a message: a body of 1 MiB must not come back several times over in the answer.
+_LONGEST_QUOTE = 253
 _NOT_AN_OBJECT = "the body of the request must be a JSON object"
 
 
@@ -47,14 +49,14 @@ async def read_object(
     body, duplicates = _parse(await request.read_body())
     metadata = _checked_metadata(body, info, resource)
     unknown, causes = check(resource, body)
-    complaints = [f'unknown field "{field}"' for field in unknown] + [
-        f'duplicate field "{field}"' for field in duplicates
+    complaints = [f'unknown field "{_quote(field)}"' for field in unknown] + [
+        f'duplicate field "{_quote(field)}"' for field in duplicates
     ]
     if complaints and mode == "Strict":
         raise StatusError(400, f"strict decoding error: {', '.join(complaints)}")
-    causes += _name_causes(metadata)
+    causes = [(_quote(field), message) for field, message in causes + _name_causes(metadata)]
     if causes:
-        raise invalid(info.group, resource.kind, str(metadata.get("name", "")), causes)
+        raise invalid(info.group, resource.kind, _quote(str(metadata.get("name", ""))), causes)
     if info.verb == "create":
         for field in _OURS:
             metadata.pop(field, None)
@@ -68,9 +70,13 @@ def _name_causes(metadata: Object) -> list[tuple[str, str]]:
     if not name and not beginning:
         return [("metadata.name", "Required value: name or generateName is required")]
     field, text = ("metadata.name", name) if name else ("metadata.generateName", f"{beginning}x")
-    if isinstance(text, str) and not (_NAME.fullmatch(text) and len(text) <= _LONGEST_NAME):
-        return [(field, f"Invalid value: {json.dumps(name or beginning)}: {_NAME_RULE}")]
+    if isinstance(text, str) and not (len(text) <= _LONGEST_NAME and _NAME.fullmatch(text)):
+        return [(field, f"Invalid value: {json.dumps(_quote(str(name or beginning)))}: {_NAME_RULE}")]
     return []
+
+
+def _quote(text: str) -> str:
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
 
 
 def _parse(text: bytes) -> tuple[Object, list[str]]:
@@ -115,7 +121,9 @@ def _checked_metadata(body: Object, info: RequestInfo, resource: Resource) -> Ob
         raise StatusError(400, "`metadata` must be an object")
     name = metadata.get("name")
     if info.name and name != info.name:
-        raise StatusError(400, f'the name of the object ("{name}") does not match the name on the URL ("{info.name}")')
+        raise StatusError(
+            400, f'the name of the object ("{_quote(str(name))}") does not match the name on the URL ("{info.name}")'
+        )
     # A tuple, since what was sent may be a list, which cannot be looked up in a set.
     if metadata.get("namespace", info.namespace) not in (info.namespace, ""):
         raise StatusError(400, "the namespace of the object does not match the namespace of the request")

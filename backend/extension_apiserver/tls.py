@@ -20,7 +20,8 @@ from .metrics import Metrics
 
 #: How often the files are looked at. The kubelet itself needs up to a minute to update a mounted Secret.
 POLL_SECONDS = 2.0
-
+#: Sessions of TLS 1.2 that one context keeps.
+_MOST_SESSIONS = 64
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,6 @@ class Tls:
     """Builds and keeps the context for new connections.
 
     Attributes:
-        context: what a new connection uses.
         certificate: facts about the pair in use.
         complaint: why the pair on disk is not the pair in use, in words; None if it is.
 
@@ -59,8 +59,18 @@ class Tls:
         self.complaint: str | None = None
         self._seen = self._stamp()
         self._pair = self._read()
-        self.context, self.certificate = self._build(self._pair, "")
+        self._context, self.certificate = self._build(self._pair, "")
         metrics.certificate_not_after.read = lambda: self.certificate.not_after
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """What a new connection uses."""
+        # OpenSSL keeps 20480 TLS 1.2 sessions for two hours, and Python cannot tell it not to; a new context has none.
+        # https://docs.openssl.org/3.0/man3/SSL_CTX_sess_set_cache_size/
+        if self._context.session_stats()["number"] >= _MOST_SESSIONS:
+            with contextlib.suppress(TlsError):
+                self._context, _ = self._build(self._pair, self._authorities_pem)
+        return self._context
 
     def name_complaint(self) -> str | None:
         """Return why the aggregator will refuse the certificate in use, or None."""
@@ -77,7 +87,7 @@ class Tls:
             TlsError: if OpenSSL does not take the bundle.
 
         """
-        self.context, _ = self._build(self._pair, authorities_pem)
+        self._context, _ = self._build(self._pair, authorities_pem)
         # Only now: what does not load must not keep a later pair from loading.
         self._authorities_pem = authorities_pem
 
@@ -99,7 +109,7 @@ class Tls:
             self._refuse(str(error))
             return
         self._seen, self._pair = stamp, pair
-        self.context, self.certificate, self.complaint = context, certificate, None
+        self._context, self.certificate, self.complaint = context, certificate, None
         self._metrics.tls_reloads.add(result="success")
 
     async def run(self) -> None:

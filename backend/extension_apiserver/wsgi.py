@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
+import queue
 import sys
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -46,14 +48,21 @@ class WsgiApp(Protocol):
 
 def _variable(name: bytes) -> str | None:
     """Return the variable of a header, None if it has none."""
-    return _environ_key(name) if len(name) <= _LONGEST_CACHED else _environ_key.__wrapped__(name)
+    return (_known_key if len(name) <= _LONGEST_CACHED else _environ_key)(name)
 
 
-@functools.lru_cache(maxsize=256)
 def _environ_key(name: bytes) -> str | None:
-    if name in {b"content-length", b"authorization"} or b"_" in name or name.startswith(_IDENTITY_PREFIX):
+    # The length is that of the body as it arrived, which is no longer in chunks.
+    if (
+        name in {b"content-length", b"transfer-encoding", b"authorization"}
+        or b"_" in name
+        or name.startswith(_IDENTITY_PREFIX)
+    ):
         return None
     return _CGI_NAMES.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
+
+
+_known_key = functools.lru_cache(maxsize=256)(_environ_key)
 
 
 def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str, Any]:
@@ -94,8 +103,45 @@ def _contained(function: Callable[[_Argument], _Result], argument: _Argument) ->
     """Call a function; an exception that would end more than its request becomes one that does not."""
     try:
         return function(argument)
-    except (StopIteration, GeneratorExit, SystemExit, asyncio.CancelledError) as error:
+    except BaseException as error:
+        # A real SIGINT is no KeyboardInterrupt here: `serve` has a handler for it.
+        if isinstance(error, Exception) and not isinstance(error, StopIteration):
+            raise
         raise RuntimeError(f"the application raised {error!r}") from error
+
+
+class _Threads:
+    """At most 32 threads that call functions.
+
+    Python waits for the threads of a ThreadPoolExecutor when the process ends, so one call that hangs would hold the end until the
+    kubelet kills the process. It does not wait for these.
+    https://docs.python.org/3/library/threading.html#threading.Thread.daemon
+    """
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[Any], Any], Any]] = queue.SimpleQueue()
+        self._started = 0
+
+    async def run(self, function: Callable[[_Argument], _Result], argument: _Argument, most: int) -> _Result:
+        """Call a function in a thread; `most` calls are running or waiting now, with this one."""
+        future: Future[_Result] = Future()
+        self._calls.put((future, function, argument))
+        if self._started < min(most, _THREADS):
+            self._started += 1
+            threading.Thread(target=self._work, name=f"wsgi_{self._started}", daemon=True).start()
+        return await asyncio.wrap_future(future)
+
+    def _work(self) -> None:
+        while True:
+            self._call()
+
+    def _call(self) -> None:
+        future, function, argument = self._calls.get()
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(_contained(function, argument))
+            except Exception as error:  # noqa: BLE001 - it is the caller's
+                future.set_exception(error)
 
 
 class WsgiCaller:
@@ -110,7 +156,7 @@ class WsgiCaller:
 
         """
         self._app = app
-        self._threads = ThreadPoolExecutor(_THREADS, "wsgi") if blocking else None
+        self._threads = _Threads() if blocking else None
         self._calls = 0
 
     async def call(self, request: Request, identity: Identity) -> Response:
@@ -131,7 +177,7 @@ class WsgiCaller:
             raise StatusError(503, "too many requests wait for the application", headers=[("Retry-After", "1")])
         self._calls += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, _contained, function, argument)
+            return await self._threads.run(function, argument, self._calls)
         finally:
             self._calls -= 1
 

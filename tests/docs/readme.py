@@ -52,7 +52,8 @@ def files(found: list[Block]) -> dict[str, str]:
     return dict(pairs)
 
 
-def install_block(markdown: str) -> str:
-    """Return the one block of ``markdown`` that installs the chart."""
-    (block,) = [one.text for one in blocks(markdown) if re.search("^helm install ", one.text, re.MULTILINE)]
-    return block
+def install_block(markdown: str, release: str = "header-echo") -> str:
+    """Return the one block of ``markdown`` that installs the chart as ``release``."""
+    found = [one.text for one in blocks(markdown) if re.search(f"^helm install {release} ", one.text, re.MULTILINE)]
+    assert len(found) == 1, f"{len(found)} blocks install {release}, and one should"
+    return found[0]

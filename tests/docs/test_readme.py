@@ -143,7 +143,7 @@ def test_what_the_first_run_left_is_removed_as_the_readme_says(tmp_path):
 
 
 def test_a_backend_of_ones_own_takes_twelve_lines():
-    assert len(files(BLOCKS)["cats.py"].splitlines()) <= 12
+    assert len(list(filter(None, files(BLOCKS)["cats.py"].splitlines()))) <= 12
 
 
 @pytest.mark.timeout(2 * BUILD_SECONDS)

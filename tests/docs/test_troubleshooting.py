@@ -41,7 +41,7 @@ def test_there_is_one_table_of_reasons():
     root = PAGE.parents[1]
     pages = [
         root / "README.md",
-        *(path for folder in ("docs", "examples") for path in root.glob(f"{folder}/*.md")),
+        *(path for folder in ("chart", "docs", "examples") for path in root.glob(f"{folder}/*.md")),
     ]
     tables = [path.name for path in pages if re.search(r"^\| *`ServiceNotFound`", path.read_text(), re.MULTILINE)]
     assert tables == [PAGE.name]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from harness import go
-from harness.tools import FAMILIES, kubernetes_version
+from harness.tools import FAMILIES, kubernetes_version, pinned_version
 from outdated import python_pins
 from release import changelog, released_version
 
@@ -99,3 +99,11 @@ def test_every_set_of_requirements_is_resolved():
     folder = ROOT / "requirements"
     named = set(re.search(r"for name in (.+?);", (folder / "update").read_text())[1].split())
     assert {path.stem for path in folder.glob("*.in")} == named == {path.stem for path in folder.glob("*.txt")}
+
+
+@pytest.mark.parametrize("path", ["examples/README.md", "examples/sample-apiserver-values.yaml"])
+@pytest.mark.parametrize("program", ["sample-apiserver", "etcd"])
+def test_the_foreign_example_names_the_programs_that_we_build(path, program):
+    """On the demo's cluster these stand for its images, whatever their tags say."""
+    named = re.findall(rf"{program}:(v[\d.]+)|repository: {program}\n  tag: (v[\d.]+)", (ROOT / path).read_text())
+    assert {one or other for one, other in named} == {pinned_version(program)}

@@ -16,10 +16,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cache import cache_dir, digest
+from harness.cache import digest
 from harness.crds import generated_crds
 from harness.helm import Helm
-from harness.image_archive import Image, load, write_archive
+from harness.image_archive import load_program
 from harness.kubectl import Kubectl
 from harness.progress import step
 from harness.registry import forget_others, has_image, served
@@ -88,13 +88,8 @@ def _image(version: str) -> str:
     program = tool("cert-manager")
     name = f"header-echo-cert-manager:{version}-{digest([program])}"
     if not has_image(name):
-        archive = cache_dir() / "header-echo-cert-manager.tar"
-        try:
-            write_archive(archive, [Image(name, {"cert-manager": program}, ["/cert-manager"], user="65532")])
-            load(archive)
-            forget_others(name)
-        finally:
-            archive.unlink(missing_ok=True)
+        load_program(name, program, user="65532")
+        forget_others(name)
     return name
 
 

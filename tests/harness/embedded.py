@@ -21,7 +21,7 @@ from harness.cert_manager import crds
 from harness.control_plane_credentials import CONTEXT
 from harness.errors import HarnessError
 from harness.local_process import last_lines
-from harness.pod_images import LocalImage, local_image
+from harness.pod_images import LocalImage, compile_backend, local_image
 from harness.progress import say, step
 from harness.supervisor_control import ask
 from harness.tools import prepare, tool
@@ -58,9 +58,9 @@ class EmbeddedCluster:
             one_root: give pods no file system of their own, as where the kernel forbids it (harness.pod_root).
         """
         self.keep = keep
-        self._api_port = api_port
         self._images = images
-        self._one_root = one_root
+        self._options = [*(["--owned"] if not keep else []), *(["--one-root"] if one_root else [])]
+        self._options += [f"--api-port={api_port}"] if api_port else []
         self._directory: Path | None = folder.kept_directory(name) if keep else None
         self._supervisor: subprocess.Popen[bytes] | None = None
 
@@ -123,9 +123,8 @@ class EmbeddedCluster:
 
     def load_image(self, image: str, command: LocalImage | None = None) -> None:
         """Let pods run ``image``, for which ``command`` stands, or the one known by its short name; HarnessError if there is none."""
-        ask(
-            self.directory, "load-image", reference=image, image=(command or local_image(image, self._images)).to_json()
-        )
+        chosen = command or local_image(image, self._images)
+        ask(self.directory, "load-image", reference=image, image=chosen.to_json())
 
     @contextmanager
     def pod_endpoint(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
@@ -158,15 +157,11 @@ class EmbeddedCluster:
         else:
             self._directory = Path(tempfile.mkdtemp(prefix=folder.PREFIX))
         (self.directory / "logs").mkdir()
-        command = [sys.executable, "-m", "harness.supervisor", "--directory", str(self.directory)]
-        command += ["--crds", str(crds())]
-        command += [] if self.keep else ["--owned"]
-        command += [f"--api-port={self._api_port}"] if self._api_port else []
-        command += ["--one-root"] if self._one_root else []
+        command = [sys.executable, "-m", "harness.supervisor", f"--directory={self.directory}", f"--crds={crds()}"]
         try:
             with folder.Lock(self.directory) as lock, (self.directory / "logs" / "supervisor.log").open("wb") as log:
                 self._supervisor = subprocess.Popen(
-                    command,
+                    [*command, *self._options],
                     stdin=subprocess.DEVNULL if self.keep else subprocess.PIPE,
                     stdout=log,
                     stderr=log,
@@ -175,6 +170,7 @@ class EmbeddedCluster:
                     pass_fds=[lock.fileno()],
                 )
                 lock.name_holder(self._supervisor.pid)
+            compile_backend()
             wait_for(
                 "the embedded cluster",
                 self._ready,

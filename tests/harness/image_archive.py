@@ -11,6 +11,7 @@ import io
 import json
 import platform
 import tarfile
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,14 @@ def load(archive: Path) -> None:
     """Give the archive's images to the Docker engine."""
     with step(f"loading {archive.stem} into Docker"):
         run(["docker", "load", "--quiet", "--input", archive], timeout_seconds=300)
+
+
+def load_program(name: str, program: Path, user: str = "") -> None:
+    """Give the Docker engine the image ``name`` of one static program, which is its entrypoint and on its PATH."""
+    with tempfile.TemporaryDirectory(prefix="header-echo-image-") as folder:
+        archive = Path(folder, f"{program.name}.tar")
+        write_archive(archive, [Image(name, {f"usr/local/bin/{program.name}": program}, [program.name], user=user)])
+        load(archive)
 
 
 def _configuration(image: Image, layer_digest: str) -> dict[str, object]:

@@ -90,8 +90,8 @@ def push(name: str, variable: str) -> str:
     """
     with step(f"pushing {name}"):
         done = run(["docker", "push", name], timeout_seconds=PUSH_SECONDS, check=False)
-    if done.returncode != 0:
-        raise refusal(name, done.stderr, variable)
+        if done.returncode != 0:
+            raise refusal(name, done.stderr, variable)
     return str(re.findall(r"digest: (sha256:[0-9a-f]{64})", done.stdout)[-1])
 
 

@@ -1,4 +1,4 @@
-"""Environment and command line of a container, as kubelet would make them, with mount paths moved to the pod's private folder."""
+"""Environment and command line of a container, as kubelet would make them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from harness.pod_references import Missing, Node, container_resource, key_of, po
 
 
 class Mounts:
-    """Where the volumes of one container are on this machine.
+    """Where the volumes of one container are on this machine; none where the container has a root of its own (harness.pod_root).
 
-    A process of this machine has no file system of its own, so every word of its command line and environment that names a path
-    under a mountPath is rewritten: "/var/run/tls/tls.crt", "--dir=/var/run/tls". A path that the program has built in stays as it is.
+    Without one, every word of its command line and environment that names a path under a mountPath is rewritten:
+    "/var/run/tls/tls.crt", "--dir=/var/run/tls". A path that the program has built in stays as it is.
     """
 
     def __init__(self, folders: Mapping[str, Path]) -> None:

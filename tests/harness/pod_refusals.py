@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator, Mapping
 
 from harness.node_agent_client import Object
-from harness.pod_images import LocalImage
+from harness.pod_images import LOCAL_IMAGES, LocalImage, short_name
 from harness.pod_references import NODE_NAME
 
 VOLUMES = {"secret", "configMap", "projected", "downwardAPI", "emptyDir"}
@@ -35,23 +35,18 @@ def refusals(pod: Object, images: Mapping[str, LocalImage]) -> list[tuple[str, s
 
 
 def unseen_paths(pod: Object, why: str) -> list[str]:
-    """Return a sentence for each mountPath that no word of the container's command line and environment names.
+    """Return a sentence for each container that may look for its volumes in vain, as pods have no file system of their own because of ``why``.
 
-    Where pods have no file system of their own, for the reason ``why``, a program finds its volumes by such words alone (harness.pod_environment).
+    Its command line and environment are told where they are (harness.pod_environment); a path that a program has built in is not there.
+    Our own backend has none.
     """
     return [
-        f"container {container['name']}: nothing is at {mount['mountPath']}, and no word of its command, args or env names that path;"
-        f" pods have no file system of their own here ({why}): if the program needs it, use CLUSTER=kind"
+        f"container {container['name']}: its volumes are not at {', '.join(paths)}, as pods have no file system of their own here ({why});"
+        " what names these paths in command, args and env is rewritten: if the program looks for them by itself, use CLUSTER=kind"
         for container in _containers(pod["spec"])
-        for mount in container.get("volumeMounts") or []
-        if not _names(container, mount["mountPath"])
+        if (paths := [mount["mountPath"] for mount in container.get("volumeMounts") or []])
+        and short_name(container["image"]) not in LOCAL_IMAGES
     ]
-
-
-def _names(container: Object, path: str) -> bool:
-    words = [*(container.get("command") or []), *(container.get("args") or [])]
-    words += [entry.get("value") or "" for entry in container.get("env") or []]
-    return path == "/tmp" or any(path in word for word in words)  # noqa: S108 - TMPDIR names it
 
 
 def _containers(spec: Object) -> list[Object]:

@@ -45,11 +45,12 @@ def gain() -> str:
     """
     if sys.platform != "linux":
         return f"{sys.platform} has no mount namespaces"
-    if not (why := _trial(own_user=False)):
+    if not _trial(own_user=False):
         return ""
-    if not (why := _trial(own_user=True)):
-        _become_root_of_own_namespace()
-    return why
+    if why := _trial(own_user=True):
+        return f"this user may not mount, nor make a user namespace to mount in: {why}"
+    _become_root_of_own_namespace()
+    return ""
 
 
 def enter(root: Path, volumes: Sequence[Volume], *, read_only: bool, working_directory: str) -> None:
@@ -63,9 +64,8 @@ def enter(root: Path, volumes: Sequence[Volume], *, read_only: bool, working_dir
     Raises:
         OSError: the kernel refuses.
     """
-    placed = {
-        os.path.realpath(volume.path): volume for volume in volumes
-    }  # /var/run is a link to /run on most machines
+    # Without links: /var/run is one to /run on most machines.
+    placed = {os.path.realpath(f"/{volume.path}"): volume for volume in volumes}
     top = str(root)
     os.umask(0o022)  # as in containers
     _call("unshare", NEW_MOUNTS)

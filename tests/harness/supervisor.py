@@ -184,17 +184,15 @@ def main() -> None:
     parser.add_argument("--owned", action="store_true")
     parser.add_argument("--api-port", type=int)
     parser.add_argument("--one-root", action="store_true")
-    arguments = parser.parse_args()
+    given = parser.parse_args()
     os.umask(0o077)
-    os.chdir(arguments.directory)
-    no_root = "it was started with --one-root" if arguments.one_root else pod_root.gain()
+    os.chdir(given.directory)
+    no_root = "it was started with --one-root" if given.one_root else pod_root.gain()
     code = asyncio.run(
-        supervise(
-            arguments.directory, arguments.crds, owned=arguments.owned, api_port=arguments.api_port, no_root=no_root
-        )
+        supervise(given.directory, given.crds, owned=given.owned, api_port=given.api_port, no_root=no_root)
     )
     if code == 0:  # a failed cluster's logs are its owner's to read and remove
-        shutil.rmtree(arguments.directory, ignore_errors=True)
+        shutil.rmtree(given.directory, ignore_errors=True)
     sys.exit(code)
 
 

@@ -110,7 +110,7 @@ def test_what_the_kernel_refuses_is_said_and_ends_the_process(inside):
 def test_a_process_that_may_not_mount_says_why(monkeypatch):
     monkeypatch.setattr(pod_root, "_trial", lambda *, own_user: f"unshare: {'user' if own_user else 'mount'} refused")
     monkeypatch.setattr(pod_root.sys, "platform", "linux")
-    assert pod_root.gain() == "unshare: user refused"
+    assert pod_root.gain() == "this user may not mount, nor make a user namespace to mount in: unshare: user refused"
 
 
 def test_a_system_without_mount_namespaces_says_so(monkeypatch):

@@ -8,6 +8,8 @@ MOST_LINES = 200
 # Functions that may sleep: not to wait for something, but because the passing of time is their work.
 SLEEPERS = {
     "application": "is slow",
+    "paced": "is a slow client",
+    "test_a_steady_upload_has_its_time": "is a slow client",
     "test_dripping_does_not_extend_the_time": "is a slow client",
     "test_the_last_answer_has_its_time": "is a slow client",
     "wait_for": "polls, with a deadline",

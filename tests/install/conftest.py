@@ -27,11 +27,12 @@ TYPED_SECONDS = 900  # with no environment of tox and no base image; usually 30
 
 
 def pytest_collection_modifyitems(items):
-    """Leave these tests out where pods do not pull."""
+    """Leave these tests out where pods do not pull, and give the first of them time to make what `make` needs."""
     reason = "its nodes pull images from a registry of the tests"
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.only_on("kind", reason=reason))
+            item.add_marker(pytest.mark.timeout(3 * TYPED_SECONDS))
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +108,7 @@ def typed(environment, clone):
 
 @pytest.fixture
 def gone(cluster):
-    """Yield a function by which the release in a namespace, of the same name, is gone at the end."""
+    """Yield a function (name) by which a release, and the namespace of its name that it is in, are gone at the end."""
     names = []
     yield names.append
     for name in names:
@@ -117,16 +118,15 @@ def gone(cluster):
 
 
 @pytest.fixture
-def cats(request, cluster, gone):
+def cats(request, cluster, cert_manager):
     """Have nobody serve cats.example.com, so that a release header-echo can; that of other tests, if it stands, does again at the end."""
     registered = {one["metadata"]["name"] for one in Kubectl(cluster).get("apiservices")["items"]}
     standing = request.getfixturevalue("release") if APISERVICE in registered else None
     if standing:
         standing.uninstall()
-    gone("header-echo")
     yield
+    Helm(cluster, "header-echo").uninstall()
     if standing:
-        Helm(cluster, "header-echo").uninstall()
         standing.upgrade(request.getfixturevalue("base_values"))
 
 

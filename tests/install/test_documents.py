@@ -29,7 +29,7 @@ def test_the_echo_is_installed_from_the_registry_and_answers(page, clone, regist
 
 def test_the_examples_animals_are_served(clone, registry, typed, gone, images):
     gone("zoo")
-    printed = typed(install_block((clone / "examples" / "README.md").read_text()), REGISTRY=registry)
+    printed = typed(install_block((clone / "examples" / "README.md").read_text(), "zoo"), REGISTRY=registry)
     assert re.search(r"^NAME +SPECIES.*\nleo +lion", printed, re.MULTILINE)
     assert json.loads(printed.splitlines()[-1])["visitor"] == "kubernetes-admin"
     assert images("zoo") == {(f"{registry}/zoo:1", pushed(registry, "zoo", "1"))}

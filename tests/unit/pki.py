@@ -112,6 +112,7 @@ class Authority:
         usage: x509.ObjectIdentifier | None,
         days: tuple[float, float],
         names: x509.SubjectAlternativeName | None,
+        constraints: x509.BasicConstraints | None = None,
     ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         begins, ends = (dt.timedelta(days=number) for number in days)
@@ -119,6 +120,8 @@ class Authority:
         builder = builder.add_extension(key_usage(certificate_authority=False), critical=True)
         if usage is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        if constraints is not None:
+            builder = builder.add_extension(constraints, critical=True)
         if names is not None:
             builder = builder.add_extension(names, critical=True)
         if self._key_identifiers:
@@ -127,9 +130,13 @@ class Authority:
         certificate = _pem(builder.sign(self._key, self._hash))
         return Pair(certificate, key_pem(key).decode())
 
-    def issue_as_leaf_authority(self, common_name: str, issued: str) -> Pair:
-        """Issue a client certificate that itself, without being an authority, signed another one; both form the chain."""
-        leaf = self.client(common_name)
+    def issue_as_leaf_authority(self, common_name: str, issued: str, *, says_so: bool = True) -> Pair:
+        """Issue a client certificate that itself, without being an authority, signed another one; both form the chain.
+
+        It says that it is none, or nothing about it.
+        """
+        constraints = x509.BasicConstraints(ca=False, path_length=None) if says_so else None
+        leaf = self._issue(distinguished_name(common_name), ExtendedKeyUsageOID.CLIENT_AUTH, (-1, 1), None, constraints)
         impostor = Authority(common_name)
         impostor._key = serialization.load_pem_private_key(leaf.key.encode(), None)  # type: ignore[assignment]
         pair = impostor.client(issued)

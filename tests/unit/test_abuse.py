@@ -228,6 +228,9 @@ MALFORMED = {
     "absolute target": f"GET http://evil{BASE}/ HTTP/1.1\r\nHost: x\r\n{VICTIM}\r\n",
     "asterisk target": f"OPTIONS * HTTP/1.1\r\nHost: x\r\n{VICTIM}\r\n",
     "authority target": f"CONNECT evil:443 HTTP/1.1\r\nHost: x\r\n{VICTIM}\r\n",
+    "RTSP": f"GET {BASE}/ RTSP/1.0\r\nHost: x\r\n{VICTIM}\r\n",
+    "RTSP with the version of HTTP": f"GET {BASE}/ RTSP/1.1\r\nHost: x\r\n{VICTIM}\r\n",
+    "ICE": f"SOURCE {BASE}/ ICE/1.0\r\nHost: x\r\n{VICTIM}\r\n",
     "HTTP/2 preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 }
 

@@ -263,11 +263,13 @@ def test_must_18_a_token_is_reviewed_once_in_ten_seconds(own: Backend) -> None:
 
     status = [call("good"), call("good")][1].json()["items"][0]["status"]
     assert [call("bad").status, call("bad").status] == [401, 401]
-    assert (status["user"], status["groups"]) == ("erin", ["g", "system:authenticated"])
+    assert (status["user"], status["groups"], status["uid"]) == ("erin", ["g", "system:authenticated"], "9")
     assert status["extra"] == {"k": ["v"]}
     assert "authorization" not in status["headers"], "a token is nobody else's business, not even redacted"
     reviewed = [review["spec"]["token"] for review in own.apiserver.reviews if review["kind"] == "TokenReview"]
     assert reviewed == ["good", "bad"]
+    first = {key: own.apiserver.reviews[0][key] for key in ("apiVersion", "kind", "spec")}
+    assert first == {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": "good"}}
 
 
 def test_must_18_a_failed_review_lets_nobody_in(own: Backend) -> None:

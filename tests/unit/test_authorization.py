@@ -56,6 +56,21 @@ def info(method: str, target: str) -> RequestInfo:
         ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&limit=x", "list cats"),
         ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&limit=9223372036854775808", "list cats"),
         ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&timeoutSeconds=", "list cats"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3D.", "list cats"),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Da/b", "list cats"),
+        (
+            "GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtux&fieldSelector=metadata.name%3Dtom",
+            "list cats selected_name=tux",
+        ),
+        (
+            "GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&limit=-9223372036854775808",
+            "list cats selected_name=tom",
+        ),
+        ("GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&limit=-9223372036854775809", "list cats"),
+        (
+            "GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&limit=9223372036854775807",
+            "list cats selected_name=tom",
+        ),
         ("GET /apis/g.io/v1/watch/cats?fieldSelector=metadata.name%3Dtom", "watch cats"),
         ("DELETE /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom", "deletecollection cats"),
         ("GET /apis/g.io/v1/cats/tom?watch=true", "get cats name=tom"),
@@ -168,6 +183,27 @@ def test_must_22_a_denial_is_403_in_the_usual_words(own: Backend) -> None:
         f'echoes.{GROUP} is forbidden: User "alice" cannot create resource "echoes" in API group "{GROUP}" '
         "at the cluster scope"
     )
+
+
+@pytest.mark.parametrize(
+    ("request_line", "expected"),
+    [
+        (
+            "GET /apis/g.io/v1/namespaces/n/cats/tom/status",
+            'cats.g.io "tom" is forbidden: User "u" cannot get resource "cats/status" in API group "g.io" in the namespace "n"',
+        ),
+        (
+            "DELETE /apis/g.io/v1/cats",
+            'cats.g.io is forbidden: User "u" cannot deletecollection resource "cats" in API group "g.io" at the cluster scope',
+        ),
+        ("POST /x", 'forbidden: User "u" cannot post path "/x"'),
+    ],
+)
+def test_must_22_the_usual_words(request_line: str, expected: str) -> None:
+    """Resource and subresource, name or none, namespace or cluster, or a path."""
+    method, target = request_line.split()
+
+    assert info(method, target).denial("u") == expected
 
 
 def test_must_22_a_failed_review_is_500_and_never_a_yes(own: Backend, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from extension_apiserver.metrics import Metrics
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError
 from unit.fake_aggregator import Answer
+from unit.fake_reviews import Api
 from unit.running import BASE, Backend, start
 
 DELEGATED = {"DELEGATED_AUTHENTICATION": "true", "DELEGATED_AUTHORIZATION": "true"}
@@ -127,32 +129,19 @@ def test_questions_that_wait_are_bounded(clock: Callable[[float], None]) -> None
     assert admitted(one, None, 1) == 1, "an answer makes room"
 
 
-def test_callers_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An attacker with many addresses fills no memory."""
+def test_callers_that_are_remembered_are_bounded(
+    monkeypatch: pytest.MonkeyPatch, clock: Callable[[float], None]
+) -> None:
+    """An attacker with many addresses fills no memory; those who asked last are remembered."""
     monkeypatch.setattr(budget, "_STRANGERS", (1e9, 1e9))
     one = Budget(Metrics())
     for number in range(5000):
         admitted(one, stranger(number), 1)
 
     assert len(one._buckets) == 1024
-
-
-class Api:
-    """Answers reviews in its own time."""
-
-    def __init__(self, status: dict[str, Any], failure: ApiError | None = None) -> None:
-        self.asked = 0
-        self.status = status
-        self.failure = failure
-        self.gate = asyncio.Event()
-
-    async def create(self, _path: str, _document: object) -> dict[str, Any]:
-        """Count a review and answer when the gate is open."""
-        self.asked += 1
-        await self.gate.wait()
-        if self.failure is not None:
-            raise self.failure
-        return {"status": self.status}
+    assert admitted(one, stranger(5001), 50) == 20
+    assert admitted(one, stranger(4999), 50) == 19
+    assert len(one._buckets) == 1024
 
 
 ANYTHING = RequestInfo("get", "/x")
@@ -180,6 +169,20 @@ def test_sixteen_equal_questions_are_one() -> None:
     assert isinstance(answers[0], asyncio.CancelledError)
     assert answers[1:] == [True] * 15
     assert asked == 1
+
+
+def test_the_order_of_extras_makes_no_other_question() -> None:
+    """Header lines may come in any order; who asks is the same."""
+
+    async def ask() -> int:
+        api = Api({"allowed": True})
+        api.gate.set()
+        authorizer = Authorizer(Reviews(api, Budget(Metrics())))  # type: ignore[arg-type]
+        for keys in ("ab", "ba"):
+            await authorizer.allows(Identity("erin", extra=dict.fromkeys(keys, ("x",))), ANYTHING, None)
+        return api.asked
+
+    assert asyncio.run(ask()) == 1
 
 
 def test_a_failure_is_everybodys_who_waits_and_is_not_remembered() -> None:
@@ -220,7 +223,7 @@ def test_a_failure_that_nobody_waits_for_is_no_noise(caplog: pytest.LogCaptureFi
 
 
 def test_a_good_token_is_reviewed_again_in_the_middle_of_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the very address of the flood: a scraper with a token is not kept out by invented ones. A token that is no longer good pays again."""
+    """From an address of the flood: a scraper with a token is not kept out by invented ones. A token that is no longer good pays again."""
     monkeypatch.setattr("extension_apiserver.delegation.CACHE_SECONDS", -1)
 
     async def ask() -> list[Any]:
@@ -230,13 +233,13 @@ def test_a_good_token_is_reviewed_again_in_the_middle_of_a_flood(monkeypatch: py
         results: list[Any] = [await tokens.review("good", "10.0.0.1")]
         api.status = {"authenticated": False}
         refused = 0
-        for number in range(50):
+        for number in range(300):
             try:
-                await tokens.review(f"bad{number}", "10.0.0.1")
+                await tokens.review(f"bad{number}", f"10.0.0.{number % 6}")
             except StatusError as error:
                 refused += error.code == 429
         api.status = {"authenticated": True, "user": {"username": "erin"}}
-        results += [refused >= 30, await tokens.review("good", "10.0.0.1")]
+        results += [refused >= 150, await tokens.review("good", "10.0.0.1")]
         api.status = {"authenticated": False}
         results.append(await tokens.review("good", "10.0.0.1"))
         with pytest.raises(StatusError) as refusal:
@@ -244,6 +247,30 @@ def test_a_good_token_is_reviewed_again_in_the_middle_of_a_flood(monkeypatch: py
         return [*results, refusal.value.code]
 
     assert asyncio.run(ask()) == [Identity("erin"), True, Identity("erin"), None, 429]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_each_address_and_each_good_token_has_its_own_account(
+    monkeypatch: pytest.MonkeyPatch, clock: Callable[[float], None], known: bool
+) -> None:
+    """Twenty questions of an address that is a stranger's leave another its twenty; likewise a hundred of a token that is known."""
+    monkeypatch.setattr("extension_apiserver.delegation.CACHE_SECONDS", -1)
+
+    async def ask() -> list[int]:
+        api = Api({"authenticated": known, "user": {"username": "erin"}})
+        api.gate.set()
+        tokens = TokenReviewer(Reviews(api, Budget(Metrics())))  # type: ignore[arg-type]
+        counts = []
+        for one in ("a", "b"):
+            before = api.asked
+            for _ in range(200):
+                with contextlib.suppress(StatusError):
+                    await tokens.review(one, one)
+            counts.append(api.asked - before)
+        return counts
+
+    # The first question about a token is a stranger's.
+    assert asyncio.run(ask()) == ([101, 101] if known else [20, 20])
 
 
 def test_memory_of_answers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from extension_apiserver.wsgi import WsgiApp
 from unit.fake_aggregator import Aggregator
 from unit.raw import closed_after, exchange
 from unit.running import BASE, Backend, start
+from unit.test_metrics import scrape
 
 IDENTITY = "X-Remote-User: alice\r\nX-Remote-Group: system:authenticated\r\n"
 
@@ -204,6 +206,50 @@ def test_nothing_is_begun_on_a_connection_that_closes(own: Backend) -> None:
     assert calls == [f"{BASE}/first"]
 
 
+#: What ends a connection, each in records of its own: nothing behind it is a request.
+LAST_WORDS: dict[str, tuple[int, list[bytes]]] = {
+    "too large a header": (
+        431,
+        [b"GET / HTTP/1.1\r\nHost: x\r\n", *[b"X-Large: " + b"x" * 16000 + b"\r\n"] * 9, b"\r\n"],
+    ),
+    "no HTTP": (400, [b"\x01\r\n\r\n"]),
+    "a malformed body": (400, [request("POST", f"{BASE}/", "Transfer-Encoding: chunked\r\n", last=False), b"x\r\n"]),
+    "a last request": (200, [request("GET", f"{BASE}/last")]),
+    "an upgrade": (400, [request("GET", f"{BASE}/last", "Connection: Upgrade\r\nUpgrade: x\r\n", last=False)]),
+    "another protocol in pieces": (400, [f"GET {BASE}/ RT".encode(), b"SP/1.0\r\nHost: x\r\n\r\n"]),
+    "another protocol": (400, [f"GET {BASE}/ RTSP/1.0\r\nHost: x\r\n\r\n".encode()]),
+}
+
+
+@pytest.mark.parametrize("what", LAST_WORDS)
+def test_behind_the_last_words_nothing_is_a_request(own: Backend, what: str) -> None:
+    """While an earlier request is in work, the refusal waits for its turn, and whatever follows it is thrown away."""
+    calls: list[str] = []
+    begun, release = threading.Event(), threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        calls.append(environ["PATH_INFO"])
+        begun.set()
+        release.wait(10)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"answer"]
+
+    start(own, app=application, blocking=True)
+    code, records = LAST_WORDS[what]
+    tls = own.aggregator().connect()
+    tls.sendall(request("GET", f"{BASE}/first", last=False))
+    assert begun.wait(10)
+    for record in (*records, request("POST", f"{BASE}/behind", last=False), request("POST", f"{BASE}/behind")):
+        tls.sendall(record)
+    timer = threading.Timer(0.3, release.set)
+    timer.start()
+    answers = exchange(tls, b"")
+    timer.join()
+
+    assert [answer[0] for answer in answers] == [200, code]
+    assert f"{BASE}/behind" not in calls
+
+
 def test_the_last_answer_has_its_time(own: Backend) -> None:
     """Who reads a large last answer late, yet within the body timeout, gets all of it."""
     start(own, app=large([]), BODY_TIMEOUT_SECONDS="15")
@@ -212,6 +258,69 @@ def test_the_last_answer_has_its_time(own: Backend) -> None:
     time.sleep(LINGER_SECONDS + 1.5)
 
     assert [(code, len(body)) for code, body in exchange(tls, b"")] == [(200, 6_000_000)]
+
+
+def paced(tls: ssl.SSLSocket, portion: int, pause_seconds: float) -> bytes:
+    """Read to the end, some bytes at a time."""
+    received = bytearray()
+    tls.settimeout(10)
+    with tls:
+        try:
+            while data := tls.recv(portion):
+                received += data
+                if len(received) // portion > (len(received) - len(data)) // portion:
+                    time.sleep(pause_seconds)
+        except (OSError, ssl.SSLError):
+            pass
+    return bytes(received)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_steady_reader_gets_all_of_an_answer(own: Backend, last: bool) -> None:
+    """However long it takes in all: the body timeout is for a portion, not for the whole."""
+    start(own, app=large([], 16_000_000), BODY_TIMEOUT_SECONDS="1.5")
+    tls = own.aggregator().connect()
+    tls.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    begin = time.monotonic()
+    # Where the connection goes on, the next request ends it.
+    tls.sendall(request("GET", f"{BASE}/", last=last) + (b"" if last else request("GET", "/livez")))
+    received = paced(tls, 400_000, 0.1)
+
+    assert len(received) > 16_000_000
+    assert time.monotonic() - begin > 3, "it was to take longer than the body timeout"
+
+
+@pytest.mark.parametrize("portion", [100, 10_000])
+def test_a_reader_who_hardly_reads_is_dropped(own: Backend, portion: int) -> None:
+    """A few bytes now and then do not keep an answer in memory, nor, if it is large, a few more."""
+    start(own, app=large([], 12_000_000), BODY_TIMEOUT_SECONDS="1")
+    tls = own.aggregator().connect()
+    tls.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    tls.sendall(request("GET", f"{BASE}/"))
+    client = own.aggregator()
+
+    def alone() -> bool:
+        # What was sent before can be read after the connection is gone.
+        tls.recv(portion)
+        return scrape(client)["extension_apiserver_connections"] == 1
+
+    own.aggregators[0].close()
+    with tls:
+        own.wait_for(alone, seconds=20)
+
+
+def test_a_steady_upload_has_its_time(own: Backend) -> None:
+    """However long it takes in all: the body timeout is for a portion, not for the whole."""
+    start(own, BODY_TIMEOUT_SECONDS="3")
+    tls = own.aggregator().connect()
+    tls.settimeout(10)
+    with tls:
+        tls.sendall(request("POST", f"{BASE}/", "Content-Length: 1000000\r\n"))
+        for _ in range(10):
+            tls.sendall(b"x" * 100_000)
+            time.sleep(0.4)
+
+        assert tls.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,20 +19,22 @@ from pathlib import Path
 import pytest
 
 from unit.running import BASE, Backend, start
+from unit.test_http1 import paced
 
 BACKEND = Path(__file__).parents[2] / "backend"
 
 
 @contextmanager
-def process(backend: Backend, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `header-echo serve` as a process and learn its port from its log."""
+def process(
+    backend: Backend, *, command: Sequence[str] = ("-m", "header_echo", "serve"), **variables: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a backend as a process of Python and learn its port from its log."""
     environ = {
         "PYTHONPATH": str(BACKEND),
         "PATH": os.environ["PATH"],
         **backend.environ(LOG_LEVEL="info", **variables),
     }
-    command = [sys.executable, "-m", "header_echo", "serve"]
-    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen([sys.executable, *command], env=environ, stderr=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
         try:
             for line in child.stderr:
@@ -102,6 +104,52 @@ def test_must_30_requests_in_flight_are_finished(own: Backend) -> None:
         own.aggregator().request("GET", BASE)
 
 
+def test_a_drain_lets_the_last_answer_be_read(own: Backend) -> None:
+    """Whoever is still reading when the port closes has the rest of the time."""
+
+    def application(_environ, start_response):  # type: ignore[no-untyped-def]
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"x" * 12_000_000]
+
+    start(own, app=application, SHUTDOWN_DELAY_SECONDS="0", SHUTDOWN_TIMEOUT_SECONDS="15")
+    tls = own.aggregator().connect()
+    tls.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    tls.sendall(f"GET {BASE}/ HTTP/1.1\r\nHost: x\r\nX-Remote-User: a\r\n\r\n".encode())
+    tls.recv(1)
+    with ThreadPoolExecutor(1) as threads:
+        stopped = threads.submit(own.stop)
+        received = paced(tls, 400_000, 0.15)
+        stopped.result()
+
+    assert len(received) > 12_000_000
+
+
+HANGS = """
+import sys, time
+from extension_apiserver import main
+def application(environ, start_response):
+    if environ["PATH_INFO"].endswith("/hangs"):
+        time.sleep(600)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"answer"]
+sys.exit(main(application))
+"""
+
+
+def test_a_call_that_hangs_does_not_hold_the_end(own: Backend) -> None:
+    """A thread cannot be stopped, but the process ends with the shutdown timeout, exit code 0."""
+    with process(own, command=("-c", HANGS), SHUTDOWN_TIMEOUT_SECONDS="1") as child:
+        own.wait_until_ready()
+        tls = own.aggregator().connect()
+        tls.sendall(f"GET {BASE}/hangs HTTP/1.1\r\nHost: x\r\nX-Remote-User: a\r\n\r\n".encode())
+        assert own.aggregator().request("GET", f"{BASE}/x").text == "answer"
+        child.send_signal(signal.SIGTERM)
+        code = child.wait(15)
+        tls.close()
+
+    assert code == 0
+
+
 def test_unfinished_connections_do_not_delay_the_end(own: Backend) -> None:
     """Silent, half a hello, idle, half a header, half a body: the exit code is 0 all the same."""
     with process(own) as child:
@@ -145,7 +193,8 @@ def test_every_request_is_one_json_line(own: Backend) -> None:
         child.send_signal(signal.SIGTERM)
         _, log = child.communicate(timeout=10)
     lines = [json.loads(line) for line in log.splitlines()]
-    requests = [line for line in lines if "code" in line]
+    # Probes before the server was ready failed, and such are logged.
+    requests = [line for line in lines if "code" in line and (line["path"], line["code"]) != ("/readyz", 503)]
 
     assert "s3cret" not in log
     assert [(line["user"], line["verb"], line["path"], line["code"]) for line in requests] == [

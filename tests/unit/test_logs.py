@@ -26,6 +26,7 @@ async def _no_body() -> bytes:
 
 @pytest.fixture(autouse=True)
 def _at_info() -> Iterator[None]:
+    """Have each request write its line."""
     requests = logging.getLogger("extension_apiserver.requests")
     before = requests.level
     requests.setLevel(logging.INFO)

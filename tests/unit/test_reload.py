@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import re
 import ssl
 import threading
@@ -161,6 +162,38 @@ def test_must_10_a_resumed_session_proves_nothing(own: Backend, version: ssl.TLS
 
     if answer:  # otherwise refused in the handshake, which TLS 1.3 tells only with the first read
         assert answer.startswith(b"HTTP/1.1 401 "), answer
+
+
+def test_must_10_who_resumes_a_session_is_nobody(own: Backend) -> None:
+    """It shows no certificate, so it is not believed, though the session began with the front proxy's."""
+    start(own)
+    client = own.aggregator()
+    client.context.minimum_version = client.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    request = f"GET {BASE} HTTP/1.1\r\nHost: x\r\nX-Remote-User: alice\r\n\r\n".encode()
+    with client.connect() as first:
+        first.sendall(request)
+        assert b" 200 " in first.recv(65536)
+        with client.connect(first.session) as resumed:
+            resumed.sendall(request)
+            answer = resumed.recv(65536)
+
+            if resumed.session_reused:  # a server may also know no sessions, and then this is a client like any other
+                assert answer.startswith(b"HTTP/1.1 401 "), answer
+
+
+def test_sessions_are_forgotten(own: Backend) -> None:
+    """Those of TLS 1.2 take memory in the server, so it keeps but a few."""
+    start(own)
+    client = own.aggregator()
+    client.context.minimum_version = client.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with client.connect() as first:
+        session = first.session
+        for _ in range(100):
+            with client.connect() as another, contextlib.suppress(OSError):
+                # Without a goodbye OpenSSL does not keep it.
+                another.unwrap()
+        with client.connect(session) as again:
+            assert not again.session_reused
 
 
 def test_must_02_rotation_under_load_loses_no_request(own: Backend) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from extension_apiserver.selectors import selectors
 from unit.fake_aggregator import Aggregator
 from unit.running import BASE, Pki, prepare, start
 from unit.test_rest import cats
@@ -52,6 +53,14 @@ def test_must_37_a_selector_selects(labelled: Aggregator, selector: str, names: 
     items = labelled.request("GET", f"{BASE}/cats?{quote(selector, safe='=&')}").json()["items"]
 
     assert [item["metadata"]["name"] for item in items] == names.split()
+
+
+def test_must_37_what_has_no_namespace_has_an_empty_one() -> None:
+    """An object of cluster scope, for a field selector."""
+    cat = {"metadata": {"name": "tom"}}
+    asked = {"": True, "home": False}
+
+    assert {name: selectors({"fieldSelector": [f"metadata.namespace={name}"]})[0](cat) for name in asked} == asked
 
 
 @pytest.mark.parametrize(

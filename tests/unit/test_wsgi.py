@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from extension_apiserver import wsgi
+from extension_apiserver import Resource, wsgi
+from extension_apiserver.resources import Call
 from unit.running import BASE, Backend, start
 
 StartResponse = Callable[..., Callable[[bytes], None]]
@@ -39,6 +40,20 @@ def stops(_environ: object, _start_response: StartResponse) -> Any:
 def cancels(_environ: object, _start_response: StartResponse) -> Iterable[bytes]:
     """Let an event loop's exception escape."""
     raise asyncio.CancelledError
+
+
+def interrupts(_environ: object, _start_response: StartResponse) -> Iterable[bytes]:
+    """Raise what Ctrl-C raises in a program without a handler."""
+    raise KeyboardInterrupt
+
+
+class Fatal(BaseException):
+    """What only the application knows."""
+
+
+def ends_all(_environ: object, _start_response: StartResponse) -> Iterable[bytes]:
+    """Raise what no `except Exception` catches."""
+    raise Fatal("s3cret")
 
 
 def never_starts(_environ: object, _start_response: StartResponse) -> Iterable[bytes]:
@@ -78,6 +93,8 @@ FAULTS = {
     "exits": exits,
     "StopIteration": stops,
     "CancelledError": cancels,
+    "KeyboardInterrupt": interrupts,
+    "BaseException": ends_all,
     "no start_response": never_starts,
     "text": text,
     "nothing": none,
@@ -123,6 +140,52 @@ def test_what_an_application_may_do(own: Backend) -> None:
     assert [(answer.status, answer.body) for answer in answers] == [(200, b"abc"), (200, b""), (200, b"abc")]
     assert {answer.header("Content-Length") for answer in answers} == {"3"}
     assert {answer.header("Transfer-Encoding") for answer in answers} == {""}
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_verb_that_raises_while_it_yields_is_a_status(own: Backend, blocking: bool) -> None:
+    """Its objects are taken where verbs run, and nothing it raises ends the process."""
+
+    def list_cats(_call: Call) -> Iterator[dict[str, Any]]:
+        yield {"metadata": {"name": threading.current_thread().name}}
+        raise KeyboardInterrupt
+
+    cats = Resource(plural="cats", singular="cat", kind="Cat", description="A cat.", verbs={"list": list_cats})
+    start(own, resources=[cats], blocking=blocking, LOG_LEVEL="error")
+    client = own.aggregator()
+
+    assert client.request("GET", f"{BASE}/cats").status == 500
+    assert client.request("GET", BASE).status == 200
+
+
+def test_head_says_the_length_of_get(own: Backend) -> None:
+    """Flask and others leave the body of HEAD away and keep its length; where nobody knows it, it is left out."""
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        known = environ["PATH_INFO"].endswith("/known")
+        start_response("200 OK", [*PLAIN, *([("Content-Length", "5")] if known else [])])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [b"hello"]
+
+    start(own, app=application)
+    client = own.aggregator()
+    answers = [client.request(method, f"{BASE}/{path}") for path in ("known", "unknown") for method in ("GET", "HEAD")]
+    assert [answer.body for answer in answers] == [b"hello", b"", b"hello", b""]
+    assert [answer.header("Content-Length") for answer in answers] == ["5", "5", "5", ""]
+    for path in (BASE, "/openapi/v2", "/readyz", "/apis", "/no-such"):
+        get, head = (client.request(method, path) for method in ("GET", "HEAD"))
+        assert head.header("Content-Length") == get.header("Content-Length"), path
+
+
+def test_a_body_in_chunks_is_whole_for_the_application(own: Backend) -> None:
+    """It has a length and no longer a transfer encoding, which frameworks would apply again."""
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", PLAIN)
+        return [f"{environ['CONTENT_LENGTH']} {environ.get('HTTP_TRANSFER_ENCODING')}".encode()]
+
+    start(own, app=application)
+
+    assert own.aggregator().request("POST", f"{BASE}/x", body=b"hello", chunked=True).text == "5 None"
 
 
 def test_an_application_that_hangs_gathers_no_requests(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
