@@ -80,6 +80,12 @@ def test_a_part_counts_its_tests_and_names_those_that_failed(part):
     assert (result.passed, result.skipped, result.failures) == (1, 1, ["bad: no pod"])
 
 
+def test_what_a_part_is_about_reaches_its_command(part):
+    program = "import os; print(os.environ['HEADER_ECHO_ETCD'], repr(os.environ['KEEP'])); raise SystemExit(1)"
+    about = interop.Part("it", part(program).command, lambda: {"HEADER_ECHO_ETCD": "/old/etcd"})
+    assert interop.run(about).failures[0].endswith("/old/etcd ''")
+
+
 def test_a_part_that_fails_without_a_failed_test_shows_its_last_words(part):
     [failure] = interop.run(part("print('no cluster'); raise SystemExit(3)")).failures
     assert failure == "it ended with exit code 3, and said last:\n    no cluster"
