@@ -119,12 +119,12 @@ class Authenticator:
         address = request.connection.client_address
         if verdict.user is not None:
             identity = Identity(verdict.user.common_name, verdict.user.organizations)
-            return Caller(with_authenticated_group(identity), payer=Payer(f"user {identity.user}", known=True))
+            return Caller(with_authenticated_group(identity), payer=Payer(f"user:{identity.user}", known=True))
         token = _bearer_token(request)
         if token and self._tokens is not None:
             reviewed = await self._tokens.review(token, address)
             if reviewed is not None:
-                return Caller(with_authenticated_group(reviewed), payer=Payer(f"user {reviewed.user}", known=True))
+                return Caller(with_authenticated_group(reviewed), payer=Payer(f"user:{reviewed.user}", known=True))
         refused = self._refused_certificate(verdict)
         if refused is not None:
             raise refused
