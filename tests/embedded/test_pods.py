@@ -2,7 +2,7 @@
 
 import base64
 import json
-import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -163,11 +163,27 @@ def test_the_node_takes_pods_of_anybody(pods):
 
 
 def test_a_pod_whose_port_is_taken_hears_by_whom(pods):
-    with socket.create_server(("127.0.0.1", 0)) as ours:
-        port = str(ours.getsockname()[1])
-        create(pods, "-m", "http.server", port, image=PYTHON, ports=[{"containerPort": int(port)}])
-        message = has_event(pods, "PortTaken")
-    assert f"127.0.0.1:{port} by process {os.getpid()} (" in message
+    """It listens everywhere, and another at that port of its own address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    own = {"image": PYTHON, "ports": [{"containerPort": port}]}
+    listening = {"tcpSocket": {"port": port}}
+    create(
+        pods,
+        "-m",
+        "http.server",
+        str(port),
+        "--bind",
+        "$(IP)",
+        name="holder",
+        env=[IP],
+        readinessProbe=listening,
+        **own,
+    )
+    pods("wait", "--for=condition=Ready", "pod/holder", "--timeout=30s")
+    create(pods, "-m", "http.server", str(port), **own)
+    message = has_event(pods, "PortTaken")
+    assert re.search(rf"127\.[\d.]+:{port} by pod {pods.namespace}/holder, process \d+ \(", message), message
     assert "use CLUSTER=kind" in message
 
 

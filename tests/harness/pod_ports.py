@@ -57,4 +57,4 @@ def _name(inode: str, pods: Mapping[int, str]) -> str:
         except OSError:  # it ended, or is not ours
             continue
         return f"pod {pod}, {process}" if pod else process
-    return "a process of another user"
+    return "a process that we may not look into, of another user or outside of our user namespace (harness.pod_root)"
