@@ -266,6 +266,19 @@ def test_identities_are_read_once() -> None:
     assert desk.ask(one, (b"x-remote-user", b"bob"))[0].identity.user == "bob"
 
 
+def test_identities_are_forgotten_when_they_are_too_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line counts with what Python keeps beside it; beyond the bound all go and counting begins anew."""
+    monkeypatch.setattr("extension_apiserver.authentication._CACHE_BYTES", 600)
+    desk, one = Desk(), connection(PROXY)
+    counted = []
+    for user in (b"alice", b"bob", b"carol", b"dave", b"alice"):
+        desk.ask(one, (b"x-remote-user", user))
+        counted.append((len(desk.authenticator._identities), desk.authenticator._identities_bytes))
+    line = 256 + len("x-remote-user")
+
+    assert counted == [(1, line + 5), (2, 2 * line + 8), (3, 3 * line + 13), (1, line + 4), (2, 2 * line + 9)]
+
+
 @pytest.mark.parametrize("usage", [None, ExtendedKeyUsageOID.SERVER_AUTH])
 def test_must_10_a_certificate_for_something_else_is_no_front_proxys(usage: Any) -> None:
     """Whatever its name and authority."""
