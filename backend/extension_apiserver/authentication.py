@@ -76,8 +76,12 @@ class Authenticator:
         self._watch = watch
         self._metrics = metrics
         self._tokens = tokens
-        self._generation = 0
-        self._names = _Names(watch.config)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Read the names of the newest configuration, and forget what was read by those before."""
+        self._generation = self._watch.generation
+        self._names = _Names(self._watch.config)
         self._identities: dict[_Lines, Identity | None] = {}
         self._identities_bytes = 0
 
@@ -91,9 +95,7 @@ class Authenticator:
 
         """
         if self._generation != self._watch.generation:
-            self._generation, self._names = self._watch.generation, _Names(self._watch.config)
-            self._identities.clear()
-            self._identities_bytes = 0
+            self._begin_anew()
         verdict = self._verdict(request.connection, self._watch.config)
         claims = self._names.claims(request.headers)
         caller = self._by_front_proxy(claims) if verdict.front_proxy is not None else None
@@ -115,12 +117,12 @@ class Authenticator:
         address = request.connection.client_address
         if verdict.user is not None:
             identity = Identity(verdict.user.common_name, verdict.user.organizations)
-            return Caller(with_authenticated_group(identity), payer=Payer(f"user {identity.user}", known=True))
+            return Caller(with_authenticated_group(identity), payer=Payer(f"user:{identity.user}", known=True))
         token = _bearer_token(request)
         if token and self._tokens is not None:
             reviewed = await self._tokens.review(token, address)
             if reviewed is not None:
-                return Caller(with_authenticated_group(reviewed), payer=Payer(f"user {reviewed.user}", known=True))
+                return Caller(with_authenticated_group(reviewed), payer=Payer(f"user:{reviewed.user}", known=True))
         refused = self._refused_certificate(verdict)
         if refused is not None:
             raise refused
@@ -171,7 +173,6 @@ class Authenticator:
             )
         if not connection.certificates:
             return _Verdict(generation, forever)
-        refusal, reason = "", ""
         try:
             proxy = verify_client(connection.certificates, config.authorities)
             if not config.allowed_names or proxy.common_name in config.allowed_names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import ssl
 import time
@@ -216,6 +217,28 @@ def test_must_11_a_verdict_counts_for_one_configuration() -> None:
     desk.watch.generation = 3
 
     assert desk.refusal(one, *ALICE)[1] == "name_not_allowed"
+
+
+@pytest.mark.parametrize("certificates", [PROXY, DAVE, _STRANGER, ()], ids=["proxy", "user", "stranger", "nobody"])
+def test_a_connection_is_judged_once(certificates: tuple[bytes, ...]) -> None:
+    """As long as nothing changes: a judgement costs as much as ten requests."""
+    desk, one = Desk(), connection(certificates)
+    verdicts = []
+    for _ in range(2):
+        with contextlib.suppress(StatusError):
+            desk.ask(one, *(ALICE if certificates is PROXY else ()))
+        verdicts.append(one.verdict)
+
+    assert verdicts[0] is verdicts[1]
+
+
+def test_must_11_the_first_configuration_counts_at_once() -> None:
+    """Before it, no other names are known than X-Remote-*."""
+    desk = Desk(watch=SimpleNamespace(config=RequestHeaderConfig(), generation=0))
+    assert desk.ask(connection(), (b"x-auth-user", b"a"))[0].identity == ANONYMOUS
+    desk.watch.config, desk.watch.generation = CONFIG, 1
+
+    assert desk.ask(connection(PROXY), (b"x-auth-user", b"a"))[0].identity.user == "a"
 
 
 def test_must_11_no_allowed_names_are_all_names() -> None:
