@@ -76,8 +76,12 @@ class Authenticator:
         self._watch = watch
         self._metrics = metrics
         self._tokens = tokens
-        self._generation = 0
-        self._names = _Names(watch.config)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Read the names of the newest configuration, and forget what was read by those before."""
+        self._generation = self._watch.generation
+        self._names = _Names(self._watch.config)
         self._identities: dict[_Lines, Identity | None] = {}
         self._identities_bytes = 0
 
@@ -95,9 +99,7 @@ class Authenticator:
 
         """
         if self._generation != self._watch.generation:
-            self._generation, self._names = self._watch.generation, _Names(self._watch.config)
-            self._identities.clear()
-            self._identities_bytes = 0
+            self._begin_anew()
         verdict = self._verdict(request.connection, self._watch.config)
         claims = self._names.claims(request.headers)
         caller = self._by_front_proxy(claims) if verdict.front_proxy is not None else None
@@ -171,7 +173,6 @@ class Authenticator:
         forever = now + 3600
         if not connection.certificates:
             return _Verdict(generation, forever)
-        refusal, reason = "", ""
         try:
             proxy = verify_client(connection.certificates, config.authorities)
             if not config.allowed_names or proxy.common_name in config.allowed_names:

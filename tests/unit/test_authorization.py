@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -94,6 +95,9 @@ def info(method: str, target: str) -> RequestInfo:
         ("GET /apis/g.io/v1/cats%2Ftom", "get cats name=tom"),
         ("GET /apis/g.io/v1", "get /apis/g.io/v1"),
         ("GET /apis/g.io/v1/", "get /apis/g.io/v1/"),
+        ("GET /apis/g.io/v1/X", "list X"),
+        ("GET //apis/g.io/v1/cats/", "list cats"),
+        ("OPTIONS /apis/g.io/v1/cats", " cats"),
         ("POST /metrics", "post /metrics"),
     ],
 )
@@ -106,6 +110,15 @@ def test_must_20_attributes_are_those_of_request_info(request_line: str, expecte
     words += [f"{name}={getattr(found, name)}" for name in names if getattr(found, name)]
 
     assert " ".join(words) == expected
+
+
+def test_must_20_what_is_not_asked_for_is_empty() -> None:
+    """Not None: it goes into reviews and sentences."""
+    path = "/apis/g.io/v1/cats"
+    expected = RequestInfo("create", path, is_resource=True, group="g.io", version="v1", resource="cats")
+
+    assert info("POST", path) == expected
+    assert info("GET", path) == dataclasses.replace(expected, verb="list")
 
 
 def test_must_20_one_review_with_everything(own: Backend) -> None:

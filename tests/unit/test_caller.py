@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import ssl
 import time
@@ -211,6 +212,28 @@ def test_must_11_a_verdict_counts_for_one_configuration() -> None:
     assert desk.refusal(one, *ALICE)[1] == "name_not_allowed"
 
 
+@pytest.mark.parametrize("certificates", [PROXY, DAVE, _STRANGER, ()], ids=["proxy", "user", "stranger", "nobody"])
+def test_a_connection_is_judged_once(certificates: tuple[bytes, ...]) -> None:
+    """As long as nothing changes: a judgement costs as much as ten requests."""
+    desk, one = Desk(), connection(certificates)
+    verdicts = []
+    for _ in range(2):
+        with contextlib.suppress(StatusError):
+            desk.ask(one, *(ALICE if certificates is PROXY else ()))
+        verdicts.append(one.verdict)
+
+    assert verdicts[0] is verdicts[1]
+
+
+def test_must_11_the_first_configuration_counts_at_once() -> None:
+    """Before it, no other names are known than X-Remote-*."""
+    desk = Desk(watch=SimpleNamespace(config=RequestHeaderConfig(), generation=0))
+    assert desk.ask(connection(), (b"x-auth-user", b"a"))[0].identity == ANONYMOUS
+    desk.watch.config, desk.watch.generation = CONFIG, 1
+
+    assert desk.ask(connection(PROXY), (b"x-auth-user", b"a"))[0].identity.user == "a"
+
+
 def test_must_11_no_allowed_names_are_all_names() -> None:
     """Of that authority."""
     desk = Desk()
@@ -257,6 +280,19 @@ def test_identities_are_read_once() -> None:
 
     assert first.identity is second.identity
     assert desk.ask(one, (b"x-remote-user", b"bob"))[0].identity.user == "bob"
+
+
+def test_identities_are_forgotten_when_they_are_too_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line counts with what Python keeps beside it; beyond the bound all go and counting begins anew."""
+    monkeypatch.setattr("extension_apiserver.authentication._CACHE_BYTES", 600)
+    desk, one = Desk(), connection(PROXY)
+    counted = []
+    for user in (b"alice", b"bob", b"carol", b"dave", b"alice"):
+        desk.ask(one, (b"x-remote-user", user))
+        counted.append((len(desk.authenticator._identities), desk.authenticator._identities_bytes))
+    line = 256 + len("x-remote-user")
+
+    assert counted == [(1, line + 5), (2, 2 * line + 8), (3, 3 * line + 13), (1, line + 4), (2, 2 * line + 9)]
 
 
 @pytest.mark.parametrize("usage", [None, ExtendedKeyUsageOID.SERVER_AUTH])

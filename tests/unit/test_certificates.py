@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 from cryptography import x509
@@ -149,15 +150,22 @@ def test_a_tenth_of_the_time_is_left(name: str, now: float, remarked: bool) -> N
     assert MINE.remark(name, now) == (words if remarked else None)
 
 
-def test_dates_are_those_of_greenwich(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the clock on the wall of this machine says."""
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Set the clock on the wall nine hours ahead."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
-    try:
-        assert MINE.complaint("a.b.svc", 2001) == "the serving certificate expired 1970-01-01T00:33:20Z"
-    finally:
-        monkeypatch.undo()
-        time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_dates_are_those_of_greenwich(tokyo: None) -> None:
+    """In what is told, and in what is judged: valid in an hour is not valid now."""
+    assert MINE.complaint("a.b.svc", 2001) == "the serving certificate expired 1970-01-01T00:33:20Z"
+    early = ROOT.client("x", days=(1 / 24, 1))
+
+    assert refusal(der(early.certificate), ROOT)
 
 
 def test_must_10_names_are_those_of_the_subject() -> None:

@@ -78,6 +78,11 @@ def test_must_14_any_extra_key_survives_the_way_through_go(key: str) -> None:
     assert list(identity((b"x-remote-user", b"alice"), (line, b"1")).extra) == [key]
 
 
+def test_must_14_a_prefix_without_a_key_is_no_extra() -> None:
+    """A key is what stands after the prefix."""
+    assert identity((b"x-remote-user", b"alice"), (b"x-remote-extra-", b"1")).extra == {}
+
+
 def test_must_15_uid_counts_only_if_configured() -> None:
     """Before Kubernetes 1.32 any user can send X-Remote-Uid, so it is read only where the cluster names that header."""
     lines = ((b"x-remote-user", b"alice"), (b"x-remote-uid", b"42"))
