@@ -41,7 +41,7 @@ def drawn(lines: list[str]) -> str:
     """Return the screen as SVG, a text element for each line."""
     width, height = MARGIN * 2 + COLUMNS * LETTER_WIDTH, MARGIN * 2 + len(lines) * LINE_HEIGHT
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" height="{height}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" height="{height}">',
         f"<style>{STYLE}</style>",
         f'<rect width="{width:.0f}" height="{height}" rx="8"/>',
     ]
