@@ -80,7 +80,7 @@ def show(api: Api) -> None:
     print("\n".join(f"  {line}" for line in answer.text.splitlines()))
     print(
         NEXT.format(
-            programs=shlex.quote(str(tool("kubectl").parent)),
+            programs=":".join(shlex.quote(str(tool(name).parent)) for name in ("kubectl", "helm")),
             kubeconfig=shlex.quote(str(api.cluster.kubeconfig)),
             path=api.path,
             group=api.group,
