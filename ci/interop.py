@@ -157,7 +157,7 @@ def run(part: Part) -> Result:
         environment = {**os.environ, **part.environment(), "KEEP": ""}
         with step(part.name) as detail:
             code = _logged(part, environment, detail)
-    except HarnessError as error:
+    except (HarnessError, OSError) as error:  # a program that cannot be built, or a command that is not there
         result.failures.append(str(error))
     else:
         read(part.report, result)

@@ -91,6 +91,11 @@ def test_a_part_that_fails_without_a_failed_test_shows_its_last_words(part):
     assert failure == "it ended with exit code 3, and said last:\n    no cluster"
 
 
+def test_a_part_whose_command_is_not_there_fails_and_the_others_go_on(part):
+    [failure] = interop.run(interop.Part("it", ["/no/such/program"])).failures
+    assert "/no/such/program" in failure
+
+
 def test_a_report_of_an_earlier_run_does_not_count(part, tmp_path):
     (tmp_path / "interop-it.xml").write_text("<testsuite><testcase name='old'/></testsuite>")
     assert interop.run(part("pass")).passed == 0
