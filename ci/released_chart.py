@@ -5,16 +5,20 @@ import re
 import shutil
 from pathlib import Path
 
+import yaml
+
 import chart_docs
 from harness.errors import HarnessError
 from harness.run import run
 from harness.tools import tool
 
 CHART = chart_docs.CHART
-IN_A_CLONE = {  # of chart/README.md: what only somebody with a clone types, and what stands there instead
+IN_A_CLONE = {  # of chart/README.md: what only somebody with a clone types or follows, and what stands there instead
     r"^    (REGISTRY=|make image).*\n": "",
     r" --set image\.repository=\$REGISTRY\S*": "",
     r"\./chart(?= )": "{url} --version {version}",
+    r"\]\(\.\./": "]({tree}/",
+    r"\]\((?=ci[/)]|values\.yaml)": "]({tree}/chart/",
 }
 
 
@@ -36,10 +40,10 @@ def package(version: str, registry: str, digest: str, directory: Path) -> Path:
     for path, content in chart_docs.documents(source).items():
         path.write_text(content)
     readme = source / "README.md"
+    home = yaml.safe_load((source / "Chart.yaml").read_text())["home"]
+    known = {"url": f"oci://{registry}/charts/header-echo", "version": version, "tree": f"{home}/blob/v{version}"}
     for pattern, instead in IN_A_CLONE.items():
-        readme.write_text(
-            replaced(readme, pattern, instead.format(url=f"oci://{registry}/charts/header-echo", version=version))
-        )
+        readme.write_text(replaced(readme, pattern, instead.format(**known)))
     run([tool("helm"), "package", source, "--destination", directory], timeout_seconds=60)
     return directory / f"header-echo-{version}.tgz"
 

@@ -1,6 +1,7 @@
 """A release's dry run does everything that needs no registry, and refuses what would go wrong later."""
 
 import os
+import re
 import shutil
 import sys
 import tarfile
@@ -56,6 +57,8 @@ def test_the_dry_run_packages_the_chart_and_cuts_the_changelog(tree):
     assert values["image"]["repository"] == "<registry>/header-echo"
     assert "helm install header-echo oci://<registry>/charts/header-echo --version 0.1.0 " in readme
     assert [line for line in readme.splitlines() if "./chart" in line or "REGISTRY" in line] == []
+    links = re.findall(r"\]\(([^)#]+)", readme)
+    assert [link for link in links if not link.startswith("https://")] == [], "links that lead nowhere without a clone"
 
 
 def test_a_chart_readme_that_cannot_be_rewritten_for_the_release_is_named(tree):
