@@ -104,13 +104,10 @@ class Budget:
 
     def _is_full(self, account: Payer | None) -> bool:
         pending = self._pending.total()
-        if account is None:
+        if account is None or pending >= _MOST_PENDING:
             return pending >= _MOST_PENDING
-        return (
-            pending >= _MOST_PENDING
-            or pending - self._pending[None] >= _MOST_PENDING_DIRECTLY
-            or self._pending[account] >= _MOST_PENDING_OF_ONE
-        )
+        directly = pending - self._pending[None]
+        return directly >= _MOST_PENDING_DIRECTLY or self._pending[account] >= _MOST_PENDING_OF_ONE
 
     def _charge(self, payer: Payer) -> None:
         bucket = self._buckets.pop(payer, None) or _Bucket(*(_KNOWN if payer.known else _STRANGER))

@@ -195,6 +195,14 @@ def test_a_refused_certificate_does_not_spoil_a_good_token() -> None:
     assert caller.identity.user == "erin"
 
 
+def test_must_10_a_connection_is_the_front_proxys_by_its_certificate_alone() -> None:
+    """Before any request: a place among the connections depends on it."""
+    desk = Desk()
+    judged = [desk.authenticator.is_front_proxy(connection(shown)) for shown in (PROXY, DAVE, _STRANGER, ())]
+
+    assert judged == [True, False, False, False]
+
+
 def test_must_11_a_verdict_counts_for_one_configuration() -> None:
     """An open connection is judged anew when the ConfigMap changes, and what was read by the old names is forgotten."""
     desk = Desk()
