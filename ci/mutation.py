@@ -29,7 +29,7 @@ MODULES = (
 )  # fmt: skip
 #: Those that decide without a server: quick, and a test that runs a process of its own would run it unchanged.
 TESTS = (
-    "authorization", "budget", "caller", "certificates", "delegation", "identity", "negotiation", "selectors", "trust",
+    "authorization", "budget", "bundle", "caller", "certificates", "delegation", "identity", "negotiation", "selectors", "trust",
 )  # fmt: skip
 CHILDREN = os.cpu_count() or 2
 #: Lines with words for people, which no test compares letter by letter: a string with a space in it, a log.

@@ -150,6 +150,15 @@ def test_one_caller_leaves_room_for_others_while_kube_apiserver_is_slow(clock: C
     assert not one._pending, "what was answered is forgotten"
 
 
+def test_where_kube_apiserver_waits_for_all_places_nobody_else_gets_one(clock: Callable[[float], None]) -> None:
+    one = Budget(Metrics())
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(64):
+            open_ones.enter_context(one.one(None))
+
+        assert [admitted(one, payer, 1) for payer in (None, Payer("user", known=True), stranger(1))] == [0, 0, 0]
+
+
 def test_callers_that_are_remembered_are_bounded(
     monkeypatch: pytest.MonkeyPatch, clock: Callable[[float], None]
 ) -> None:

@@ -90,6 +90,16 @@ def test_must_11_the_same_again_changes_nothing(good: Watched) -> None:
     assert good.reloads() == (1, 0)
 
 
+def test_must_11_each_change_is_a_generation_of_its_own(good: Watched) -> None:
+    """Verdicts and identities of one are nothing in the next."""
+    seen = [good.watch.generation]
+    for names in ('["a"]', '["b"]'):
+        good.watch.update({**DATA, "requestheader-allowed-names": names})
+        seen.append(good.watch.generation)
+
+    assert [one - seen[0] for one in seen] == [0, 1, 2]
+
+
 def test_must_11_an_empty_config_map_is_known_and_trusts_nobody(caplog: pytest.LogCaptureFixture) -> None:
     """Readiness and log say what is missing."""
     one = Watched()
