@@ -234,7 +234,7 @@ def test_a_failure_is_everybodys_who_waits_and_is_not_remembered() -> None:
     assert (allowed, asked) == (True, 2)
 
 
-def test_who_has_asked_too_much_takes_no_answer_from_others() -> None:
+def test_who_has_asked_too_much_takes_no_answer_from_others(clock: Callable[[float], None]) -> None:
     """A stranger with an empty account asks first what another one and the front proxy's anonymous callers ask, too."""
 
     async def ask() -> list[Any]:
@@ -270,7 +270,9 @@ def test_a_failure_that_nobody_waits_for_is_no_noise(caplog: pytest.LogCaptureFi
     assert caplog.text == ""
 
 
-def test_a_good_token_is_reviewed_again_in_the_middle_of_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_good_token_is_reviewed_again_in_the_middle_of_a_flood(
+    monkeypatch: pytest.MonkeyPatch, clock: Callable[[float], None]
+) -> None:
     """From an address of the flood: a scraper with a token is not kept out by invented ones. A token that is no longer good pays again."""
     monkeypatch.setattr("extension_apiserver.delegation.CACHE_SECONDS", -1)
 
