@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import textwrap
 
@@ -32,6 +33,7 @@ _INDENTED_BASE64 = FIRST.pem.replace("\n", "\n  \t").replace("  \t-----", "-----
         (FIRST.pem.replace("\n", "\r\n"), ["first"]),
         (FIRST.pem.replace("\n", "  \n"), ["first"]),
         (_INDENTED_BASE64, ["first"]),
+        (re.sub("([a-z])", "\\1 \t", FIRST.pem), ["first"]),
         ("-----BEGIN CERTIFICATE-----\nAAAA\n" + FIRST.pem, ["first"]),
         (SECOND.client("x").key + FIRST.pem, ["first"]),
         (f"# the old one:\n{textwrap.indent(SECOND.pem, '    ')}{FIRST.pem}", ["first"]),
@@ -43,6 +45,7 @@ _INDENTED_BASE64 = FIRST.pem.replace("\n", "\n  \t").replace("  \t-----", "-----
         "CRLF",
         "spaces at ends",
         "indented base64",
+        "spaces in base64",
         "repeated begin",
         "a key",
         "a comment",
