@@ -1,3 +1,3 @@
 """The harness's fixtures and options, for every test of this project."""
 
-pytest_plugins = ["harness.plugin"]
+pytest_plugins = ["pytest_apiservice.plugin"]

@@ -22,9 +22,9 @@ from bench.measures import BODIES_BYTES, SIZES_BYTES, Bench
 from bench.on_kind import OnKind, on_kind, replicas_per_second
 from bench.peers import COMMANDS, ROOT, go_program, peer, peers
 from bench.processes import Memory
-from harness.errors import HarnessError
-from harness.progress import say, step
-from harness.tools import prepare
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.progress import say, step
+from pytest_apiservice.programs.tools import prepare
 
 REPORTS = ROOT / "reports" / "bench"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")

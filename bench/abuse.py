@@ -24,9 +24,9 @@ from bench.control_plane import ControlPlane, control_plane
 from bench.peers import ROOT, Peer, go_program, peers
 from bench.processes import started
 from bench.table import conditions, markdown
-from harness.errors import HarnessError
-from harness.progress import say, step
-from harness.tools import prepare
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.progress import say, step
+from pytest_apiservice.programs.tools import prepare
 
 REPORTS = ROOT / "reports" / "abuse"
 SAMPLE_SECONDS = 0.5

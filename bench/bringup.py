@@ -13,11 +13,11 @@ from typing import Any
 
 import requests
 
-from harness.api import Api
-from harness.cluster import Choice, Cluster, cluster_for
-from harness.helm import Helm
-from harness.namespaces import fresh_namespace
-from harness.plugin import backend_image, image_values
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.cluster import Choice, Cluster, cluster_for
+from pytest_apiservice.plugin import backend_image, image_values
 
 DEADLINE_SECONDS = 180.0
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.processes import Child, free_port, started
-from harness.certificates import Authority, write_private
-from harness.control_plane_credentials import CONTEXT, Credentials, write_kubeconfig
-from harness.run import run
-from harness.tools import minor_version, tool
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.authorities import Authority, write_private
+from pytest_apiservice.base.run import run
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.embedded.credentials import CONTEXT, Credentials, write_kubeconfig
+from pytest_apiservice.programs.tools import minor_version, tool
 
 GROUP_COUNTS = (1, 10, 100, 500)
 NAMESPACE = "bench"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
-from harness.run import run
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.run import run
 
 #: What the API server may need beyond the asked time to answer the last requests.
 SPARE_SECONDS = 60.0

@@ -10,10 +10,10 @@ from pathlib import Path
 from bench.bringup import install
 from bench.load import Answer, Load
 from bench.peers import go_program
-from harness.api import Api
-from harness.cluster import Choice, cluster_for
-from harness.plugin import backend_image
-from harness.progress import step
+from pytest_apiservice.base.progress import step
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.cluster import Choice, cluster_for
+from pytest_apiservice.plugin import backend_image
 
 REPLICAS = (1, 2, 3)
 CONNECTIONS = 32

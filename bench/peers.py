@@ -17,10 +17,10 @@ from typing import Any
 from bench.control_plane import NAMESPACE, ControlPlane
 from bench.load import Load
 from bench.processes import Child, free_port, started
-from harness import go
-from harness.cache import cache_dir, digest, locked
-from harness.certificates import write_private
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.authorities import write_private
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.programs import go
+from pytest_apiservice.programs.cache import cache_dir, digest, locked
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Another checkout's backend, to compare a change with what was before.

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.local_process import die_with_parent, last_lines
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.process import die_with_parent, last_lines
 
 STOP_SECONDS = 10.0
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")

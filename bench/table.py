@@ -13,7 +13,7 @@ from bench.measures import Bench, Sample
 from bench.peers import ROOT, TITLES
 from bench.processes import Memory
 from bench.spread import Spread, ratios
-from harness.run import run
+from pytest_apiservice.base.run import run
 
 GO, OURS = "go", "ours"
 FLASKS = ("gthread", "sync")

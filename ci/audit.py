@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
-from harness.progress import say, step
-from harness.run import run
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.progress import say, step
+from pytest_apiservice.base.run import run
 
 ROOT = Path(__file__).resolve().parents[1]
 ASK_SECONDS = 300

@@ -3,11 +3,11 @@
 import sys
 
 import demo
-from harness.cache import cache_dir
-from harness.engine import stop_engine
-from harness.errors import HarnessError
-from harness.kind import delete_kept
-from harness.progress import say
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.progress import say
+from pytest_apiservice.clusters.kind import delete_kept
+from pytest_apiservice.images.offline.engine import stop_engine
+from pytest_apiservice.programs.cache import cache_dir
 
 try:
     demo.clean()

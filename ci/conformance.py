@@ -12,11 +12,11 @@ import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from harness.embedded import EmbeddedCluster
-from harness.errors import HarnessError
-from harness.pod_images import LocalImage, short_name
-from harness.run import run
-from harness.tools import PROGRAMS, Program, prepare, tool
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.run import run
+from pytest_apiservice.embedded.cluster import EmbeddedCluster
+from pytest_apiservice.embedded.node.images import LocalImage, short_name
+from pytest_apiservice.programs.tools import PROGRAMS, Program, prepare, tool
 
 E2E = {
     "e2e.test": Program("interop/conformance", "k8s.io/kubernetes/test/e2e"),
@@ -25,7 +25,7 @@ E2E = {
 SUITE, CONFORMANCE = "[sig-api-machinery]", "[Conformance]"
 TIMEOUT_SECONDS = 3600
 REPLICATION = "needs the replicationcontroller controller, which the embedded cluster leaves out"
-# What begins so isn't run. The controllers that are there: harness.control_plane.CONTROLLERS.
+# What begins so isn't run. The controllers that are there: pytest_apiservice.embedded.control_plane.CONTROLLERS.
 NOT_HERE = {
     "Aggregator": "runs etcd from its image's /usr/local/bin; tests/embedded/test_foreign_backend.py has a sample-apiserver",
     "Garbage collector should delete pods created by rc": REPLICATION,

@@ -6,16 +6,16 @@ import sys
 
 import requests
 
-from harness.api import Api
-from harness.cluster import Choice, Cluster
-from harness.embedded import EmbeddedCluster
-from harness.embedded_directory import delete_kept
-from harness.errors import HarnessError
-from harness.helm import Helm
-from harness.kind import Kind
-from harness.plugin import backend_image, image_values
-from harness.progress import step
-from harness.tools import tool
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.progress import step
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.cluster import Choice, Cluster
+from pytest_apiservice.clusters.kind import Kind
+from pytest_apiservice.embedded.cluster import EmbeddedCluster
+from pytest_apiservice.embedded.folder import delete_kept
+from pytest_apiservice.plugin import backend_image, image_values
+from pytest_apiservice.programs.tools import tool
 
 NAMESPACE = "header-echo"
 NEXT = """

@@ -12,8 +12,8 @@ from html import escape
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from harness.errors import HarnessError
-from harness.run import run
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.run import run
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "demo.svg"

@@ -8,12 +8,20 @@ import sys
 
 import yaml
 
-from harness.engine import ensure_engine
-from harness.errors import HarnessError
-from harness.image import NAME, ROOT, build_image
-from harness.image_push import demand_buildx, demand_registry, image_name, own_platform, platforms, push, push_for
-from harness.registry import retag
-from harness.run import run
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.run import run
+from pytest_apiservice.images.backend import NAME, ROOT, build_image
+from pytest_apiservice.images.offline.engine import ensure_engine
+from pytest_apiservice.images.push import (
+    demand_buildx,
+    demand_registry,
+    image_name,
+    own_platform,
+    platforms,
+    push,
+    push_for,
+)
+from pytest_apiservice.images.registry import retag
 
 MORE = "PLATFORMS=linux/amd64,linux/arm64 builds for both"
 LOCAL = """

@@ -23,12 +23,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from harness.cert_manager import API_PACKAGES
-from harness.crds import generated_crds
-from harness.errors import HarnessError
-from harness.progress import say, step
-from harness.run import tail
-from harness.tools import (
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.progress import say, step
+from pytest_apiservice.base.run import tail
+from pytest_apiservice.clusters.cert_manager import API_PACKAGES
+from pytest_apiservice.programs.crds import generated_crds
+from pytest_apiservice.programs.tools import (
     FAMILIES,
     KUBERNETES_PACKAGES,
     PROGRAMS,
@@ -87,7 +87,7 @@ def minors() -> list[str]:
 
 
 def programs() -> dict[str, Program]:
-    """Return what only this run needs, to be looked up and built like everything in harness.tools."""
+    """Return what only this run needs, to be looked up and built like everything in pytest_apiservice.programs.tools."""
     old = {
         f"{name}-{minor}": Program(f"interop/kubernetes-{minor}", KUBERNETES_PACKAGES + name)
         for minor in minors()

@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 
 from demo import demo_cluster
-from harness.cluster import Choice
-from harness.embedded import EmbeddedCluster
-from harness.embedded_directory import is_running
-from harness.errors import HarnessError
-from harness.image_archive import load_program
-from harness.pod_images import LocalImage, short_name
-from harness.registry import has_image
-from harness.tools import PROGRAMS, tool
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.cluster import Choice
+from pytest_apiservice.embedded.cluster import EmbeddedCluster
+from pytest_apiservice.embedded.folder import is_running
+from pytest_apiservice.embedded.node.images import LocalImage, short_name
+from pytest_apiservice.images.archive import load_program
+from pytest_apiservice.images.registry import has_image
+from pytest_apiservice.programs.tools import PROGRAMS, tool
 
 
 def command_of(text: str) -> LocalImage:

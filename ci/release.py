@@ -18,11 +18,13 @@ from pathlib import Path
 
 import yaml
 
-from harness.base_image import PUBLISHED, base_image, python_of
-from harness.engine import ensure_engine
-from harness.errors import HarnessError
-from harness.image import MACHINES, make_context
-from harness.image_push import (
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.progress import say, step
+from pytest_apiservice.base.run import run
+from pytest_apiservice.images.backend import MACHINES, make_context
+from pytest_apiservice.images.base_image import PUBLISHED, base_image, python_of
+from pytest_apiservice.images.offline.engine import ensure_engine
+from pytest_apiservice.images.push import (
     buildx_command,
     demand_buildx,
     demand_published_base,
@@ -32,9 +34,7 @@ from harness.image_push import (
     push,
     refusal,
 )
-from harness.progress import say, step
-from harness.run import run
-from harness.tools import tool
+from pytest_apiservice.programs.tools import tool
 from released_chart import package
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,9 +8,9 @@ from pathlib import Path
 import yaml
 
 import chart_docs
-from harness.errors import HarnessError
-from harness.run import run
-from harness.tools import tool
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.run import run
+from pytest_apiservice.programs.tools import tool
 
 CHART = chart_docs.CHART
 IN_A_CLONE = {  # of chart/README.md: what only somebody with a clone types or follows, and what stands there instead

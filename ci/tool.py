@@ -3,8 +3,8 @@
 import os
 import sys
 
-from harness.errors import HarnessError
-from harness.tools import PROGRAMS, prepare, tool
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.programs.tools import PROGRAMS, prepare, tool
 
 ONLY_RELEASE = {"cosign"}
 

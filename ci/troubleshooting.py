@@ -6,7 +6,7 @@ The aggregator's reasons and what they mean are those that `header-echo doctor` 
 from dataclasses import dataclass
 from pathlib import Path
 
-from extension_apiserver.availability import REASONS
+from extension_apiserver.diagnose.availability import REASONS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "troubleshooting.md"
 APISERVICE = "v1.cats.example.com"

@@ -7,13 +7,13 @@ if __name__ == "__main__":
     raise SystemExit(main(app, [cats]))
 """
 
+from .api.resources import Api, Call, Column, Object, Resource
+from .apps.wsgi import HEADERS_KEY, IDENTITY_KEY
 from .cli import main
-from .identity import Identity
-from .resources import Api, Call, Column, Object, Resource
 from .serve import serve
 from .settings import Settings, SettingsError
 from .status import StatusError, invalid, not_found
-from .wsgi import HEADERS_KEY, IDENTITY_KEY
+from .trust.identity import Identity
 
 __all__ = [
     "HEADERS_KEY",

@@ -17,23 +17,23 @@ import logging
 import time
 from collections.abc import Callable
 
-from . import readiness
-from .authentication import Authenticator, Caller
-from .delegation import Authorizer
-from .discovery import Discovery
-from .documents import require_reading
-from .http_message import NO_BODY
-from .logs import RequestLog
-from .messages import Request, Response
-from .metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
-from .metrics import Metrics
-from .openapi import OpenApi
-from .readiness import Readiness
+from .api.discovery import Discovery
+from .api.documents import require_reading
+from .api.openapi import OpenApi
+from .api.resources import Api
+from .api.rest import Rest
+from .apps.wsgi import WsgiApp, WsgiCaller
+from .observe import readiness
+from .observe.logs import RequestLog
+from .observe.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
+from .observe.metrics import Metrics
+from .observe.readiness import Readiness
+from .request import Request, Response
 from .request_info import RequestInfo, request_info
-from .resources import Api
-from .rest import Rest
 from .status import StatusError
-from .wsgi import WsgiApp, WsgiCaller
+from .trust.authentication import Authenticator, Caller
+from .trust.delegation import Authorizer
+from .wire.http_message import NO_BODY
 
 #: What metrics count by name; anything else is 'other'.
 _VERBS = frozenset(

@@ -7,14 +7,15 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from . import doctor, logs, selftest
-from .findings import Finding, report
-from .kubernetes import ApiClient
-from .resources import Api, Resource
+from .api.resources import Api, Resource
+from .apps.wsgi import WsgiApp
+from .cluster.kubernetes import ApiClient
+from .diagnose import doctor, selftest
+from .diagnose.findings import Finding, report
+from .observe import logs
 from .serve import serve
 from .settings import DEFAULT_PREFIX, Settings, SettingsError
-from .tls import TlsError
-from .wsgi import WsgiApp
+from .trust.tls import TlsError
 
 _COMMANDS = ("serve", "doctor", "selftest")
 #: Exit codes: the program was called wrongly, or it failed.

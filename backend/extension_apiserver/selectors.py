@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from .resources import Object
+from .api.resources import Object
 from .status import StatusError
 
 #: Whether an object is selected.

@@ -11,21 +11,21 @@ import resource as limits
 import signal
 from collections.abc import Callable
 
+from .api.resources import Api
 from .apiserver import ExtensionApiServer
-from .authentication import Authenticator
-from .budget import Budget
-from .certificates import authorities_pem
-from .delegation import Authorizer, Reviews, TokenReviewer
-from .kubernetes import ApiClient
-from .logs import RequestLog
-from .metrics import Metrics
-from .readiness import Check, Readiness
-from .requestheader import RequestHeaderConfig, RequestHeaderWatch
-from .resources import Api
-from .server import ACCEPTED_AT_ONCE, Server
+from .apps.wsgi import WsgiApp
+from .cluster.kubernetes import ApiClient
+from .observe.logs import RequestLog
+from .observe.metrics import Metrics
+from .observe.readiness import Check, Readiness
 from .settings import Settings
-from .tls import Tls
-from .wsgi import WsgiApp
+from .trust.authentication import Authenticator
+from .trust.budget import Budget
+from .trust.certificates import authorities_pem
+from .trust.delegation import Authorizer, Reviews, TokenReviewer
+from .trust.requestheader import RequestHeaderConfig, RequestHeaderWatch
+from .trust.tls import Tls
+from .wire.server import ACCEPTED_AT_ONCE, Server
 
 #: Descriptors beside connections: files, the client's connections, logs, and what is accepted to be refused within a few rounds.
 _OTHER_DESCRIPTORS = 64 + 4 * ACCEPTED_AT_ONCE

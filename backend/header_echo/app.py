@@ -8,7 +8,7 @@ from http import HTTPMethod
 import flask
 
 from extension_apiserver import HEADERS_KEY
-from extension_apiserver.negotiation import not_acceptable, preferred
+from extension_apiserver.api.negotiation import not_acceptable, preferred
 
 from .header_lines import header_document, header_lines
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from harness.run import run
-from harness.tools import kubernetes_version, tool
+from pytest_apiservice.base.run import run
+from pytest_apiservice.programs.tools import kubernetes_version, tool
 
 CHART = Path(__file__).parents[2] / "chart"
 CONFIGURATIONS = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))

@@ -10,8 +10,8 @@ import yaml
 
 from chart.rendered import CHART, CONFIGURATIONS, environment, of_kind, only, render, template
 from chart_docs import first_sentence
-from harness.run import run
-from harness.tools import tool
+from pytest_apiservice.base.run import run
+from pytest_apiservice.programs.tools import tool
 
 CHART_YAML = yaml.safe_load((CHART / "Chart.yaml").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())

@@ -69,7 +69,7 @@ def test_there_is_an_alert_for_each_version():
 
 def exposed():
     """Return the series that a backend shows from its start on: {"name": {"label", …}}."""
-    from extension_apiserver.metrics import Metrics
+    from extension_apiserver.observe.metrics import Metrics
 
     metrics = Metrics()
     metrics.certificate_not_after.read = lambda: 1.0  # known once the certificate is

@@ -3,7 +3,7 @@
 import pytest
 
 from chart.rendered import CHART, render, template
-from harness.errors import HarnessError
+from pytest_apiservice.base.errors import HarnessError
 
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 ELSEWHERE = {"create": False, "service": {"name": "cats", "namespace": "zoo"}}

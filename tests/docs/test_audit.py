@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 import audit
-from harness.errors import HarnessError
+from pytest_apiservice.base.errors import HarnessError
 
 SOUND = [{"name": name, "version": version, "vulns": []} for name, version in (("flask", "0.5"), ("rich", "15.0.0"))]
 WRONG = {

@@ -10,8 +10,8 @@ import yaml
 
 import conformance
 import interop
-from harness import tools
-from harness.errors import HarnessError
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.programs import tools
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = yaml.safe_load((ROOT / "chart" / "Chart.yaml").read_text())

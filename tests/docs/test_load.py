@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
 from load import command_of
+from pytest_apiservice.base.errors import HarnessError
 
 LOAD = Path(__file__).resolve().parents[2] / "ci" / "load.py"
 

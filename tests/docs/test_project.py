@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.run import run
-from harness.tools import kubernetes_version, tool
+from pytest_apiservice.base.run import run
+from pytest_apiservice.programs.tools import kubernetes_version, tool
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = yaml.safe_load((ROOT / "chart" / "Chart.yaml").read_text())

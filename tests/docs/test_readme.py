@@ -11,10 +11,10 @@ import pytest
 import yaml
 from readme import blocks, files
 
-from harness.go import go
-from harness.run import run
-from harness.tools import kubernetes_version, tool
 from header_echo.header_lines import header_lines
+from pytest_apiservice.base.run import run
+from pytest_apiservice.programs.go import go
+from pytest_apiservice.programs.tools import kubernetes_version, tool
 from workflow_steps import outside
 
 ROOT = Path(__file__).resolve().parents[2]

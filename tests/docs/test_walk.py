@@ -14,9 +14,9 @@ import yaml
 from readme import blocks
 
 from demo_picture import PICTURE, lines_of
-from harness.cache import cache_dir
-from harness.clone import copy_tree, with_environment
-from harness.run import run
+from pytest_apiservice.base.run import run
+from pytest_apiservice.images.clone import copy_tree, with_environment
+from pytest_apiservice.programs.cache import cache_dir
 from workflow_steps import outside
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.run import run
+from pytest_apiservice.base.run import run
 from summary import summary
 from workflow_steps import WORKFLOWS, outside, steps
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness.api import Api
-from harness.helm import Helm
-from harness.namespaces import fresh_namespace
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.namespaces import fresh_namespace
 
 KINDS_OF_THE_CLUSTER = "apiservices,clusterroles,clusterrolebindings"
 KINDS_OF_A_NAMESPACE = (

@@ -19,16 +19,16 @@ from pathlib import Path
 import pytest
 import trustme
 
-import harness
-from harness.api import Api
-from harness.causes import explain, first_lines
-from harness.collectors_evidence import gather
-from harness.disruption import cert_manager_down
-from harness.errors import HarnessError
-from harness.helm import Helm
-from harness.kubectl import Kubectl
-from harness.namespaces import fresh_namespace
-from harness.wait import NotYet, wait_for
+import pytest_apiservice
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.disruption import cert_manager_down
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.why.evidence import gather
+from pytest_apiservice.why.rules import explain, first_lines
 
 TIMEOUT_SECONDS = 90  # a second or two on an idle machine
 SETTLED_SECONDS = 8  # the aggregator calls a backend that is just ready at once; one that is kept out, in vain
@@ -233,9 +233,9 @@ def test_a_release_that_works_is_not_blamed(broken):
 CHILD = """
 import pathlib
 import pytest
-from harness import diagnostics
+from pytest_apiservice.why import hooks as diagnostics
 
-pytest_plugins = ["harness.plugin"]
+pytest_plugins = ["pytest_apiservice.plugin"]
 
 
 class Given:
@@ -272,7 +272,7 @@ def test_a_run_against_a_broken_release_tells_the_cause_everywhere_and_no_secret
     (tmp_path / "conftest.py").write_text(CHILD.format(**where, logs=str(tmp_path / "logs")))
     (tmp_path / "test_child.py").write_text(CHILD_TEST)
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider -p no:schemathesis\n")
-    env = os.environ | {"PYTHONPATH": str(Path(harness.__file__).parents[1]), "COLUMNS": "200"}
+    env = os.environ | {"PYTHONPATH": str(Path(pytest_apiservice.__file__).parents[1]), "COLUMNS": "200"}
     command = [sys.executable, "-m", "pytest", f"--rootdir={tmp_path}", "--junitxml=junit.xml"]
     child = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False)
 

@@ -6,8 +6,8 @@ from io import BytesIO
 
 import pytest
 
-from harness.configurations import CONFIGURATIONS, EVERYWHERE, NEEDS, installed_again_and_gone, served
-from harness.helm import CHART, Helm
+from pytest_apiservice.client.configurations import CONFIGURATIONS, EVERYWHERE, NEEDS, installed_again_and_gone, served
+from pytest_apiservice.client.helm import CHART, Helm
 
 ROOT = CHART.parent
 

@@ -3,10 +3,10 @@
 import pytest
 import yaml
 
-from harness.configurations import CONFIGURATIONS, OF_PROMETHEUS, rendered
-from harness.helm import Helm
-from harness.kubectl import Kubectl
-from harness.namespaces import fresh_namespace
+from pytest_apiservice.client.configurations import CONFIGURATIONS, OF_PROMETHEUS, rendered
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.client.namespaces import fresh_namespace
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """What callers notice while the cluster is worked on: nothing, where nothing is possible; else a bound, with its reason.
 
-Requests go through the API server all the time, from clients that never try again (harness.steady). Each test reports
+Requests go through the API server all the time, from clients that never try again (pytest_apiservice.client.steady_requests). Each test reports
 requests, failures and the longest gap between two successes of any client.
 """
 
@@ -21,16 +21,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from harness.api import Api
-from harness.disruption import cert_manager_down
-from harness.embedded_directory import inhabitants
-from harness.helm import Helm
-from harness.kubectl import Kubectl
-from harness.namespaces import fresh_namespace
-from harness.rollout import wait_for_rollout
-from harness.run import run
-from harness.steady import SteadyRequests
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.run import run
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.disruption import cert_manager_down
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.client.rollout import wait_for_rollout
+from pytest_apiservice.client.steady_requests import SteadyRequests
+from pytest_apiservice.embedded.folder import inhabitants
 
 NAME = "header-echo"
 SELECTOR = "app.kubernetes.io/name=header-echo"

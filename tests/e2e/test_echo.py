@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from harness.api import CURL, TRACING
+from pytest_apiservice.client.api import CURL, TRACING
 
 
 def names(text):

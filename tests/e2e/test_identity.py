@@ -7,9 +7,9 @@ import ssl
 import pytest
 import yaml
 
-from harness.api import CURL, TRACING
-from harness.certificates import Authority
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.authorities import Authority
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import CURL, TRACING
 
 FORGED = "X-Remote-User: system:admin\r\nX-Remote-Group: system:masters\r\n"
 

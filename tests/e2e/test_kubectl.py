@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import ssl
 import pytest
 import urllib3
 
-from harness.api import Api
-from harness.helm import Helm
-from harness.kubectl import Kubectl
-from harness.namespaces import fresh_namespace
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.client.namespaces import fresh_namespace
 
 NAME = "header-echo"
 IN_ALERTS = ("certificate_not_after_seconds", "tls_reloads_total", "requestheader_reloads_total")

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from harness.api import Api
-from harness.helm import Helm
-from harness.kubectl import Kubectl
-from harness.namespaces import fresh_namespace
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.client.namespaces import fresh_namespace
 
 pytestmark = pytest.mark.only_on("embedded", reason="the log of another cluster's API server is not ours to read")
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness.api import Api
-from harness.helm import CHART, Helm
-from harness.namespaces import fresh_namespace
-from harness.pod_images import BACKEND, LocalImage
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import CHART, Helm
+from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.embedded.node.images import BACKEND, LocalImage
 
 pytestmark = pytest.mark.only_on("embedded", reason="its image is the user's to build; here its command stands for it")
 

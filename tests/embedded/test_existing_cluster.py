@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.embedded import EmbeddedCluster
-from harness.kubectl import Kubectl
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.embedded.cluster import EmbeddedCluster
 
 pytestmark = pytest.mark.only_on("embedded", reason="the cluster that is somebody else's is a second embedded one")
 

@@ -7,15 +7,15 @@ import pytest
 import urllib3
 import yaml
 
-from harness.api import Api
-from harness.helm import CHART, Helm
-from harness.image_archive import load_program
-from harness.kubectl import Kubectl
-from harness.namespaces import fresh_namespace
-from harness.pod_images import short_name
-from harness.registry import has_image
-from harness.tools import tool
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import CHART, Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.embedded.node.images import short_name
+from pytest_apiservice.images.archive import load_program
+from pytest_apiservice.images.registry import has_image
+from pytest_apiservice.programs.tools import tool
 
 EXAMPLES = CHART.parent / "examples"
 VALUES = EXAMPLES / "sample-apiserver-values.yaml"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.embedded_directory import PREFIX, inhabitants
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.embedded.folder import PREFIX, inhabitants
 
 TESTS = Path(__file__).resolve().parents[1]
 ENDINGS = ("pass", "failure", "ctrl-c", "killed", "supervisor-killed")
@@ -18,8 +18,8 @@ EXIT_CODES = {"pass": 0, "failure": 1, "ctrl-c": 2, "killed": -signal.SIGKILL, "
 RUN = """
 import json, os, signal, time
 from pathlib import Path
-from harness.kubectl import Kubectl
-from harness.pod_images import LocalImage
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.embedded.node.images import LocalImage
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "sleeper", "namespace": "default"},
        "spec": {"containers": [{"name": "shell", "image": "shell:1", "args": ["-c", "sleep 1000 & sleep 1000"]}]}}
@@ -64,7 +64,7 @@ def runs(tmp_path_factory):
                 "pytest",
                 "-q",
                 "-p",
-                "harness.plugin",
+                "pytest_apiservice.plugin",
                 "-p",
                 "no:cacheprovider",
                 "-p",

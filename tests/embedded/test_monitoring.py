@@ -2,10 +2,10 @@
 
 import pytest
 
-from harness.configurations import CONFIGURATIONS, OF_PROMETHEUS, rendered, served
-from harness.crds import PROMETHEUS_OPERATOR, generated_crds
-from harness.helm import Helm
-from harness.kubectl import Kubectl
+from pytest_apiservice.client.configurations import CONFIGURATIONS, OF_PROMETHEUS, rendered, served
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.programs.crds import PROMETHEUS_OPERATOR, generated_crds
 
 pytestmark = pytest.mark.only_on(
     "embedded", reason="the kinds of another cluster's Prometheus operator are not ours to bring"

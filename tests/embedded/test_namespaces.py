@@ -1,7 +1,7 @@
 """What becomes of a test's namespace at its end."""
 
-from harness.api import Api
-from harness.namespaces import OURS, PART_OF, fresh_namespace
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.namespaces import OURS, PART_OF, fresh_namespace
 
 
 def after(cluster, name, **how):

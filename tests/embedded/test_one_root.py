@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from harness.api import Api
-from harness.embedded import EmbeddedCluster
-from harness.helm import Helm
-from harness.kubectl import Kubectl
-from harness.pod_images import LocalImage
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.embedded.cluster import EmbeddedCluster
+from pytest_apiservice.embedded.node.images import LocalImage
 
 pytestmark = pytest.mark.only_on("embedded", reason="it is about the embedded cluster's pods")
 

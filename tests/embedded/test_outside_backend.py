@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 
-from harness.api import Api
-from harness.certificates import Authority
-from harness.helm import CHART
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.authorities import Authority
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import CHART
 
 pytestmark = pytest.mark.only_on("embedded", reason="its addresses lead to processes of this machine")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.kubectl import Kubectl
-from harness.pod_images import LocalImage
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.embedded.node.images import LocalImage
 
 pytestmark = pytest.mark.only_on("embedded", reason="kubelet has its own tests")
 

@@ -4,11 +4,11 @@ import secrets
 
 import pytest
 
-from harness.api import Api
-from harness.helm import Helm
-from harness.kubectl import Kubectl
-from harness.namespaces import fresh_namespace
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.client.namespaces import fresh_namespace
 
 pytestmark = pytest.mark.only_on("embedded", reason="every namespace of the cluster hangs meanwhile")
 

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from harness.api import Api
-from harness.helm import Helm
-from harness.kubectl import Kubectl
-from harness.namespaces import fresh_namespace
-from harness.pod_images import BACKEND, LocalImage
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.embedded.node.images import BACKEND, LocalImage
 
 pytestmark = pytest.mark.only_on(
     "embedded", reason="its backend is a file of this test, whose command stands for an image"

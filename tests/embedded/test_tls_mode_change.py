@@ -6,14 +6,14 @@ import secrets
 
 import pytest
 
-from harness.api import Api
-from harness.certificates import Authority
-from harness.errors import HarnessError
-from harness.helm import Helm
-from harness.kubectl import Kubectl
-from harness.namespaces import fresh_namespace
-from harness.steady import SteadyRequests
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.authorities import Authority
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.client.steady_requests import SteadyRequests
 
 pytestmark = pytest.mark.only_on("embedded", reason="a control plane of its own measures it; none of it is the node's")
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from harness.progress import console
+from pytest_apiservice.base.progress import console
 
 
 @pytest.fixture(autouse=True)

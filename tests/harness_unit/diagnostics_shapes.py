@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from harness.collectors_evidence import Evidence
+from pytest_apiservice.why.evidence import Evidence
 
 NAMESPACE = "echo"
 SERVICE = "header-echo"

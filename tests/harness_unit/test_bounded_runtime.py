@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import bounded_runtime
+from pytest_apiservice.images.offline import bounded_runtime
 
 ALL_BUT_SYS_RESOURCE = "Name:\tx\nCapBnd:\t000001fffeffffff\n"
 MISSING = {"CAP_SYS_RESOURCE"}

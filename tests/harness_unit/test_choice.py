@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cluster import Choice
-from harness.errors import HarnessError
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.cluster import Choice
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,7 +54,7 @@ def test_pytest_says_it_in_one_line_before_any_test():
 
 
 def test_a_taken_port_is_a_sentence():
-    from harness.kind import _demand_free_port
+    from pytest_apiservice.clusters.kind import _demand_free_port
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness import tools
-from harness.helm import Helm
-from harness.kubectl import Kubectl
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.programs import tools
 
 CLUSTER = SimpleNamespace(kubeconfig=Path("/given/kubeconfig"), context="given")
 WHERE = {"kubeconfig": "/given/kubeconfig", "namespace": "ours"}

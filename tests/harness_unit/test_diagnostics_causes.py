@@ -6,9 +6,6 @@ from types import SimpleNamespace
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from harness import collectors_evidence
-from harness.causes import HEALTHY, NOTHING, explain, first_lines
-from harness.collectors_evidence import Evidence
 from harness_unit.diagnostics_shapes import (
     AUTHORITY,
     DNS_NAME,
@@ -20,6 +17,9 @@ from harness_unit.diagnostics_shapes import (
     unavailable,
     unready,
 )
+from pytest_apiservice.why import evidence as collectors_evidence
+from pytest_apiservice.why.evidence import Evidence
+from pytest_apiservice.why.rules import HEALTHY, NOTHING, explain, first_lines
 
 X509 = "failing or missing response from https://10.0.0.7:10250/apis/cats.example.com/v1: tls: failed to verify certificate"
 

@@ -8,12 +8,12 @@ import time
 import pytest
 import yaml
 
-from harness.collectors import INDEX, Collector, collect_all
-from harness.collectors_certificates import in_words
-from harness.collectors_cluster import certificates, collectors
-from harness.diagnostics import MOST_DUMPS, Diagnostics, folder_name
-from harness.redact import REDACTED, Redactor, without_values
 from harness_unit.diagnostics_shapes import LEAF, NOW, encoded, healthy
+from pytest_apiservice.why.collect import INDEX, Collector, collect_all
+from pytest_apiservice.why.collect_certificates import in_words
+from pytest_apiservice.why.collect_cluster import certificates, collectors
+from pytest_apiservice.why.hooks import MOST_DUMPS, Diagnostics, folder_name
+from pytest_apiservice.why.redact import REDACTED, Redactor, without_values
 
 PLANTED = "planted-s3cret/with+signs"
 KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEplantedKeyMaterial\n-----END EC PRIVATE KEY-----\n"

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-import harness
+import pytest_apiservice
 
-TESTS_FOLDER = str(Path(harness.__file__).parents[1])
+TESTS_FOLDER = str(Path(pytest_apiservice.__file__).parents[1])
 CONFTEST = """
 import pathlib
 import pytest
 from harness import diagnostics
 
-pytest_plugins = ["harness.plugin"]
+pytest_plugins = ["pytest_apiservice.plugin"]
 
 
 class Gone:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.embedded_directory import PREFIX, Lock, inhabitants, is_running, state, stop, sweep
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.embedded.folder import PREFIX, Lock, inhabitants, is_running, state, stop, sweep
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -39,7 +39,7 @@ def supervise(tmp_path):
     started = []
 
     def start(*arguments):
-        command = [sys.executable, "-m", "harness.supervisor", "--directory", str(directory)]
+        command = [sys.executable, "-m", "pytest_apiservice.embedded.supervisor", "--directory", str(directory)]
         command += ["--crds", str(crds), *arguments]
         with Lock(directory) as lock:
             process = subprocess.Popen(command, cwd=TESTS, stdin=subprocess.PIPE, pass_fds=[lock.fileno()])

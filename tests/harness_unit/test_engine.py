@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import debian, dockerd
-from harness.engine import Engine, ensure_engine, stop_engine
-from harness.errors import HarnessError
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.images.offline import debian, dockerd
+from pytest_apiservice.images.offline.engine import Engine, ensure_engine, stop_engine
 
 REFUSES = 'case "$1" in version) echo "Cannot connect to the Docker daemon. Is it running?" >&2; exit 1;; esac\n'
 

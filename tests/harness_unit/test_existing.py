@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.existing import RELAY, ExistingCluster
-from harness.existing_checks import demand_cert_manager, demand_rights, is_openshift
-from harness.relay import relayed
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.clusters.existing import RELAY, ExistingCluster
+from pytest_apiservice.clusters.existing_checks import demand_cert_manager, demand_rights, is_openshift
+from pytest_apiservice.clusters.relay import relayed
 
 KUBECONFIG = """
 apiVersion: v1

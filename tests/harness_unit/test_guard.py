@@ -4,13 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.wait import NotYet, wait_for
 
 TESTS = Path(__file__).resolve().parents[1]
 OWNER = """
 import sys
 from pathlib import Path
-from harness.guard import Guard
+from pytest_apiservice.clusters.guard import Guard
 guard = Guard([["touch", sys.argv[1]]], [Path(sys.argv[2])])
 print("armed", flush=True)
 sys.stdin.readline()

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import base_image, image
-from harness.errors import HarnessError
-from harness.image import BACKEND, make_context
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.images import backend as image
+from pytest_apiservice.images import base_image
+from pytest_apiservice.images.backend import BACKEND, make_context
 
 
 def pins(requirements):

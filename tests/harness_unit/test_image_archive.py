@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from harness.image_archive import Image, files_below, write_archive
+from pytest_apiservice.images.archive import Image, files_below, write_archive
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-import harness
+import pytest_apiservice
 
 CONFTEST = """
 from pathlib import Path
 from harness import plugin
 
-pytest_plugins = ["harness.plugin"]
+pytest_plugins = ["pytest_apiservice.plugin"]
 
 
 class Noted:
@@ -41,7 +41,7 @@ def ran(tmp_path):
         (tmp_path / "test_it.py").write_text(f"def test_it(cluster): assert {outcome}\n")
         words = ["-q", "--capture=sys", "-p", "no:cacheprovider", "--diagnostics=never", "--cluster=embedded"]
         command = [sys.executable, "-m", "pytest", *words, "-c", os.devnull, f"--rootdir={tmp_path}", "test_it.py"]
-        environment = {**os.environ, "PYTHONPATH": str(Path(harness.__file__).parents[1]), "KEEP": keep}
+        environment = {**os.environ, "PYTHONPATH": str(Path(pytest_apiservice.__file__).parents[1]), "KEEP": keep}
         done = subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
         )  # fmt: skip

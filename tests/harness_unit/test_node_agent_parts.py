@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.node_agent_egress import EgressProxy
-from harness.node_agent_policies import admits
-from harness.node_agent_services import ServiceNames
-from harness.pod_network import KUBELET_PORT, PodNetwork
-from harness.pod_probes import Target, handle, run_probe
-from harness.pod_status import PodState, pod_status
+from pytest_apiservice.embedded.node.egress import EgressProxy
+from pytest_apiservice.embedded.node.network import KUBELET_PORT, PodNetwork
+from pytest_apiservice.embedded.node.policies import admits
+from pytest_apiservice.embedded.node.services import ServiceNames
+from pytest_apiservice.embedded.pod.probes import Target, handle, run_probe
+from pytest_apiservice.embedded.pod.status import PodState, pod_status
 
 
 @pytest.fixture

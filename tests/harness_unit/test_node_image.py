@@ -6,12 +6,12 @@ import shutil
 import pytest
 import yaml
 
-from harness import node_image as node_image_module
-from harness import node_image_build
-from harness.cache import cache_dir
-from harness.errors import HarnessError
-from harness.node_image import kind_config, node_image
-from harness.tools import kubernetes_version
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.images import node_image as node_image_module
+from pytest_apiservice.images.node_image import kind_config, node_image
+from pytest_apiservice.images.offline import node_image_build
+from pytest_apiservice.programs.cache import cache_dir
+from pytest_apiservice.programs.tools import kubernetes_version
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import pod_root
+from pytest_apiservice.embedded.pod import root as pod_root
 
 TESTS = Path(__file__).resolve().parents[1]
 # In a process of its own, as a process that gained the right keeps it. Standard input: what enter() gets, and a shell script.

@@ -7,10 +7,10 @@ from html import unescape
 
 import pytest
 
-from harness.causes import HEALTHY
-from harness.report_html import page
-from harness.report_model import Run, Stage, Test
-from harness.report_path import Hop
+from pytest_apiservice.why.report.html import page
+from pytest_apiservice.why.report.model import Run, Stage, Test
+from pytest_apiservice.why.report.path import Hop
+from pytest_apiservice.why.rules import HEALTHY
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BEGAN = 1_790_000_000.0

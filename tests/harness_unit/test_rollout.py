@@ -4,9 +4,9 @@ from contextlib import nullcontext
 
 import pytest
 
-from harness import rollout
-from harness.errors import HarnessError
-from harness.rollout import wait_for_rollout
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.client import rollout
+from pytest_apiservice.client.rollout import wait_for_rollout
 
 
 def deployment(generation=1, replicas=2, **status):

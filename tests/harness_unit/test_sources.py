@@ -50,10 +50,10 @@ def test_every_fixture_says_what_it_yields():
 
 
 def test_every_module_of_the_harness_has_at_most_200_lines():
-    lines = {path.name: len(path.read_text().splitlines()) for path in (TESTS / "harness").glob("*.py")}
+    lines = {str(path): len(path.read_text().splitlines()) for path in (TESTS / "pytest_apiservice").rglob("*.py")}
     assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 
 
 def test_nothing_sleeps_in_order_to_wait():
     sleeping = {one.name for path in TESTS.rglob("*.py") for one in functions(path) if sleeps(one)}
-    assert sleeping == set(SLEEPERS), "wait with harness.wait.wait_for"
+    assert sleeping == set(SLEEPERS), "wait with pytest_apiservice.base.wait.wait_for"

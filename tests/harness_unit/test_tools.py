@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import go, tools
-from harness.cache import cache_dir, demand_free_disk, locked
-from harness.errors import HarnessError
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.programs import go, tools
+from pytest_apiservice.programs.cache import cache_dir, demand_free_disk, locked
 
 TESTS = Path(__file__).resolve().parents[1]
 SOURCE = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("v1.2.3") }\n'
@@ -195,7 +195,7 @@ def test_every_program_is_pinned_in_its_go_mod(name):
 
 def test_a_killed_holder_gives_its_lock_back(monkeypatch, tmp_path):
     monkeypatch.setenv("HEADER_ECHO_CACHE", str(tmp_path))
-    hold = "from harness.cache import locked\nwith locked('it'): print('held', flush=True); input()"
+    hold = "from pytest_apiservice.programs.cache import locked\nwith locked('it'): print('held', flush=True); input()"
     command, pipes = [sys.executable, "-c", hold], {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, cwd=TESTS, **pipes) as holder:
         assert holder.stdout.readline() == b"held\n"

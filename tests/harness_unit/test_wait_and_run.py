@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from harness.errors import HarnessError
-from harness.run import run
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.run import run
+from pytest_apiservice.base.wait import NotYet, wait_for
 
 
 def test_a_wait_returns_what_its_probe_returns():

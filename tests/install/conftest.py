@@ -11,15 +11,15 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE.parent / "docs"), str(ROOT / "ci")]
 
-from harness.clone import make_clone  # noqa: E402
-from harness.guard import Guard  # noqa: E402
-from harness.helm import Helm  # noqa: E402
-from harness.image_push import image_name  # noqa: E402
-from harness.kubectl import Kubectl  # noqa: E402
-from harness.local_registry import kind_registry  # noqa: E402
-from harness.registry import has_image  # noqa: E402
-from harness.run import run  # noqa: E402
-from harness.tools import tool  # noqa: E402
+from pytest_apiservice.base.run import run  # noqa: E402
+from pytest_apiservice.client.helm import Helm  # noqa: E402
+from pytest_apiservice.client.kubectl import Kubectl  # noqa: E402
+from pytest_apiservice.clusters.guard import Guard  # noqa: E402
+from pytest_apiservice.images.clone import make_clone  # noqa: E402
+from pytest_apiservice.images.local_registry import kind_registry  # noqa: E402
+from pytest_apiservice.images.push import image_name  # noqa: E402
+from pytest_apiservice.images.registry import has_image  # noqa: E402
+from pytest_apiservice.programs.tools import tool  # noqa: E402
 from workflow_steps import outside  # noqa: E402 - found by the line above
 
 APISERVICE = "v1.cats.example.com"

@@ -7,7 +7,7 @@ import pytest
 import requests
 from readme import install_block
 
-from harness.image_push import version
+from pytest_apiservice.images.push import version
 
 
 def pushed(registry, repository, tag):

@@ -4,14 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.image_archive import Image, load, write_archive
-from harness.run import run
-from harness.wait import NotYet, wait_for
+from pytest_apiservice.base.run import run
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.images.archive import Image, load, write_archive
 
 TESTS = Path(__file__).resolve().parents[1]
 OWNER = """
 import sys
-from harness.local_registry import kind_registry
+from pytest_apiservice.images.local_registry import kind_registry
 with kind_registry(sys.argv[1]) as address:
     print(address, flush=True)
     sys.stdin.readline()

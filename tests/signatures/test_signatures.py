@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from harness.clone import make_release_clone
-from harness.engine import ensure_engine
-from harness.errors import HarnessError
-from harness.local_registry import loopback_registry
-from harness.run import run
-from harness.tools import tool
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.run import run
+from pytest_apiservice.images.clone import make_release_clone
+from pytest_apiservice.images.local_registry import loopback_registry
+from pytest_apiservice.images.offline.engine import ensure_engine
+from pytest_apiservice.programs.tools import tool
 
 RELEASED = "0.0.1"
 PASSWORD = {"COSIGN_PASSWORD": "of-a-test"}

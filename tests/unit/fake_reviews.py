@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from extension_apiserver.kubernetes import ApiError
+from extension_apiserver.cluster.kubernetes import ApiError
 
 
 class Api:

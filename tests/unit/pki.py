@@ -13,7 +13,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from harness.certificates import LIFETIME, certificate_builder, distinguished_name, general_name, key_pem, key_usage
+from pytest_apiservice.base.authorities import (
+    LIFETIME,
+    certificate_builder,
+    distinguished_name,
+    general_name,
+    key_pem,
+    key_usage,
+)
 
 _Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 DNS_NAME = "header-echo.default.svc"

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from extension_apiserver import Api, Resource, Settings, serve
-from extension_apiserver.wsgi import WsgiApp
+from extension_apiserver.apps.wsgi import WsgiApp
 from header_echo.app import create_app
 from header_echo.echoes import ECHOES
 from unit.background import Background

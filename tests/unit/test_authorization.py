@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from extension_apiserver.messages import Connection, Request
+from extension_apiserver.request import Connection, Request
 from extension_apiserver.request_info import RequestInfo, request_info
 from unit.running import BASE, GROUP, Backend, echo, start
 from unit.test_rest import cats
@@ -273,7 +273,7 @@ def test_must_22_an_answer_is_forgotten_after_ten_seconds(own: Backend, monkeypa
     assert aggregator.request("GET", BASE).status == 200
     own.apiserver.allow = lambda _spec: False
     assert aggregator.request("GET", BASE).status == 200, "the answer is still fresh"
-    monkeypatch.setattr("extension_apiserver.delegation.CACHE_SECONDS", 0)
+    monkeypatch.setattr("extension_apiserver.trust.delegation.CACHE_SECONDS", 0)
     own.apiserver.reviews.clear()
     assert aggregator.request("GET", f"{BASE}/").status == 403
     assert aggregator.request("GET", f"{BASE}/").status == 403

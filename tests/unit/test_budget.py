@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from extension_apiserver import budget
-from extension_apiserver.budget import Budget, Payer
-from extension_apiserver.delegation import Authorizer, Reviews, TokenReviewer
-from extension_apiserver.identity import ANONYMOUS, Identity
-from extension_apiserver.kubernetes import ApiError
-from extension_apiserver.metrics import Metrics
+from extension_apiserver.cluster.kubernetes import ApiError
+from extension_apiserver.observe.metrics import Metrics
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError
+from extension_apiserver.trust import budget
+from extension_apiserver.trust.budget import Budget, Payer
+from extension_apiserver.trust.delegation import Authorizer, Reviews, TokenReviewer
+from extension_apiserver.trust.identity import ANONYMOUS, Identity
 from unit.fake_aggregator import Answer
 from unit.fake_reviews import Api
 from unit.running import BASE, Backend, start
@@ -274,7 +274,7 @@ def test_a_good_token_is_reviewed_again_in_the_middle_of_a_flood(
     monkeypatch: pytest.MonkeyPatch, clock: Callable[[float], None]
 ) -> None:
     """From an address of the flood: a scraper with a token is not kept out by invented ones. A token that is no longer good pays again."""
-    monkeypatch.setattr("extension_apiserver.delegation.CACHE_SECONDS", -1)
+    monkeypatch.setattr("extension_apiserver.trust.delegation.CACHE_SECONDS", -1)
 
     async def ask() -> list[Any]:
         api = Api({"authenticated": True, "user": {"username": "erin"}})
@@ -304,7 +304,7 @@ def test_each_address_and_each_good_token_has_its_own_account(
     monkeypatch: pytest.MonkeyPatch, clock: Callable[[float], None], known: bool
 ) -> None:
     """Twenty questions of an address that is a stranger's leave another its twenty; likewise a hundred of a token that is known."""
-    monkeypatch.setattr("extension_apiserver.delegation.CACHE_SECONDS", -1)
+    monkeypatch.setattr("extension_apiserver.trust.delegation.CACHE_SECONDS", -1)
 
     async def ask() -> list[int]:
         api = Api({"authenticated": known, "user": {"username": "erin"}})
@@ -325,7 +325,7 @@ def test_each_address_and_each_good_token_has_its_own_account(
 
 def test_memory_of_answers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest goes, so that a flood of questions forgets at most what is old."""
-    monkeypatch.setattr("extension_apiserver.delegation._CACHE_ENTRIES", 8)
+    monkeypatch.setattr("extension_apiserver.trust.delegation._CACHE_ENTRIES", 8)
 
     async def ask() -> tuple[int, int, int]:
         api = Api({"authenticated": True, "user": {"username": "erin"}})

@@ -9,7 +9,7 @@ import textwrap
 import pytest
 from cryptography import x509
 
-from extension_apiserver.certificates import authorities_pem, load_authorities
+from extension_apiserver.trust.certificates import authorities_pem, load_authorities
 from unit.pki import Authority
 
 FIRST, SECOND = Authority("first"), Authority("second")

@@ -14,14 +14,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from extension_apiserver.authentication import Authenticator, Caller, _bearer_token
-from extension_apiserver.budget import Payer
-from extension_apiserver.certificates import load_authorities
-from extension_apiserver.identity import ANONYMOUS, Identity
-from extension_apiserver.messages import Connection, Request
-from extension_apiserver.metrics import Metrics
-from extension_apiserver.requestheader import RequestHeaderConfig
+from extension_apiserver.observe.metrics import Metrics
+from extension_apiserver.request import Connection, Request
 from extension_apiserver.status import StatusError
+from extension_apiserver.trust.authentication import Authenticator, Caller, _bearer_token
+from extension_apiserver.trust.budget import Payer
+from extension_apiserver.trust.certificates import load_authorities
+from extension_apiserver.trust.identity import ANONYMOUS, Identity
+from extension_apiserver.trust.requestheader import RequestHeaderConfig
 from unit.pki import Authority
 
 PROXIES, USERS = Authority("front-proxy-ca"), Authority("kubernetes")
@@ -292,7 +292,7 @@ def test_identities_are_read_once() -> None:
 
 def test_identities_are_forgotten_when_they_are_too_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each line counts with what Python keeps beside it; beyond the bound all go and counting begins anew."""
-    monkeypatch.setattr("extension_apiserver.authentication._CACHE_BYTES", 600)
+    monkeypatch.setattr("extension_apiserver.trust.authentication._CACHE_BYTES", 600)
     desk, one = Desk(), connection(PROXY)
     counted = []
     for user in (b"alice", b"bob", b"carol", b"dave", b"alice"):

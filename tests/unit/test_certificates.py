@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from extension_apiserver.certificates import (
+from extension_apiserver.trust.certificates import (
     CertificateRefusedError,
     ServingCertificate,
     authorities_pem,

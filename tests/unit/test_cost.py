@@ -18,13 +18,15 @@ import pytest
 
 import extension_apiserver
 import header_echo
-from extension_apiserver import logs, negotiation, wsgi
-from extension_apiserver.authentication import Authenticator, _Verdict
-from extension_apiserver.certificates import ClientCertificate
-from extension_apiserver.messages import Connection, Request
-from extension_apiserver.metrics import Metrics
-from extension_apiserver.requestheader import RequestHeaderConfig
+from extension_apiserver.api import negotiation
+from extension_apiserver.apps import wsgi
+from extension_apiserver.observe import logs
+from extension_apiserver.observe.metrics import Metrics
+from extension_apiserver.request import Connection, Request
 from extension_apiserver.status import StatusError
+from extension_apiserver.trust.authentication import Authenticator, _Verdict
+from extension_apiserver.trust.certificates import ClientCertificate
+from extension_apiserver.trust.requestheader import RequestHeaderConfig
 from header_echo import header_lines
 from unit.fake_aggregator import Aggregator
 from unit.running import BASE, Backend, start

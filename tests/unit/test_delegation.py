@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from extension_apiserver import delegation
-from extension_apiserver.budget import Budget
-from extension_apiserver.delegation import Authorizer, Reviews, TokenReviewer
-from extension_apiserver.identity import ANONYMOUS, Identity
-from extension_apiserver.kubernetes import ApiError
-from extension_apiserver.metrics import Metrics
+from extension_apiserver.cluster.kubernetes import ApiError
+from extension_apiserver.observe.metrics import Metrics
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError
+from extension_apiserver.trust import delegation
+from extension_apiserver.trust.budget import Budget
+from extension_apiserver.trust.delegation import Authorizer, Reviews, TokenReviewer
+from extension_apiserver.trust.identity import ANONYMOUS, Identity
 from unit.fake_reviews import Api
 
 ANYTHING = RequestInfo("get", "/x")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from extension_apiserver import main
-from extension_apiserver.availability import REASONS
+from extension_apiserver.diagnose.availability import REASONS
 from header_echo.app import create_app
 from unit.pki import DNS_NAME, Authority
 from unit.running import BASE, GROUP, Backend, start

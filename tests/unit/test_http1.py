@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from extension_apiserver.http1 import HttpConnection
-from extension_apiserver.stream import LINGER_SECONDS
-from extension_apiserver.wsgi import WsgiApp
+from extension_apiserver.apps.wsgi import WsgiApp
+from extension_apiserver.wire.http1 import HttpConnection
+from extension_apiserver.wire.stream import LINGER_SECONDS
 from unit.fake_aggregator import Aggregator
 from unit.raw import closed_after, exchange
 from unit.running import BASE, Backend, start

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from extension_apiserver.http_client import FAILURES, ClientConnection, environment_proxy
+from extension_apiserver.cluster.http_client import FAILURES, ClientConnection, environment_proxy
 from unit.pki import DNS_NAME
 from unit.running import Backend
 

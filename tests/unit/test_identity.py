@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extension_apiserver.identity import Identity, IdentityError, identity_from_headers
-from extension_apiserver.requestheader import RequestHeaderConfig
+from extension_apiserver.trust.identity import Identity, IdentityError, identity_from_headers
+from extension_apiserver.trust.requestheader import RequestHeaderConfig
 from unit.fake_aggregator import canonical, escape_extra_key
 
 Headers = list[tuple[bytes, bytes]]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extension_apiserver import logs
-from extension_apiserver.messages import Connection, Request
+from extension_apiserver.observe import logs
+from extension_apiserver.request import Connection, Request
 from unit.running import BASE, Backend
 from unit.test_lifecycle import process
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from extension_apiserver import negotiation
-from extension_apiserver.negotiation import as_kind, clauses, not_acceptable, preferred, require_json_body
+from extension_apiserver.api import negotiation
+from extension_apiserver.api.negotiation import as_kind, clauses, not_acceptable, preferred, require_json_body
 from extension_apiserver.status import StatusError
 
 OFFERS = ("text/plain", "application/yaml", "application/json")

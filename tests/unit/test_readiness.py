@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from extension_apiserver.messages import Connection, Request
-from extension_apiserver.readiness import Check, Readiness
+from extension_apiserver.observe.readiness import Check, Readiness
+from extension_apiserver.request import Connection, Request
 
 
 async def _no_body() -> bytes:

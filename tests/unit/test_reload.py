@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from extension_apiserver import tls
-from extension_apiserver.metrics import Metrics
+from extension_apiserver.observe.metrics import Metrics
+from extension_apiserver.trust import tls
 from unit.fake_aggregator import Aggregator, Answer
 from unit.pki import DNS_NAME, Authority, Pair
 from unit.running import BASE, Backend, start

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from extension_apiserver.certificates import load_authorities
+from extension_apiserver.trust.certificates import load_authorities
 from unit.pki import Authority, Pair
 from unit.running import BASE, Backend, start
 

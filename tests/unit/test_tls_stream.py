@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from extension_apiserver.stream import TlsStream
+from extension_apiserver.wire.stream import TlsStream
 from unit.fake_aggregator import Aggregator
 from unit.raw import closed_after
 from unit.running import BASE, Backend, start

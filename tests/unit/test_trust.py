@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from extension_apiserver.certificates import load_authorities
-from extension_apiserver.kubernetes import ApiError
-from extension_apiserver.metrics import Metrics
-from extension_apiserver.requestheader import RequestHeaderConfig, RequestHeaderWatch
-from extension_apiserver.tls import TlsError
+from extension_apiserver.cluster.kubernetes import ApiError
+from extension_apiserver.observe.metrics import Metrics
+from extension_apiserver.trust.certificates import load_authorities
+from extension_apiserver.trust.requestheader import RequestHeaderConfig, RequestHeaderWatch
+from extension_apiserver.trust.tls import TlsError
 from unit.pki import Authority
 
 PROXIES, NEW_PROXIES, USERS, NEW_USERS = (Authority(name) for name in ("p", "q", "u", "v"))
@@ -229,7 +229,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         found.append(seconds)
 
     monkeypatch.setattr("asyncio.sleep", sleep)
-    monkeypatch.setattr("extension_apiserver.requestheader.backoff_seconds", lambda failures: failures)
+    monkeypatch.setattr("extension_apiserver.trust.requestheader.backoff_seconds", lambda failures: failures)
     return found
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from extension_apiserver import Resource, wsgi
-from extension_apiserver.resources import Call
+from extension_apiserver import Resource
+from extension_apiserver.api.resources import Call
+from extension_apiserver.apps import wsgi
 from unit.running import BASE, Backend, start
 
 StartResponse = Callable[..., Callable[[bytes], None]]

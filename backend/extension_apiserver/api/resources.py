@@ -1,0 +1,126 @@
+"""The table of resources. Routing, discovery and OpenAPI are all generated from it, so they cannot differ."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from extension_apiserver.request import Request
+from extension_apiserver.trust.identity import Identity
+
+#: A Kubernetes object as JSON has it.
+Object = dict[str, Any]
+
+#: The verbs a resource may have. `watch`, `patch` and `deletecollection` are left out: a promise that is half kept blocks
+#: namespace deletion and garbage collection for the whole cluster.
+VERBS = ("create", "delete", "get", "list", "update")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a verb.
+
+    Attributes:
+        request: the raw request.
+        identity: who calls.
+        verb: one of VERBS.
+        api_version: '<group>/<version>' of the path.
+        namespace: '' for cluster scope or all namespaces.
+        name: '' for `list` and `create`.
+        body: the submitted object of `create` and `update`, validated against the schema; {} otherwise.
+        dry_run: nothing may be stored.
+
+    """
+
+    request: Request
+    identity: Identity
+    verb: str
+    api_version: str
+    namespace: str
+    name: str
+    body: Object
+    dry_run: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Column:
+    """One column of `kubectl get`.
+
+    Attributes:
+        name: heading.
+        value: returns the cell for an object.
+        type: OpenAPI type of the cell: string, integer, number, boolean or date.
+        format: 'name' marks the column that holds the name.
+        priority: above 0 it shows only with `-o wide`.
+        description: for people.
+
+    """
+
+    name: str
+    value: Callable[[Object], Any]
+    type: str = "string"
+    format: str = ""
+    priority: int = 0
+    description: str = ""
+
+
+NAME_COLUMN = Column("Name", lambda item: item["metadata"]["name"], format="name", description="Name of the object.")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One resource.
+
+    Attributes:
+        kind: CamelCase, such as 'Echo'.
+        plural: the name in the path, such as 'echoes'.
+        verbs: verb → function. `get`, `create` and `update` return an object, `list` returns a sequence of objects, `delete`
+            returns nothing. They raise StatusError; kind, apiVersion and the metadata that every object has are filled in.
+        description: one sentence for `kubectl explain`.
+        schema: OpenAPI v3 schemas of the fields beside `metadata`, such as {"spec": {"type": "object", …}}.
+        columns: what `kubectl get` shows after the name.
+        namespaced: objects live in namespaces.
+        singular: by default the kind in lower case.
+        short_names: aliases for kubectl.
+        categories: groups of resources, such as 'all'.
+
+    """
+
+    kind: str
+    plural: str
+    verbs: Mapping[str, Callable[[Call], Any]]
+    description: str
+    schema: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    columns: Sequence[Column] = ()
+    namespaced: bool = False
+    singular: str = ""
+    short_names: Sequence[str] = ()
+    categories: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Check the verbs.
+
+        Raises:
+            ValueError: if a verb is unknown.
+
+        """
+        unknown = sorted(set(self.verbs) - set(VERBS))
+        if unknown:
+            raise ValueError(
+                f"resource '{self.plural}' has the unknown verb '{unknown[0]}'; known are {', '.join(VERBS)}"
+            )
+        object.__setattr__(self, "singular", self.singular or self.kind.lower())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Api:
+    """An API group: its versions, preferred one first, each with the same resources."""
+
+    group: str
+    versions: Sequence[str]
+    resources: Sequence[Resource] = ()
+
+    def resource(self, plural: str) -> Resource | None:
+        """Return the resource of that name."""
+        return next((resource for resource in self.resources if resource.plural == plural), None)

@@ -1,0 +1,138 @@
+"""Serves the resources of the table with the manners kubectl and the controllers rely on.
+
+https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from extension_apiserver.request import Request, Response, json_response
+from extension_apiserver.request_info import RequestInfo
+from extension_apiserver.selectors import selectors
+from extension_apiserver.status import StatusError
+from extension_apiserver.trust.identity import Identity
+
+from . import table
+from .negotiation import as_kind
+from .resources import Call, Object, Resource
+from .submission import read_object
+
+#: Runs a function where it may block, if it may.
+Run = Callable[[Callable[[Call], Any], Call], Awaitable[Any]]
+
+#: Nothing is stored, so every list is of one version; it must not be empty.
+_RESOURCE_VERSION = "1"
+#: As upstream, 4096 characters of warnings at most: each is a line of the answer's header.
+_MOST_WARNINGS, _LONGEST_WARNING = 16, 256
+_METHODS = {"get": "GET", "list": "GET", "create": "POST", "update": "PUT", "delete": "DELETE"}
+
+
+class Rest:
+    """Answers requests for resources."""
+
+    def __init__(self, run: Run) -> None:
+        """Take the way to run functions of the table."""
+        self._run = run
+
+    async def answer(self, request: Request, identity: Identity, info: RequestInfo, resource: Resource) -> Response:
+        """Answer one request for a resource of the table.
+
+        Raises:
+            StatusError: with the code and reason that Kubernetes uses.
+
+        """
+        function = self._route(request, info, resource)
+        query = request.query()
+        form = as_kind(request.header(b"accept"), table.LIST_FORMS if info.verb == "list" else table.OBJECT_FORMS)
+        include_object = table.include_object(query)
+        selected = selectors(query) if info.verb == "list" else []
+        body: Object = {}
+        warnings: list[str] = []
+        if info.verb in {"create", "update"}:
+            body, warnings = await read_object(request, info, resource, query)
+        call = Call(
+            request=request,
+            identity=identity,
+            verb=info.verb,
+            api_version=f"{info.group}/{info.version}",
+            namespace=info.namespace,
+            name=info.name,
+            body=body,
+            dry_run=_dry_run(query),
+        )
+        # A function that yields objects must do so where functions of the table run.
+        whole: Callable[[Call], Any] = (lambda call: list(function(call))) if info.verb == "list" else function
+        result = await self._run(whole, call)
+        if info.verb == "list":
+            items = [_completed(item, call, resource) for item in result]
+            document = {
+                "kind": f"{resource.kind}List",
+                "apiVersion": call.api_version,
+                "metadata": {"resourceVersion": _RESOURCE_VERSION},
+                "items": [item for item in items if all(selects(item) for selects in selected)],
+            }
+            return json_response(table.form_of_list(form, resource, document, include_object))
+        if info.verb == "delete":
+            return json_response(_success(info))
+        item = _completed(result, call, resource)
+        headers = [("Warning", f"299 - {json.dumps(text[:_LONGEST_WARNING])}") for text in warnings[:_MOST_WARNINGS]]
+        status = 201 if info.verb == "create" else 200
+        return json_response(table.form_of_object(form, resource, item, include_object), status, headers)
+
+    @staticmethod
+    def _route(request: Request, info: RequestInfo, resource: Resource) -> Callable[[Call], Any]:
+        """Return the function for a request, or say why there is none."""
+        whole_path_exists = (
+            not info.subresource
+            and bool(info.namespace) <= resource.namespaced
+            and not (resource.namespaced and info.name and not info.namespace)
+        )
+        if not whole_path_exists:
+            raise StatusError(404, "the server could not find the requested resource")
+        allowed = {verb for verb in resource.verbs if (verb in {"list", "create"}) == (not info.name)}
+        if resource.namespaced and not info.namespace:
+            allowed.discard("create")
+        if info.verb not in allowed:
+            what = "watch" if info.verb == "watch" else request.method
+            allow = ", ".join(sorted(_METHODS[verb] for verb in allowed))
+            raise StatusError(
+                405,
+                f"the server does not allow this method on the requested resource: {what} {resource.plural}",
+                details={"group": info.group, "kind": resource.plural},
+                headers=[("Allow", allow)],
+            )
+        return resource.verbs[info.verb]
+
+
+def _completed(item: Object, call: Call, resource: Resource) -> Object:
+    """Fill in what every object has."""
+    metadata = {
+        "uid": str(uuid.uuid4()),
+        "resourceVersion": _RESOURCE_VERSION,
+        "creationTimestamp": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    if call.namespace:
+        metadata["namespace"] = call.namespace
+    return {
+        **item,
+        "apiVersion": call.api_version,
+        "kind": resource.kind,
+        "metadata": {**metadata, **item.get("metadata", {})},
+    }
+
+
+def _success(info: RequestInfo) -> Object:
+    details = {"name": info.name, "group": info.group, "kind": info.resource}
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+
+def _dry_run(query: dict[str, list[str]]) -> bool:
+    values: Sequence[str] = query.get("dryRun", [])
+    if any(value not in {"", "All"} for value in values):
+        raise StatusError(400, "dryRun must be 'All'")
+    return "All" in values

@@ -1,0 +1,1 @@
+"""Who calls, and whether it may: certificates, identity headers, tokens, reviews."""

@@ -1,0 +1,1 @@
+"""What knows nothing of Kubernetes: errors, waiting, running programs, telling what happens."""

@@ -1,0 +1,1 @@
+"""What speaks to a cluster's API: calls, kubectl, helm, namespaces."""

@@ -1,0 +1,83 @@
+"""The chart's supported configurations, those of chart/ci, and the life of a release with one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import CHART
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.programs.tools import kubernetes_version
+
+if TYPE_CHECKING:
+    from pytest_apiservice.client.helm import Helm
+
+CONFIGURATIONS = {
+    path.name.removesuffix("-values.yaml"): path for path in sorted(CHART.glob("ci/*-values.yaml"))
+}  # by name
+EVERYWHERE = ("default", "two-versions", "secret")  # stand for all in tests/e2e; tests/embedded has the others
+# What stands in the way of a life in an ordinary namespace of an ordinary cluster, and where it is tested instead.
+NEEDS = {
+    "host-network": "pods on the node's network, which Pod Security 'restricted' refuses; tests/chart renders it",
+    "monitoring": "the Prometheus operator's CRDs; tests/embedded/test_monitoring.py installs it beside them",
+    "openshift": "OpenShift's service-ca operator; tests/embedded/test_openshift_simulated.py installs it beside one",
+}
+
+OFFERED = ("cert-manager.io/v1", "security.openshift.io/v1", "monitoring.coreos.com/v1")
+OF_PROMETHEUS = {"ServiceMonitor", "PrometheusRule"}  # kinds that a cluster serves if it has the Prometheus operator
+
+
+def rendered(helm: Helm, path: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Return the objects, hooks too, that the chart makes of the values file ``path`` where every optional API is offered."""
+    offered = [f"--api-versions={version}" for version in OFFERED]
+    version = f"--kube-version={kubernetes_version()}"
+    text = helm("template", helm.release, CHART, f"--values={path}", version, *offered, *arguments).stdout
+    return [one for one in yaml.safe_load_all(text) if one]
+
+
+def served(helm: Helm, group: str, version: str = "v1") -> Api:
+    """Wait until the API server serves ``group`` by way of ``helm``'s release; return it."""
+    api = Api(helm.cluster, group, version)
+    api.wait_for_available("True", "Passed")
+    api.wait_until_served()
+    return api
+
+
+def installed_again_and_gone(helm: Helm, path: Path, base_values: Mapping[str, object]) -> None:
+    """Have a release live: install, serve, its own tests, the same install again, uninstall.
+
+    Args:
+        helm: of a fresh namespace.
+        path: the configuration's values file.
+        base_values: those of every release of this run.
+    """
+    values = yaml.safe_load(path.read_text()).get("apiService", {})
+    group = values.get("group") or f"{helm.namespace}.example.com"
+    versions = [version["name"] for version in values.get("versions", [{"name": "v1"}])]
+    kubectl = Kubectl(helm.cluster, helm.namespace)
+
+    def pods() -> list[str]:
+        items = kubectl.get("pods", "-l", "app.kubernetes.io/name=header-echo")["items"]
+        return sorted(pod["metadata"]["uid"] for pod in items if "deletionTimestamp" not in pod["metadata"])
+
+    chosen = {**base_values, "apiService.group": group}
+    helm.upgrade(chosen, files=[path], arguments=["--wait"])  # as many users do
+    for version in versions:
+        served(helm, group, version)
+    helm.test()
+    before = pods(), helm("get", "manifest", helm.release).stdout
+    helm.upgrade(chosen, files=[path])
+    after = pods(), helm("get", "manifest", helm.release).stdout
+    if after[1] != before[1]:
+        pytest.fail(f"{path.name}: the same values rendered another manifest")
+    if after[0] != before[0]:
+        pytest.fail(f"{path.name}: installing it again replaced pods")
+    helm.uninstall()
+    services = [f"{version}.{group}" for version in versions]
+    if left := kubectl("get", "apiservice", *services, "--ignore-not-found", "-o", "name").stdout:
+        pytest.fail(f"{path.name}: left behind {left}")

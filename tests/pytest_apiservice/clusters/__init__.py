@@ -1,0 +1,1 @@
+"""The kinds of cluster, one protocol: kind, embedded, existing."""

@@ -1,0 +1,172 @@
+"""A cluster that is there already: used through a named context, and left as it was found.
+
+Nothing is created but labelled namespaces and the chart's own objects; `delete` compares. What cannot be done without reaching into
+the cluster's nodes is not done, and said: images are pulled by the cluster, pods are reached from inside by `kubectl exec`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.progress import say
+from pytest_apiservice.base.run import run
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.clusters.existing_checks import demand_cert_manager, demand_rights, is_openshift, leftovers, ours
+from pytest_apiservice.clusters.relay import relayed
+from pytest_apiservice.programs.tools import tool
+
+GONE_TIMEOUT_SECONDS = 120
+# stdin to the address, the address to stdout; the backend's image has Python and no other program.
+RELAY = """
+import os, shutil, socket, sys, threading
+with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as peer, peer.makefile("rb", 0) as answers:
+    def ask():
+        while part := os.read(0, 65536):
+            peer.sendall(part)
+        peer.shutdown(socket.SHUT_WR)
+    threading.Thread(target=ask, daemon=True).start()
+    shutil.copyfileobj(answers, open(1, "wb", 0))
+"""
+
+
+class ExistingCluster:
+    """The cluster behind one context of the user's kubeconfig."""
+
+    kind = "existing"
+    keep = True
+    logs_directory: Path | None = None
+
+    def __init__(self, *, context: str | None) -> None:
+        """Take the context's name; KUBECONFIG, or ~/.kube/config, is read at `create`."""
+        self._named = context
+        self._directory: Path | None = None
+        self._values: dict[str, str] = {}
+        self._before: set[str] = set()
+
+    @property
+    def context(self) -> str:
+        """The context that the user named.
+
+        Raises:
+            HarnessError: none was named.
+        """
+        if not self._named:
+            raise HarnessError(f"CLUSTER=existing needs the name of a context: set KUBECONTEXT to one of {_known()}")
+        return self._named
+
+    @property
+    def kubeconfig(self) -> Path:
+        """A private copy of that context alone, so that nothing of ours can touch another cluster."""
+        if self._directory is None:
+            raise HarnessError("this cluster is not open: call create() first")
+        return self._directory / "kubeconfig"
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """tls.mode=openshift where OpenShift's service-ca makes certificates; else nothing."""
+        return self._values
+
+    def create(self) -> None:
+        """Open the context, ask whether we may do what the tests do, and note what is there.
+
+        Raises:
+            HarnessError: no such context, no answer, too few rights, or a release of the chart is installed already.
+        """
+        context = self.context
+        if context not in contexts():
+            raise HarnessError(f"the kubeconfig has no context '{context}': set KUBECONTEXT to one of {_known()}")
+        self._directory = Path(tempfile.mkdtemp(prefix="header-echo-existing-"))
+        view = ["config", "view", "--raw", "--flatten", "--minify", f"--context={context}"]
+        self.kubeconfig.touch(mode=0o600)
+        self.kubeconfig.write_text(run([tool("kubectl"), *view], timeout_seconds=30).stdout)
+        try:
+            self._open(Kubectl(self))
+        except BaseException:
+            self._close()
+            raise
+
+    def _open(self, kubectl: Kubectl) -> None:
+        answer = kubectl("get", "--raw", "/version", check=False, timeout_seconds=30)
+        if answer.returncode != 0:
+            raise HarnessError(
+                f"the cluster of context '{self.context}' does not answer ({answer.stderr.strip().splitlines()[-1]}):"
+                f" check the network, and your login to it"
+            )
+        demand_rights(kubectl, self.context)
+        self._before = ours(kubectl)
+        if self._before:
+            raise HarnessError(
+                f"the cluster of context '{self.context}' has objects of an earlier run or release ({', '.join(sorted(self._before))}):"
+                f" uninstall them first"
+            )
+        if is_openshift(kubectl):
+            self._values = {"tls.mode": "openshift"}
+            say(
+                "OpenShift: certificates by its service-ca operator; not checked: tls.mode certManager, a fixed user id"
+            )
+        say(
+            f"not checked in the existing cluster '{self.context}': its control plane's logs and flags; it pulls the image itself"
+        )
+
+    def install_cert_manager(self) -> None:
+        """Demand that cert-manager is there; it is the cluster's, so it is not ours to install."""
+        if not self._values:
+            demand_cert_manager(Kubectl(self), self.context)
+
+    def delete(self) -> None:
+        """Wait until everything of ours is gone, and forget the credentials.
+
+        Raises:
+            HarnessError: something of ours is left; with its names.
+        """
+        if self._directory is None:
+            return
+        kubectl = Kubectl(self)
+
+        def as_before() -> None:
+            left = leftovers(kubectl, self._before)
+            if left:
+                raise NotYet(f"{', '.join(left)} (remove with kubectl delete)")
+
+        try:
+            wait_for("everything of ours to be gone from the cluster", as_before, timeout_seconds=GONE_TIMEOUT_SECONDS)
+        finally:
+            self._close()
+
+    def load_image(self, image: str) -> None:
+        """Do nothing: the cluster pulls it."""
+        say(f"the cluster pulls {image} itself: if it cannot, its pods will say ErrImagePull")
+
+    @contextmanager
+    def pod_endpoint(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
+        """Relay a loopback port to the pod's through Python in the pod: kubectl port-forward reaches its loopback alone."""
+        address = Kubectl(self, namespace).get("pod", pod)["status"]["podIP"]
+        where = [f"--kubeconfig={self.kubeconfig}", f"--context={self.context}", f"--namespace={namespace}"]
+        inside = ["python3", "-c", RELAY, address, str(port)]
+        with relayed([str(tool("kubectl")), *where, "exec", "--stdin", pod, "--", *inside]) as endpoint:
+            yield endpoint
+
+    def _close(self) -> None:
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+        self._directory = None
+
+
+def contexts() -> list[str]:
+    """Return the names of the contexts in the user's kubeconfig files."""
+    paths = os.environ.get("KUBECONFIG", str(Path.home() / ".kube" / "config")).split(os.pathsep)
+    files = [yaml.safe_load(Path(path).read_text()) or {} for path in paths if Path(path).is_file()]
+    return sorted({context["name"] for content in files for context in content.get("contexts") or []})
+
+
+def _known() -> str:
+    return ", ".join(contexts()) or "(your kubeconfig has none: set KUBECONFIG)"

@@ -1,0 +1,199 @@
+"""A kind cluster: pytest-kind creates and deletes it, with our binaries, our node image, our waits and our guard.
+
+What pytest-kind 22.11.1 would do differently, and why not: it downloads kind v0.17.0 and kubectl unchecked, keeps a
+half-made cluster after a failure, and its port-forward always takes ten seconds (see its cluster.py).
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from pytest_kind.cluster import KindCluster
+
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.progress import say, step
+from pytest_apiservice.base.run import run
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.clusters.cert_manager import install_cert_manager
+from pytest_apiservice.clusters.guard import Guard
+from pytest_apiservice.clusters.relay import relayed
+from pytest_apiservice.images.node_image import kind_config, node_image
+from pytest_apiservice.images.offline.engine import ensure_engine
+from pytest_apiservice.programs.cache import cache_dir
+from pytest_apiservice.programs.tools import prepare, tool
+
+KEPT_NAME = "header-echo"
+PROGRAMS = ("kind", "kubectl", "helm")
+NETWORK = "kind"
+
+
+class Kind:
+    """One kind cluster of one node, made for this run; with ``keep`` it outlives the run and the next one finds it."""
+
+    kind = "kind"
+    values: Mapping[str, str] = {}
+    logs_directory = None
+
+    def __init__(self, *, keep: bool = False, api_port: int | None = None) -> None:
+        """Choose the name: fixed when kept, else new for each run so that two runs cannot meet."""
+        self.keep = keep
+        self.api_port = api_port
+        self.name = KEPT_NAME if keep else f"{KEPT_NAME}-{secrets.token_hex(3)}"
+        self.directory = cache_dir() / "clusters" / f"kind-{self.name}"
+        self.kubeconfig = self.directory / "kubeconfig"
+        self.context = f"kind-{self.name}"
+        self._guard: Guard | None = None
+
+    @property
+    def node(self) -> str:
+        """The container that is the node."""
+        return f"{self.name}-control-plane"
+
+    def create(self) -> None:
+        """Bring up engine, node image and cluster; a kept cluster of the last run is used again.
+
+        Raises:
+            HarnessError: no engine, a stale cluster of this name, a taken port, or kind failed.
+        """
+        ensure_engine()
+        prepare(PROGRAMS)
+        if self.name in _clusters():
+            self._demand_usable()
+            say(f"using the kept kind cluster '{self.name}'")
+            return
+        image = node_image()
+        config = self._config(image)
+        had_network = _network_exists()
+        if not self.keep:
+            cleanup: list[list[str | Path]] = [[tool("kind"), "delete", "cluster", "--name", self.name]]
+            if not had_network:
+                cleanup.append(["docker", "network", "rm", NETWORK])
+            self._guard = Guard(cleanup, [self.directory])
+        try:
+            with step(f"creating kind cluster '{self.name}' from {image}"):
+                self._pytest_kind(image).create(config)
+            with step("waiting for its node"):
+                self._wait_for_node()
+        except subprocess.CalledProcessError as error:
+            self.delete()
+            raise HarnessError(
+                f"kind could not create the cluster (exit code {error.returncode}, its own words are above):"
+                f" check 'docker info', or use CLUSTER=embedded, which needs no Docker"
+            ) from error
+        except BaseException:
+            self.delete()
+            raise
+
+    def install_cert_manager(self) -> None:
+        """Install it into the cluster; a kept cluster has it already."""
+        install_cert_manager(self)
+
+    def delete(self) -> None:
+        """Delete the cluster, kind's network if nobody else uses it, and our files."""
+        with step(f"deleting kind cluster '{self.name}'"):
+            run([tool("kind"), "delete", "cluster", "--name", self.name], timeout_seconds=120)
+            if not _clusters() and _network_exists():
+                run(["docker", "network", "rm", NETWORK], timeout_seconds=30, check=False)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        if self._guard is not None:
+            self._guard.disarm()
+
+    def load_image(self, image: str) -> None:
+        """Load a local image unless the node has it; our tags are content hashes, so a name stands for its content."""
+        containerd = ["docker", "exec", self.node, "ctr", "--namespace=k8s.io", "images", "ls", "-q"]
+        if f"docker.io/library/{image}" in run(containerd, timeout_seconds=30).stdout.split():
+            return
+        with step(f"loading image {image} into the node"):
+            run([tool("kind"), "load", "docker-image", "--name", self.name, image], timeout_seconds=300)
+
+    @contextmanager
+    def pod_endpoint(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
+        """Relay a loopback port to the pod through socat in the node: pod networks are not routed to the host."""
+        address = Kubectl(self, namespace).get("pod", pod)["status"]["podIP"]
+        with relayed(["docker", "exec", "-i", self.node, "socat", "STDIO", f"TCP:{address}:{port}"]) as endpoint:
+            yield endpoint
+
+    def _pytest_kind(self, image: str | None = None) -> KindCluster:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        cluster = KindCluster(self.name, self.kubeconfig, image, kind_path=tool("kind"), kubectl_path=tool("kubectl"))
+        shutil.rmtree(cluster.path, ignore_errors=True)  # it makes ./.pytest-kind, which only its downloads need
+        _remove_if_empty(cluster.path.parent)
+        return cluster
+
+    def _config(self, image: str) -> Path:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        config = yaml.safe_load(kind_config(image))
+        if self.api_port is not None:
+            _demand_free_port(self.api_port)
+            config.setdefault("networking", {})["apiServerPort"] = self.api_port
+        path = self.directory / "kind.yaml"
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    def _demand_usable(self) -> None:
+        remedy = f"remove it with 'kind delete cluster --name {self.name}' (or make clean) and try again"
+        if not self.keep:
+            raise HarnessError(f"a kind cluster named '{self.name}' exists already: {remedy}")
+        if not self.kubeconfig.exists():
+            raise HarnessError(f"a kind cluster '{self.name}' exists that this project did not make: {remedy}")
+        try:
+            self._wait_for_node()
+        except HarnessError as error:
+            raise HarnessError(f"the kept kind cluster '{self.name}' does not answer: {remedy}\n{error}") from error
+
+    def _wait_for_node(self) -> None:
+        def ready() -> None:
+            try:
+                nodes = Kubectl(self).get("nodes")["items"]
+            except HarnessError as error:
+                raise NotYet(str(error).splitlines()[-1].strip()) from error
+            conditions = {c["type"]: c for node in nodes for c in node["status"]["conditions"]}
+            if conditions.get("Ready", {}).get("status") != "True":
+                raise NotYet(conditions.get("Ready", {}).get("message", "no node registered"))
+
+        wait_for("the kind node to be Ready", ready, timeout_seconds=120, interval_seconds=0.5, died=self._node_died)
+
+    def _node_died(self) -> str | None:
+        state = run(["docker", "inspect", "-f", "{{.State.Status}}", self.node], timeout_seconds=20, check=False)
+        return None if state.stdout.strip() == "running" else f"its container is {state.stdout.strip() or 'gone'}"
+
+
+def delete_kept() -> None:
+    """Delete the kind clusters that KEEP=1 (or a run whose guard was killed too) left."""
+    for directory in (cache_dir() / "clusters").glob("kind-*"):
+        cluster = Kind(keep=True)
+        cluster.name, cluster.directory = directory.name.removeprefix("kind-"), directory
+        cluster.delete()
+
+
+def _clusters() -> list[str]:
+    return run([tool("kind"), "get", "clusters"], timeout_seconds=60).stdout.split()
+
+
+def _network_exists() -> bool:
+    return run(["docker", "network", "inspect", NETWORK], timeout_seconds=20, check=False).returncode == 0
+
+
+def _demand_free_port(port: int) -> None:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise HarnessError(
+                f"API_PORT {port} is taken on this machine ({error.strerror}): choose another"
+            ) from error
+
+
+def _remove_if_empty(directory: Path) -> None:
+    try:
+        directory.rmdir()
+    except OSError:
+        pass

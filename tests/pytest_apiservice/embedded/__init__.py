@@ -1,0 +1,1 @@
+"""A control plane and a node of plain processes: no Docker, no root."""

@@ -1,0 +1,75 @@
+"""Which local command stands for a container image in the embedded cluster."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.programs.tools import PROGRAMS, tool
+
+BACKEND = Path(__file__).resolve().parents[4] / "backend"
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """What runs in place of an image.
+
+    Attributes:
+        entrypoint: stands for the image's ENTRYPOINT; the container's ``args`` follow it, its ``command`` replaces it.
+        environment: stands for the image's ENV.
+    """
+
+    entrypoint: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as values for JSON; LocalImage(**values) reads them."""
+        return {"entrypoint": list(self.entrypoint), "environment": dict(self.environment)}
+
+
+# By the last part of the repository: localhost/header-echo:dev and registry.example.com/team/header-echo@sha256:… are both header-echo.
+LOCAL_IMAGES: dict[str, LocalImage] = {
+    "header-echo": LocalImage(
+        (sys.executable, "-m", "header_echo"), {"PYTHONPATH": str(BACKEND), "PYTHONUNBUFFERED": "1"}
+    ),
+}
+
+
+def short_name(image: str) -> str:
+    """Return the last part of the image's repository, without tag and digest."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
+def local_image(image: str, table: Mapping[str, LocalImage] | None = None) -> LocalImage:
+    """Return the local command for ``image``: the table's, else the program of that name that ci/tools pins, built if need be.
+
+    Raises:
+        HarnessError: there is neither.
+    """
+    known, name = {**LOCAL_IMAGES, **(table or {})}, short_name(image)
+    if name in known:
+        return known[name]
+    if name in PROGRAMS:
+        program = tool(name)  # on PATH too, for a container's `command` that names it without its folder
+        return LocalImage(
+            (str(program),), {"PATH": f"{program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+        )
+    raise HarnessError(
+        f"the embedded cluster has no local command for the image {image!r} (it has: {', '.join(sorted({*known, *PROGRAMS}))}):"
+        f" for the demo, make load IMAGE={image} COMMAND='program argument …';"
+        f" in a test, EmbeddedCluster(images={{{name!r}: LocalImage((program, argument, …))}})"
+    )
+
+
+def compile_backend() -> None:
+    """Compile our backend where its pods find it: their root is read-only, so each would do it again, a fifth of a second long."""
+    ours, sys.pycache_prefix = sys.pycache_prefix, None  # pods have no PYTHONPYCACHEPREFIX
+    try:
+        compileall.compile_dir(BACKEND, quiet=2)
+    finally:
+        sys.pycache_prefix = ours

@@ -1,0 +1,1 @@
+"""A pod of the embedded cluster: its containers as processes, its volumes, probes and status."""

@@ -1,0 +1,66 @@
+"""What the Docker engine has, and what a registry would give it; bounded, and asked once a run."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.progress import step
+from pytest_apiservice.base.run import run
+
+ANSWER_SECONDS = 15
+PULL_SECONDS = 900
+
+
+def has_image(name: str) -> bool:
+    """Tell whether the engine has the image ``name``."""
+    return run(["docker", "image", "inspect", name], timeout_seconds=30, check=False).returncode == 0
+
+
+@cache
+def served(name: str) -> bool:
+    """Tell, within seconds, whether a registry that this machine reaches has ``name``."""
+    with step(f"looking for {name} in its registry") as detail:
+        try:
+            answer = run(["docker", "manifest", "inspect", name], timeout_seconds=ANSWER_SECONDS, check=False)
+        except HarnessError:
+            detail("no answer")
+            return False
+        return answer.returncode == 0
+
+
+def pull(name: str) -> bool:
+    """Pull ``name``; False if that fails or takes more than a quarter of an hour."""
+    with step(f"pulling {name}"):
+        try:
+            return run(["docker", "pull", "--quiet", name], timeout_seconds=PULL_SECONDS, check=False).returncode == 0
+        except HarnessError:
+            return False
+
+
+def retag(image: str, name: str) -> None:
+    """Give ``image`` the further name ``name``. What had that name goes, unless it has another or a container uses it: nobody would find it again."""
+    before = _id(name)
+    run(["docker", "tag", image, name], timeout_seconds=30)
+    if before and before != _id(name) and not _inspect(before, '{{join .RepoTags ""}}'):
+        run(["docker", "image", "rm", before], timeout_seconds=60, check=False)
+
+
+def _id(name: str) -> str:
+    return _inspect(name, "{{.Id}}")
+
+
+def _inspect(name: str, template: str) -> str:
+    """Return what ``template`` says of the image ``name``; "" if the engine has none of that name."""
+    command = ["docker", "image", "inspect", "--format", template, name]
+    return run(command, timeout_seconds=30, check=False).stdout.strip()
+
+
+def forget_others(name: str) -> None:
+    """Remove the images that ``name`` replaces: same repository, another content hash as tag, used by no container."""
+    repository = name.partition(":")[0]
+    listed = run(["docker", "image", "ls", "--format", "{{.Tag}}", repository], timeout_seconds=30).stdout
+    for tag in listed.split():
+        if re.search(r"(^|-)[0-9a-f]{12}$", tag) and f"{repository}:{tag}" != name:
+            run(["docker", "image", "rm", f"{repository}:{tag}"], timeout_seconds=60, check=False)

@@ -1,0 +1,1 @@
+"""The programs that are not Python: pinned, looked up or built, kept."""
