@@ -92,11 +92,11 @@ def _go_echo(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[lis
 def _on_the_library(module: str) -> Command:
     def command(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
         return [sys.executable, "-m", module, "serve"], {
-            "HEADER_ECHO_BIND_ADDRESS": "127.0.0.1",
-            "HEADER_ECHO_PORT": str(port),
-            "HEADER_ECHO_GROUP": group,
-            "HEADER_ECHO_TLS_DIRECTORY": str(tls),
-            "HEADER_ECHO_SERVICE_ACCOUNT_DIRECTORY": str(plane.directory / "backend-account"),
+            "EXTENSION_APISERVER_BIND_ADDRESS": "127.0.0.1",
+            "EXTENSION_APISERVER_PORT": str(port),
+            "EXTENSION_APISERVER_GROUP": group,
+            "EXTENSION_APISERVER_TLS_DIRECTORY": str(tls),
+            "EXTENSION_APISERVER_SERVICE_ACCOUNT_DIRECTORY": str(plane.directory / "backend-account"),
             "KUBERNETES_SERVICE_HOST": "127.0.0.1",
             "KUBERNETES_SERVICE_PORT": str(plane.port),
         }

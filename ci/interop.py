@@ -132,7 +132,7 @@ def _control_plane(minor: str) -> Mapping[str, str]:
 def _cert_manager() -> Mapping[str, str]:
     title = f"cert-manager {pinned_version('cert-manager-1.19')}"
     crds = generated_crds("interop/cert-manager-1.19", title, API_PACKAGES)
-    return {variable("cert-manager"): str(tool("cert-manager-1.19")), "HEADER_ECHO_CERT_MANAGER_CRDS": str(crds)}
+    return {variable("cert-manager"): str(tool("cert-manager-1.19")), "APISERVICE_CERT_MANAGER_CRDS": str(crds)}
 
 
 def chosen(names: str, known: Sequence[Part]) -> list[Part]:

@@ -1,6 +1,6 @@
 """Configuration by environment variables, validated all at once.
 
-Every variable has the prefix of the program (`HEADER_ECHO_` unless told otherwise) and a unit in its name. Two come without prefix
+Every variable has the prefix of the program (`EXTENSION_APISERVER_` unless told otherwise) and a unit in its name. Two come without prefix
 because the kubelet sets them: `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT`.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-DEFAULT_PREFIX = "HEADER_ECHO_"
+DEFAULT_PREFIX = "EXTENSION_APISERVER_"
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#names
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

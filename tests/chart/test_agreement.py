@@ -73,7 +73,7 @@ def test_service_probes_and_container_use_one_port(backend):
 
     assert [(port["name"], port["targetPort"]) for port in service["spec"]["ports"]] == [("https", "https")]
     assert {"https"} == probes
-    assert str(ports["https"]) == environment(container)["HEADER_ECHO_PORT"]
+    assert str(ports["https"]) == environment(container)["EXTENSION_APISERVER_PORT"]
 
 
 def test_network_policy_admits_the_container_port():
@@ -106,7 +106,7 @@ def test_backend_checks_itself_for_that_name(backend):
         else f"{reference['service']['name']}.{reference['service']['namespace']}.svc"
     )
 
-    assert expected == environment(container).get("HEADER_ECHO_SERVICE_DNS_NAME")
+    assert expected == environment(container).get("EXTENSION_APISERVER_SERVICE_DNS_NAME")
 
 
 def test_mounted_secret_is_made_by_somebody(objects):
@@ -157,8 +157,8 @@ def test_backend_is_told_what_is_registered(backend):
     registered = sorted(of_kind(backend, "APIService"), key=lambda one: -one["spec"]["versionPriority"])
     told = environment(only(backend, "Deployment")["spec"]["template"]["spec"]["containers"][0])
 
-    assert {told["HEADER_ECHO_GROUP"]} == {one["spec"]["group"] for one in registered}
-    assert told["HEADER_ECHO_VERSIONS"].split(",") == [one["spec"]["version"] for one in registered]
+    assert {told["EXTENSION_APISERVER_GROUP"]} == {one["spec"]["group"] for one in registered}
+    assert told["EXTENSION_APISERVER_VERSIONS"].split(",") == [one["spec"]["version"] for one in registered]
     assert all(one["metadata"]["name"] == f"{one['spec']['version']}.{one['spec']['group']}" for one in registered)
 
 

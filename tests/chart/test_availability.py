@@ -95,7 +95,11 @@ def test_grace_period_covers_the_drain(shutdown):
     spec = pod_spec({"shutdown": shutdown})
     told = environment(spec["containers"][0])
     sleep = spec["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-    needed = sleep + int(told["HEADER_ECHO_SHUTDOWN_DELAY_SECONDS"]) + int(told["HEADER_ECHO_SHUTDOWN_TIMEOUT_SECONDS"])
+    needed = (
+        sleep
+        + int(told["EXTENSION_APISERVER_SHUTDOWN_DELAY_SECONDS"])
+        + int(told["EXTENSION_APISERVER_SHUTDOWN_TIMEOUT_SECONDS"])
+    )
 
     assert shutdown.get("preStopSeconds", 0) == sleep
     assert needed < spec["terminationGracePeriodSeconds"]

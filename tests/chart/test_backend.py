@@ -2,7 +2,7 @@
 
 from chart.rendered import environment, of_kind, only, pod_specs, render
 
-PATHS = {"HEADER_ECHO_TLS_DIRECTORY": "tls", "HEADER_ECHO_SERVICE_ACCOUNT_DIRECTORY": "token"}
+PATHS = {"EXTENSION_APISERVER_TLS_DIRECTORY": "tls", "EXTENSION_APISERVER_SERVICE_ACCOUNT_DIRECTORY": "token"}
 
 
 def container(values=None, **options):
@@ -19,11 +19,11 @@ def test_every_directory_that_is_told_is_mounted():
 
 def test_backend_listens_on_its_pod_address_only():
     """Not on whatever else the pod may have."""
-    assert environment(container())["HEADER_ECHO_BIND_ADDRESS"] == {"fieldRef": {"fieldPath": "status.podIP"}}
+    assert environment(container())["EXTENSION_APISERVER_BIND_ADDRESS"] == {"fieldRef": {"fieldPath": "status.podIP"}}
 
 
 def test_no_variable_is_set_for_the_service():
-    """Kubernetes would set HEADER_ECHO_PORT=tcp://… for a Service called header-echo, and the backend refuses what it doesn't know."""
+    """Kubernetes would set EXTENSION_APISERVER_PORT=tcp://… for a Service called header-echo, and the backend refuses what it doesn't know."""
     for name, _, spec in pod_specs(render()):
         assert spec["enableServiceLinks"] is False, name
 
@@ -33,8 +33,8 @@ def test_delegation_is_told():
     told = environment(container(configuration="locked-down"))
 
     assert (
-        told["HEADER_ECHO_DELEGATED_AUTHENTICATION"],
-        told["HEADER_ECHO_DELEGATED_AUTHORIZATION"],
+        told["EXTENSION_APISERVER_DELEGATED_AUTHENTICATION"],
+        told["EXTENSION_APISERVER_DELEGATED_AUTHORIZATION"],
     ) == ("true", "true")
     assert not {name for name in environment(container()) if "DELEGATED" in name}
 

@@ -58,7 +58,11 @@ def test_pod_knows_what_to_call():
     for configuration in ("default", "insecure", "two-versions"):
         told = environment(only(render(configuration=configuration), "Pod")["spec"]["containers"][0])
 
-        assert {"HEADER_ECHO_GROUP", "HEADER_ECHO_VERSIONS", "HEADER_ECHO_SERVICE_DNS_NAME"} <= set(told), configuration
+        assert {
+            "EXTENSION_APISERVER_GROUP",
+            "EXTENSION_APISERVER_VERSIONS",
+            "EXTENSION_APISERVER_SERVICE_DNS_NAME",
+        } <= set(told), configuration
 
 
 def test_it_can_be_left_out():

@@ -53,7 +53,11 @@ def test_backend_can_find_out_who_may_read_its_metrics():
     objects = render(configuration="monitoring")
     told = environment(only(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0])
 
-    assert told["HEADER_ECHO_DELEGATED_AUTHENTICATION"] == told["HEADER_ECHO_DELEGATED_AUTHORIZATION"] == "true"
+    assert (
+        told["EXTENSION_APISERVER_DELEGATED_AUTHENTICATION"]
+        == told["EXTENSION_APISERVER_DELEGATED_AUTHORIZATION"]
+        == "true"
+    )
 
 
 def test_there_is_an_alert_for_each_version():

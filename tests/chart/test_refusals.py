@@ -57,8 +57,8 @@ def refusal(values, **options):
         ),
         ({"hostNetwork": True, "port": 10443, "hostUsers": False}, "set hostUsers to true"),
         (
-            {"env": [{"name": "HEADER_ECHO_GROUP", "value": "x"}]},
-            "env sets HEADER_ECHO_GROUP, which the chart sets itself",
+            {"env": [{"name": "EXTENSION_APISERVER_GROUP", "value": "x"}]},
+            "env sets EXTENSION_APISERVER_GROUP, which the chart sets itself",
         ),
         ({"commonLabels": {"app.kubernetes.io/name": "x"}}, "commonLabels sets app.kubernetes.io/name"),
         ({"podLabels": {"app.kubernetes.io/instance": "x"}}, "podLabels sets app.kubernetes.io/instance"),

@@ -130,7 +130,7 @@ def test_backend_with_its_own_certificate_gets_no_mount():
 
     assert [volume["name"] for volume in spec["volumes"]] == ["token"]
     assert [mount["name"] for mount in spec["containers"][0]["volumeMounts"]] == ["token"]
-    assert "HEADER_ECHO_TLS_DIRECTORY" not in environment(spec["containers"][0])
+    assert "EXTENSION_APISERVER_TLS_DIRECTORY" not in environment(spec["containers"][0])
 
 
 def test_existing_service_can_be_registered_with_its_own_ca():

@@ -81,8 +81,8 @@ def test_a_part_counts_its_tests_and_names_those_that_failed(part):
 
 
 def test_what_a_part_is_about_reaches_its_command(part):
-    program = "import os; print(os.environ['HEADER_ECHO_ETCD'], repr(os.environ['KEEP'])); raise SystemExit(1)"
-    about = interop.Part("it", part(program).command, lambda: {"HEADER_ECHO_ETCD": "/old/etcd"})
+    program = "import os; print(os.environ['APISERVICE_ETCD'], repr(os.environ['KEEP'])); raise SystemExit(1)"
+    about = interop.Part("it", part(program).command, lambda: {"APISERVICE_ETCD": "/old/etcd"})
     assert interop.run(about).failures[0].endswith("/old/etcd ''")
 
 

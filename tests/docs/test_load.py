@@ -44,7 +44,7 @@ def test_what_cannot_be_loaded_is_a_sentence(variables, words, tmp_path):
     environment = {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(LOAD.parents[1] / "tests"),
-        "HEADER_ECHO_CACHE": str(tmp_path),
+        "APISERVICE_CACHE": str(tmp_path),
     }
     answer = subprocess.run(
         [sys.executable, LOAD], check=False, env=environment | variables, capture_output=True, text=True, timeout=60

@@ -47,7 +47,7 @@ def environment(tmp_path_factory):
     for built in ("tools", *(path.name for path in cache_dir().glob("go-*"))):
         (cache_dir() / built).mkdir(exist_ok=True)
         (cache / built).symlink_to(cache_dir() / built)
-    return {**outside(), "HEADER_ECHO_CACHE": str(cache), "TOX_WORK_DIR": str(ROOT / ".tox")}
+    return {**outside(), "APISERVICE_CACHE": str(cache), "TOX_WORK_DIR": str(ROOT / ".tox")}
 
 
 @pytest.fixture(scope="module")
@@ -126,4 +126,4 @@ def test_a_foreign_backend_joins_the_demo(demo, clone, environment):
 
 def test_make_clean_leaves_no_cluster(demo, clone, environment):
     run(["make", "clean"], cwd=clone, env=environment, timeout_seconds=MAKE_CLEAN_SECONDS)
-    assert [path.name for path in Path(environment["HEADER_ECHO_CACHE"]).glob("clusters/*")] == []
+    assert [path.name for path in Path(environment["APISERVICE_CACHE"]).glob("clusters/*")] == []

@@ -165,16 +165,16 @@ def test_selector_wrong(broken):
 
 
 def test_backend_crash_loop(broken):
-    broken.install(env=[{"name": "HEADER_ECHO_LOG_LEVEL", "value": "shouting"}])
+    broken.install(env=[{"name": "EXTENSION_APISERVER_LOG_LEVEL", "value": "shouting"}])
     lines = broken.explained(
-        "^the backend crashes: container backend .* ended with exit code 2 .*HEADER_ECHO_LOG_LEVEL"
+        "^the backend crashes: container backend .* ended with exit code 2 .*EXTENSION_APISERVER_LOG_LEVEL"
     )
     assert "shouting" in lines[0]
 
 
 def test_an_install_that_waits_for_a_backend_that_crashes_is_given_up_with_the_cause(another, base_values):
     """Long before helm's own deadline, whose words would be "context deadline exceeded"."""
-    env = [{"name": "HEADER_ECHO_LOG_LEVEL", "value": "shouting"}]
+    env = [{"name": "EXTENSION_APISERVER_LOG_LEVEL", "value": "shouting"}]
     with pytest.raises(
         HarnessError, match=r"crashed 2 times; last seen: .*\nthe backend crashes: .* exit code 2 .*shouting"
     ):

@@ -46,7 +46,7 @@ def test_the_same_tests_pass_there_and_leave_it_as_it_was(theirs):
         "CLUSTER": "existing",
         "KUBECONFIG": str(theirs.kubeconfig),
         "KUBECONTEXT": theirs.context,
-        "HEADER_ECHO_IMAGE": "header-echo:local",
+        "APISERVICE_IMAGE": "header-echo:local",
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     files = [f"tests/e2e/{name}" for name in SAME_TESTS]

@@ -111,7 +111,7 @@ def crash_loop():
         {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}},
         restarts=2,
         last={"terminated": {"exitCode": 2, "reason": "Error"}},
-        log="starting\nheader-echo: HEADER_ECHO_LOG_LEVEL must be one of debug, info\n",
+        log="starting\nheader-echo: EXTENSION_APISERVER_LOG_LEVEL must be one of debug, info\n",
     )
 
 
@@ -205,7 +205,7 @@ CASES = {
     service_port: r"^APIService v1.cats.example.com asks for port 443 of Service echo/header-echo, which has port 444",
     target_port: r"sends to targetPort 9999, where no container listens \(https=10250\)",
     selector: r"^the selector of Service echo/header-echo .*instance=someone-else.* matches no pod: pod header-echo-abc12-xyz34 has",
-    crash_loop: r"^the backend crashes: .* exit code 2 \(restarted 2 times\): header-echo: HEADER_ECHO_LOG_LEVEL must be",
+    crash_loop: r"^the backend crashes: .* exit code 2 \(restarted 2 times\): header-echo: EXTENSION_APISERVER_LOG_LEVEL must be",
     out_of_memory: r"was killed for its memory",
     image_missing: r"^image header-echo:1 of pod echo/header-echo-abc12-xyz34 cannot be had \(ErrImageNeverPull\)",
     rbac_missing: r"^RBAC: ServiceAccount echo/header-echo may not read ConfigMap kube-system/extension-apiserver-authentication",
@@ -294,7 +294,10 @@ def test_a_crash_whose_log_is_gone_is_explained_by_the_words_of_another_pod():
     evidence, other = crash_loop(), crash_loop().objects["pods"][0]
     other["metadata"]["name"] = "header-echo-abc12-first"
     evidence.objects["pods"].insert(0, other)
-    assert "first ended with exit code 2 (restarted 2 times): header-echo: HEADER_ECHO_LOG" in first_lines(evidence)[0]
+    assert (
+        "first ended with exit code 2 (restarted 2 times): header-echo: EXTENSION_APISERVER_LOG"
+        in first_lines(evidence)[0]
+    )
 
 
 def test_what_kubelet_says_in_place_of_a_removed_log_is_no_log():

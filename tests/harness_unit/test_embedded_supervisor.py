@@ -24,7 +24,7 @@ def program(tmp_path, monkeypatch):
         path = tmp_path / name
         path.write_text(f'#!/bin/sh\n[ "$1" = --version ] && exit\n{script}\n')
         path.chmod(0o755)
-        monkeypatch.setenv("HEADER_ECHO_" + name.upper().replace("-", "_"), str(path))
+        monkeypatch.setenv("APISERVICE_" + name.upper().replace("-", "_"), str(path))
 
     return put
 

@@ -20,7 +20,7 @@ def machine(tmp_path, monkeypatch):
     programs = tmp_path / "bin"
     programs.mkdir()
     monkeypatch.setenv("PATH", str(programs))
-    monkeypatch.setenv("HEADER_ECHO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("APISERVICE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 

@@ -33,7 +33,7 @@ def installed(pin):
 @pytest.fixture
 def pip(tmp_path, monkeypatch):
     """Have the words and requirements that pip is given, instead of an installation, and an empty cache."""
-    monkeypatch.setenv("HEADER_ECHO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("APISERVICE_CACHE", str(tmp_path / "cache"))
     given = []
 
     def install(argv, **_):
@@ -126,5 +126,5 @@ def test_the_name_changes_with_the_base_and_with_a_source_file(tmp_path, monkeyp
 def test_a_base_without_python_is_named_with_its_variable(monkeypatch):
     failed = subprocess.CompletedProcess([], 127, "", "python3: not found")
     monkeypatch.setattr(base_image, "run", lambda *_, **__: failed)
-    with pytest.raises(HarnessError, match=r"'alpine' runs no python3.*set HEADER_ECHO_BASE_IMAGE"):
+    with pytest.raises(HarnessError, match=r"'alpine' runs no python3.*set APISERVICE_BASE_IMAGE"):
         base_image.python_of("alpine")

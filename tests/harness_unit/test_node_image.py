@@ -26,7 +26,7 @@ def docker(tmp_path, monkeypatch):
     stub.chmod(0o755)
     (tmp_path / "images").touch()
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("HEADER_ECHO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("APISERVICE_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("NODE_IMAGE", raising=False)
     node_image.cache_clear()
     yield tmp_path / "images"

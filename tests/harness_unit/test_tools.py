@@ -27,7 +27,7 @@ def hello(tmp_path, monkeypatch):
     (family / "go.sum").write_text("")
     (family / "main.go").write_text(SOURCE)
     monkeypatch.setattr(tools, "FAMILIES", family.parent)
-    monkeypatch.setenv("HEADER_ECHO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("APISERVICE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(go.go().parent))
     monkeypatch.setattr(tools, "pinned_version", lambda _name: "v1.2.3")
     monkeypatch.setitem(tools.PROGRAMS, "hello", tools.Program("hello", "."))
@@ -111,24 +111,24 @@ def test_a_program_of_tests_is_built_from_them(hello, monkeypatch):
 
 
 def test_a_name_with_a_version_has_a_variable_that_a_shell_can_set():
-    assert tools.variable("kube-apiserver-1.30") == "HEADER_ECHO_KUBE_APISERVER_1_30"
+    assert tools.variable("kube-apiserver-1.30") == "APISERVICE_KUBE_APISERVER_1_30"
 
 
 def test_the_environment_variable_wins(hello, tmp_path, monkeypatch):
     mine = executable(tmp_path / "mine", "#!/bin/sh\n")
-    monkeypatch.setenv("HEADER_ECHO_HELLO", str(mine))
+    monkeypatch.setenv("APISERVICE_HELLO", str(mine))
     assert tools.tool("hello") == mine
 
 
 @pytest.mark.parametrize(("said", "known"), [("Kubernetes v1.30.14", (1, 30)), ("", (1, 2))])
 def test_the_version_is_what_a_found_program_says_else_the_pinned_one(hello, tmp_path, monkeypatch, said, known):
-    monkeypatch.setenv("HEADER_ECHO_HELLO", str(executable(tmp_path / "mine", f"#!/bin/sh\necho {said}\n")))
+    monkeypatch.setenv("APISERVICE_HELLO", str(executable(tmp_path / "mine", f"#!/bin/sh\necho {said}\n")))
     assert tools.minor_version("hello") == known
 
 
 def test_a_variable_that_names_nothing_is_an_error_that_names_it(hello, monkeypatch):
-    monkeypatch.setenv("HEADER_ECHO_HELLO", "/no/such/program")
-    with pytest.raises(HarnessError, match="HEADER_ECHO_HELLO names /no/such/program, which cannot be run"):
+    monkeypatch.setenv("APISERVICE_HELLO", "/no/such/program")
+    with pytest.raises(HarnessError, match="APISERVICE_HELLO names /no/such/program, which cannot be run"):
         tools.tool("hello")
 
 
@@ -183,8 +183,8 @@ def test_a_full_disk_is_said_before_the_build_starts(tmp_path):
 
 def test_a_cache_that_cannot_be_made_is_a_sentence(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("HEADER_ECHO_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(HarnessError, match="set HEADER_ECHO_CACHE to one you can write"):
+    monkeypatch.setenv("APISERVICE_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(HarnessError, match="set APISERVICE_CACHE to one you can write"):
         cache_dir()
 
 
@@ -194,7 +194,7 @@ def test_every_program_is_pinned_in_its_go_mod(name):
 
 
 def test_a_killed_holder_gives_its_lock_back(monkeypatch, tmp_path):
-    monkeypatch.setenv("HEADER_ECHO_CACHE", str(tmp_path))
+    monkeypatch.setenv("APISERVICE_CACHE", str(tmp_path))
     hold = "from pytest_apiservice.programs.cache import locked\nwith locked('it'): print('held', flush=True); input()"
     command, pipes = [sys.executable, "-c", hold], {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, cwd=TESTS, **pipes) as holder:

@@ -98,15 +98,15 @@ def image(cluster: Cluster) -> str:
 
 
 def backend_image(cluster: Cluster) -> str:
-    """Return the name of the backend image: built for kind, HEADER_ECHO_IMAGE for existing, a mere name for embedded."""
+    """Return the name of the backend image: built for kind, APISERVICE_IMAGE for existing, a mere name for embedded."""
     if cluster.kind == "kind":
         from pytest_apiservice.images.backend import build_image
 
         return build_image()
-    named = os.environ.get("HEADER_ECHO_IMAGE")
+    named = os.environ.get("APISERVICE_IMAGE")
     if cluster.kind == "existing" and not named:
         raise HarnessError(
-            "set HEADER_ECHO_IMAGE to a backend image that the existing cluster can pull ('make image REGISTRY=…' pushes one)"
+            "set APISERVICE_IMAGE to a backend image that the existing cluster can pull ('make image REGISTRY=…' pushes one)"
         )
     return named or "header-echo:local"
 

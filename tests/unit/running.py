@@ -68,17 +68,17 @@ class Backend:
     def environ(self, **variables: str) -> dict[str, str]:
         """Return the environment of the backend."""
         return {
-            "HEADER_ECHO_BIND_ADDRESS": "127.0.0.1",
-            "HEADER_ECHO_PORT": "0",
-            "HEADER_ECHO_TLS_DIRECTORY": str(self.directory / "tls"),
-            "HEADER_ECHO_SERVICE_ACCOUNT_DIRECTORY": str(self.directory / "serviceaccount"),
-            "HEADER_ECHO_SERVICE_DNS_NAME": DNS_NAME,
-            "HEADER_ECHO_SHUTDOWN_DELAY_SECONDS": "0",
-            "HEADER_ECHO_SHUTDOWN_TIMEOUT_SECONDS": "2",
-            "HEADER_ECHO_LOG_LEVEL": "warning",
+            "EXTENSION_APISERVER_BIND_ADDRESS": "127.0.0.1",
+            "EXTENSION_APISERVER_PORT": "0",
+            "EXTENSION_APISERVER_TLS_DIRECTORY": str(self.directory / "tls"),
+            "EXTENSION_APISERVER_SERVICE_ACCOUNT_DIRECTORY": str(self.directory / "serviceaccount"),
+            "EXTENSION_APISERVER_SERVICE_DNS_NAME": DNS_NAME,
+            "EXTENSION_APISERVER_SHUTDOWN_DELAY_SECONDS": "0",
+            "EXTENSION_APISERVER_SHUTDOWN_TIMEOUT_SECONDS": "2",
+            "EXTENSION_APISERVER_LOG_LEVEL": "warning",
             "KUBERNETES_SERVICE_HOST": "127.0.0.1",
             "KUBERNETES_SERVICE_PORT": str(self.apiserver.port),
-            **{f"HEADER_ECHO_{name}": value for name, value in variables.items()},
+            **{f"EXTENSION_APISERVER_{name}": value for name, value in variables.items()},
         }
 
     def client(self, proxy: Pair | None, *, server_name: str | None = DNS_NAME) -> Aggregator:

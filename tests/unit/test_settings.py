@@ -68,30 +68,30 @@ def test_ipv6_address_of_kube_apiserver() -> None:
 def test_a_fault_is_named(name: str, value: str, sentence: str) -> None:
     """The message names the variable, what it must be, and what it is."""
     with pytest.raises(SettingsError) as raised:
-        Settings.from_environ({**MINIMUM, f"HEADER_ECHO_{name}": value})
+        Settings.from_environ({**MINIMUM, f"EXTENSION_APISERVER_{name}": value})
 
-    assert f"HEADER_ECHO_{name} " in str(raised.value)
+    assert f"EXTENSION_APISERVER_{name} " in str(raised.value)
     assert sentence in str(raised.value)
 
 
 def test_a_body_that_never_fits_is_a_fault() -> None:
     """A bound on all bodies together below that on one would be a 503 that invites to come again, for ever."""
     with pytest.raises(SettingsError) as raised:
-        Settings.from_environ({**MINIMUM, "HEADER_ECHO_MAX_BYTES_IN_FLIGHT": "1048575"})
+        Settings.from_environ({**MINIMUM, "EXTENSION_APISERVER_MAX_BYTES_IN_FLIGHT": "1048575"})
 
     assert str(raised.value) == (
-        "HEADER_ECHO_MAX_BYTES_IN_FLIGHT must be at least HEADER_ECHO_MAX_BODY_BYTES, which is 1048576, not '1048575'"
+        "EXTENSION_APISERVER_MAX_BYTES_IN_FLIGHT must be at least EXTENSION_APISERVER_MAX_BODY_BYTES, which is 1048576, not '1048575'"
     )
-    Settings.from_environ({**MINIMUM, "HEADER_ECHO_MAX_BYTES_IN_FLIGHT": "1048576"})
+    Settings.from_environ({**MINIMUM, "EXTENSION_APISERVER_MAX_BYTES_IN_FLIGHT": "1048576"})
     Settings.from_environ(
-        {**MINIMUM, "HEADER_ECHO_MAX_BYTES_IN_FLIGHT": "99999", "HEADER_ECHO_MAX_BODY_BYTES": "99999"}
+        {**MINIMUM, "EXTENSION_APISERVER_MAX_BYTES_IN_FLIGHT": "99999", "EXTENSION_APISERVER_MAX_BODY_BYTES": "99999"}
     )
 
 
 def test_all_faults_are_named_at_once() -> None:
     """Nobody has to start three times to find three faults."""
     with pytest.raises(SettingsError) as raised:
-        Settings.from_environ({"HEADER_ECHO_GROUP": "x", "HEADER_ECHO_PORT": "y"})
+        Settings.from_environ({"EXTENSION_APISERVER_GROUP": "x", "EXTENSION_APISERVER_PORT": "y"})
 
     assert len(str(raised.value).splitlines()) == 3, str(raised.value)
 
@@ -100,19 +100,19 @@ def test_variables_of_a_service_of_the_same_name_are_no_fault() -> None:
     """The kubelet adds these when the Service is called header-echo."""
     links = {"SERVICE_HOST": "10.96.3.4", "SERVICE_PORT": "443", "SERVICE_PORT_HTTPS": "443", "PORT_443_TCP": "tcp://x"}
 
-    Settings.from_environ({**MINIMUM, **{f"HEADER_ECHO_{name}": value for name, value in links.items()}})
+    Settings.from_environ({**MINIMUM, **{f"EXTENSION_APISERVER_{name}": value for name, value in links.items()}})
 
 
 def test_a_wrong_environment_exits_2_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 2 means called wrongly."""
-    monkeypatch.setenv("HEADER_ECHO_GROUP", "x")
+    monkeypatch.setenv("EXTENSION_APISERVER_GROUP", "x")
     monkeypatch.setattr("sys.argv", ["header-echo", "serve"])
 
     assert main() == 2
     error = capsys.readouterr().err
-    assert "HEADER_ECHO_GROUP" in error
+    assert "EXTENSION_APISERVER_GROUP" in error
     assert "Traceback" not in error
 
 
@@ -129,7 +129,7 @@ def test_a_missing_certificate_exits_2(
 ) -> None:
     """The message names the file."""
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
-    monkeypatch.setenv("HEADER_ECHO_TLS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("EXTENSION_APISERVER_TLS_DIRECTORY", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["header-echo"])
 
     assert main() == 2

@@ -54,9 +54,9 @@ spec:
 def crds() -> Path:
     """Return a folder with cert-manager's CustomResourceDefinitions, one YAML file each, generated from its types.
 
-    HEADER_ECHO_CERT_MANAGER_CRDS names a folder instead: those of the program that HEADER_ECHO_CERT_MANAGER names.
+    APISERVICE_CERT_MANAGER_CRDS names a folder instead: those of the program that APISERVICE_CERT_MANAGER names.
     """
-    named = os.environ.get("HEADER_ECHO_CERT_MANAGER_CRDS")
+    named = os.environ.get("APISERVICE_CERT_MANAGER_CRDS")
     if named:
         return Path(named)
     return generated_crds("cert-manager", f"cert-manager {pinned_version('cert-manager')}", API_PACKAGES)

@@ -19,7 +19,7 @@ from pytest_apiservice.images.registry import forget_others, has_image, pull, se
 from pytest_apiservice.programs.cache import cache_dir, digest, locked
 from pytest_apiservice.programs.go import platform
 
-VARIABLE = "HEADER_ECHO_BASE_IMAGE"
+VARIABLE = "APISERVICE_BASE_IMAGE"
 PUBLISHED = "python:3.13-slim"
 NAME = "header-echo-base"
 PACKAGES = ("python3-minimal", "libpython3-stdlib")
@@ -39,7 +39,7 @@ class Python:
 
 @cache
 def base_image() -> str:
-    """Return a base that the engine has: HEADER_ECHO_BASE_IMAGE, else python:3.13-slim, else our own.
+    """Return a base that the engine has: APISERVICE_BASE_IMAGE, else python:3.13-slim, else our own.
 
     Raises:
         HarnessError: the named one cannot be had, or our own cannot be made here.

@@ -15,15 +15,15 @@ from pytest_apiservice.base.progress import say
 
 
 def cache_dir() -> Path:
-    """Return the cache folder: $HEADER_ECHO_CACHE, else header-echo in the user's cache folder; made if missing."""
-    named = os.environ.get("HEADER_ECHO_CACHE")
+    """Return the cache folder: $APISERVICE_CACHE, else header-echo in the user's cache folder; made if missing."""
+    named = os.environ.get("APISERVICE_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     directory = Path(named) if named else Path(base) / "header-echo"
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HarnessError(
-            f"cannot make the cache folder {directory} ({error.strerror}): set HEADER_ECHO_CACHE to one you can write"
+            f"cannot make the cache folder {directory} ({error.strerror}): set APISERVICE_CACHE to one you can write"
         ) from error
     return directory
 
@@ -58,5 +58,5 @@ def demand_free_disk(directory: Path, needed_mib: int, purpose: str) -> None:
     if free_mib < needed_mib:
         raise HarnessError(
             f"{purpose} needs {needed_mib} MiB of free disk and {directory} has {free_mib} MiB:"
-            f" free some, or set HEADER_ECHO_CACHE (and GOCACHE, GOMODCACHE) to folders on a larger disk"
+            f" free some, or set APISERVICE_CACHE (and GOCACHE, GOMODCACHE) to folders on a larger disk"
         )

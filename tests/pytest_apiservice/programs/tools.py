@@ -69,8 +69,8 @@ PROGRAMS = {
 
 
 def variable(name: str) -> str:
-    """Return the environment variable that names the program: HEADER_ECHO_KUBE_APISERVER for kube-apiserver."""
-    return "HEADER_ECHO_" + re.sub(r"[-.]", "_", name.upper())
+    """Return the environment variable that names the program: APISERVICE_KUBE_APISERVER for kube-apiserver."""
+    return "APISERVICE_" + re.sub(r"[-.]", "_", name.upper())
 
 
 def pinned_version(name: str) -> str:
