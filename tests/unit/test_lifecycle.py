@@ -31,7 +31,7 @@ def process(
     """Run a backend as a process of Python and learn its port from its log."""
     environ = {
         "PYTHONPATH": str(BACKEND),
-        "PATH": os.environ["PATH"],
+        **{name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")},
         **backend.environ(LOG_LEVEL="info", **variables),
     }
     with subprocess.Popen([sys.executable, *command], env=environ, stderr=subprocess.PIPE, text=True) as child:
