@@ -48,9 +48,9 @@ def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
     backend.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def unmeasured() -> Iterator[None]:
-    """Nothing looks at each line that a module's tests run: they compare times, or count bytes."""
+    """Nothing looks at each line that a test runs: it measures time or memory itself."""
     measuring = coverage.Coverage.current()
     if measuring is None:
         yield

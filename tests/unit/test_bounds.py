@@ -19,8 +19,6 @@ from unit.raw import exchange
 from unit.running import BASE, Backend, Pki, echo, start
 from unit.test_metrics import scrape
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
-
 DELEGATED = {"DELEGATED_AUTHENTICATION": "true", "DELEGATED_AUTHORIZATION": "true"}
 #: Whoever has a certificate that the handshake accepts and that is not the front proxy's.
 STRANGERS: dict[str, Callable[[Pki], Pair | None]] = {
