@@ -16,8 +16,10 @@ import requests
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.namespaces import fresh_namespace
-from pytest_apiservice.cluster import Choice, Cluster, cluster_for
-from pytest_apiservice.plugin import backend_image, image_values
+from pytest_apiservice.cluster import Choice, Cluster
+from pytest_apiservice.clusters.choose import cluster_for
+from pytest_apiservice.plugin import image_values
+from pytest_apiservice.why.rules import explain_pods
 
 DEADLINE_SECONDS = 180.0
 
@@ -47,7 +49,7 @@ def bring_up(kind: str) -> dict[str, float]:
         seconds["cluster ready"] = time.monotonic() - begin
         cluster.install_cert_manager()
         seconds["cert-manager runs"] = time.monotonic() - begin
-        image = backend_image(cluster)
+        image = cluster.backend_image()
         cluster.load_image(image)
         moments = install(cluster, image)
         installing = moments.pop("began") - begin
@@ -87,7 +89,7 @@ def install(
         use: called while it is Available.
     """
     with fresh_namespace(cluster, f"bench-{secrets.token_hex(3)}") as namespace, ExitStack() as stack:
-        api, helm = Api(cluster), Helm(cluster, namespace)
+        api, helm = Api(cluster), Helm(cluster, namespace, explain=explain_pods)
         clock = _Clock()
         watched: list[tuple[str, Callable[[dict[str, Any]], str | None]]] = [
             (f"/api/v1/namespaces/{namespace}/secrets", _secret),

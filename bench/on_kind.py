@@ -12,8 +12,8 @@ from bench.load import Answer, Load
 from bench.peers import go_program
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.cluster import Choice, cluster_for
-from pytest_apiservice.plugin import backend_image
+from pytest_apiservice.cluster import Choice
+from pytest_apiservice.clusters.choose import cluster_for
 
 REPLICAS = (1, 2, 3)
 CONNECTIONS = 32
@@ -45,7 +45,7 @@ def on_kind(installs: int, rounds: int, seconds: float) -> OnKind:
     try:
         cluster.create()
         cluster.install_cert_manager()
-        image = backend_image(cluster)
+        image = cluster.backend_image()
         cluster.load_image(image)
         for turn in range(installs):
             with step(f"helm install on kind, {turn + 1} of {installs}"):

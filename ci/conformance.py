@@ -15,7 +15,8 @@ from pathlib import Path
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
 from pytest_apiservice.embedded.cluster import EmbeddedCluster
-from pytest_apiservice.embedded.node.images import LocalImage, short_name
+from pytest_apiservice.embedded.node.images import LocalImage
+from pytest_apiservice.images.archive import short_name
 from pytest_apiservice.programs.tools import PROGRAMS, Program, prepare, tool
 
 E2E = {

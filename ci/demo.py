@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from dataclasses import replace
 
 import requests
 
@@ -11,11 +12,11 @@ from pytest_apiservice.base.progress import step
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.cluster import Choice, Cluster
-from pytest_apiservice.clusters.kind import Kind
-from pytest_apiservice.embedded.cluster import EmbeddedCluster
+from pytest_apiservice.clusters.choose import cluster_for
 from pytest_apiservice.embedded.folder import delete_kept
-from pytest_apiservice.plugin import backend_image, image_values
+from pytest_apiservice.plugin import image_values
 from pytest_apiservice.programs.tools import tool
+from pytest_apiservice.why.rules import explain_pods
 
 NAMESPACE = "header-echo"
 NEXT = """
@@ -44,21 +45,19 @@ def demo_cluster(choice: Choice) -> Cluster:
     Raises:
         HarnessError: CLUSTER is existing, which is nobody's to play with.
     """
-    if choice.kind == "kind":
-        return Kind(keep=True, api_port=choice.api_port)
-    if choice.kind == "existing":
+    if not choice.is_ours:
         raise HarnessError("the demo makes a cluster of its own: use CLUSTER=embedded or CLUSTER=kind")
-    return EmbeddedCluster(keep=True, api_port=choice.api_port, name="demo")
+    return cluster_for(replace(choice, keep=True), name="demo")
 
 
 def demo(cluster: Cluster) -> None:
     """Bring the cluster up, or find it, install the chart, show what it does."""
     cluster.create()
     cluster.install_cert_manager()
-    image = backend_image(cluster)
+    image = cluster.backend_image()
     cluster.load_image(image)
     with step("installing the chart with helm"):
-        helm = Helm(cluster, NAMESPACE)
+        helm = Helm(cluster, NAMESPACE, explain=explain_pods)
         helm.upgrade({**image_values(image), **cluster.values}, arguments=["--create-namespace"])
     api = Api(cluster)
     with step(f"waiting for {api.group}/{api.version} to be served"):

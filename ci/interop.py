@@ -26,8 +26,7 @@ from pathlib import Path
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.run import tail
-from pytest_apiservice.clusters.cert_manager import API_PACKAGES
-from pytest_apiservice.programs.crds import generated_crds
+from pytest_apiservice.programs.crds import CERT_MANAGER, generated_crds
 from pytest_apiservice.programs.tools import (
     FAMILIES,
     KUBERNETES_PACKAGES,
@@ -131,7 +130,7 @@ def _control_plane(minor: str) -> Mapping[str, str]:
 
 def _cert_manager() -> Mapping[str, str]:
     title = f"cert-manager {pinned_version('cert-manager-1.19')}"
-    crds = generated_crds("interop/cert-manager-1.19", title, API_PACKAGES)
+    crds = generated_crds("interop/cert-manager-1.19", title, CERT_MANAGER)
     return {variable("cert-manager"): str(tool("cert-manager-1.19")), "APISERVICE_CERT_MANAGER_CRDS": str(crds)}
 
 

@@ -15,10 +15,7 @@ from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.cluster import Choice
 from pytest_apiservice.embedded.cluster import EmbeddedCluster
 from pytest_apiservice.embedded.folder import is_running
-from pytest_apiservice.embedded.node.images import LocalImage, short_name
-from pytest_apiservice.images.archive import load_program
-from pytest_apiservice.images.registry import has_image
-from pytest_apiservice.programs.tools import PROGRAMS, tool
+from pytest_apiservice.embedded.node.images import LocalImage
 
 
 def command_of(text: str) -> LocalImage:
@@ -48,8 +45,6 @@ def load(image: str, command: str) -> None:
         return
     if command:
         raise HarnessError("COMMAND is for the embedded cluster: on kind the image itself is loaded, unset it")
-    if short_name(image) in PROGRAMS and not has_image(image):
-        load_program(image, tool(short_name(image)))
     cluster.load_image(image)
 
 

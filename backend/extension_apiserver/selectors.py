@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from .api.resources import Object
 from .status import StatusError
 
+Object = dict[str, Any]
 #: Whether an object is selected.
 Selector = Callable[[Object], bool]
 

@@ -17,7 +17,7 @@ pytest_plugins = ["pytest_apiservice.plugin"]
 
 
 class Noted:
-    kind, context, logs_directory = "embedded", "noted", None
+    kind, context = "embedded", "noted"
     kubeconfig = Path("/kept/kubeconfig")
 
     def create(self):

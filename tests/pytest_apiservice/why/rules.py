@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_apiservice.base.label_selectors import matches
 from pytest_apiservice.why import pods as causes_pods
 from pytest_apiservice.why import tls as causes_tls
-from pytest_apiservice.why.evidence import Evidence, Object
+from pytest_apiservice.why.evidence import Evidence, Object, gather
 from pytest_apiservice.why.view import Cause, View
+
+if TYPE_CHECKING:
+    from pytest_apiservice.client.api import Api
 
 HEALTHY = "nothing in the cluster explains it: each APIService under test is Available and its pods are ready"
 NOTHING = "no release is installed in the namespaces of the tests"
@@ -58,6 +62,11 @@ def first_lines(evidence: Evidence) -> list[str]:
     if causes:
         return [line for cause in causes for line in cause.lines()]
     return [HEALTHY if evidence.of("apiservices") else NOTHING]
+
+
+def explain_pods(api: Api, namespace: str) -> list[str]:
+    """Return why the pods of ``namespace`` do not come, as lines for people: what a Helm takes as ``explain``."""
+    return first_lines(gather(api, [namespace]))
 
 
 def _service_missing(view: View) -> Cause | None:
