@@ -27,7 +27,7 @@ _Result = TypeVar("_Result")
 #: environ key → list of (name in lower case, value), both bytes, in arrival order.
 HEADERS_KEY = "extension_apiserver.headers"
 #: environ key → Identity of the caller.
-IDENTITY_KEY = "extension_apiserver.trust.identity"
+IDENTITY_KEY = "extension_apiserver.identity"
 
 _THREADS = 32
 #: Running and waiting calls; those whose clients have gone count, too, since a thread cannot be stopped.
