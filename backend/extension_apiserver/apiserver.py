@@ -33,25 +33,11 @@ from .request_info import RequestInfo, request_info
 from .status import StatusError
 from .trust.authentication import Authenticator, Caller
 from .trust.delegation import Authorizer
+from .verbs import VERBS
 from .wire.http_message import NO_BODY
 
-#: What metrics count by name; anything else is 'other'.
-_VERBS = frozenset(
-    (
-        "get",
-        "list",
-        "watch",
-        "create",
-        "update",
-        "patch",
-        "delete",
-        "deletecollection",
-        "post",
-        "put",
-        "head",
-        "options",
-    )
-)
+#: What metrics count by name: verbs, and methods where the path is no resource; anything else is 'other'.
+_COUNTED = frozenset({*VERBS, *(verb.method.lower() for verb in VERBS.values()), "head", "options"})
 
 _log = logging.getLogger(__name__)
 
@@ -124,7 +110,7 @@ class ExtensionApiServer:
                 StatusError(500, "Internal error occurred: the application failed; its log says why")
             )
         seconds = time.perf_counter() - started
-        self.metrics.requests.observe(info.verb if info.verb in _VERBS else "other", response.status, seconds)
+        self.metrics.requests.observe(info.verb if info.verb in _COUNTED else "other", response.status, seconds)
         self.request_log.add(request, user, info.verb, response.status, seconds, probe=probe)
         return response
 
