@@ -66,11 +66,11 @@ class Definitions:
         return schemas
 
     def gvk(self, kind: str) -> Json:
-        """Return group, version and kind."""
+        """Return what GVK says of a kind: {group, version, kind}."""
         return {"group": self.api.group, "version": self.version, "kind": kind}
 
     def ref(self, kind: str) -> Json:
-        """Return the reference to the schema of a kind."""
+        """Return {$ref: …}, which leads to the schema of a kind."""
         return {"$ref": self.root + self._name(kind)}
 
     def _name(self, kind: str) -> str:

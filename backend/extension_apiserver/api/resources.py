@@ -82,6 +82,9 @@ class Resource:
         short_names: aliases for kubectl.
         categories: groups of resources, such as 'all'.
 
+    Raises:
+        ValueError: if there is a verb that resources cannot have.
+
     """
 
     kind: str
@@ -96,12 +99,6 @@ class Resource:
     categories: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Check the verbs.
-
-        Raises:
-            ValueError: if a verb is unknown.
-
-        """
         unknown = sorted(set(self.verbs) - set(SERVED))
         if unknown:
             raise ValueError(
@@ -134,5 +131,5 @@ class Api:
     resources: Sequence[Resource] = ()
 
     def resource(self, plural: str) -> Resource | None:
-        """Return the resource of that name."""
+        """Return the resource of that plural, None if there is none."""
         return next((resource for resource in self.resources if resource.plural == plural), None)

@@ -33,10 +33,14 @@ _MOST_WARNINGS, _LONGEST_WARNING = 16, 256
 
 
 class Rest:
-    """Answers requests for resources."""
+    """Answers requests for resources.
+
+    Args:
+        run: calls a function of the table where it may block, and returns what that returns.
+
+    """
 
     def __init__(self, run: Run) -> None:
-        """Take the way to run functions of the table."""
         self._run = run
 
     async def answer(self, request: Request, identity: Identity, info: RequestInfo, resource: Resource) -> Response:
@@ -87,7 +91,12 @@ class Rest:
 
     @staticmethod
     def _route(request: Request, info: RequestInfo, resource: Resource) -> Callable[[Call], Any]:
-        """Return the function for a request, or say why there is none."""
+        """Return the function for a request.
+
+        Raises:
+            StatusError: 404 if the resource has no such path, 405 with Allow if that path does not take the verb.
+
+        """
         whole_path_exists = (
             not info.subresource
             and bool(info.namespace) <= resource.namespaced
@@ -109,7 +118,7 @@ class Rest:
 
 
 def _completed(item: Object, call: Call, resource: Resource) -> Object:
-    """Fill in what every object has."""
+    """Return an object with apiVersion, kind and the metadata that every object has; what it says of metadata itself stays."""
     metadata = {
         "uid": str(uuid.uuid4()),
         "resourceVersion": _RESOURCE_VERSION,
