@@ -38,7 +38,7 @@ LIMIT_SECONDS = 0.05
 
 def modules() -> Iterator[ModuleType]:
     for package in (extension_apiserver, header_echo):
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             yield importlib.import_module(found.name)
 
 

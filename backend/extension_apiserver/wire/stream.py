@@ -48,13 +48,13 @@ class TlsStream(asyncio.Protocol):
         self._sent_bytes = 0
 
     def secured(self) -> None:
-        """The handshake is complete."""
+        """Called once, when the handshake is complete."""
 
     def received(self, data: bytes) -> None:
-        """Take decrypted bytes."""
+        """Called with what the client sent, decrypted, in portions as they come; for the subclass to say."""
 
     def lost(self) -> None:
-        """The connection is gone, or was refused in the handshake."""
+        """Called once, when the connection is gone or was refused in the handshake."""
 
     def send(self, data: bytes) -> None:
         """Encrypt and send; what the client does not take now waits in memory."""
@@ -130,19 +130,19 @@ class TlsStream(asyncio.Protocol):
             self._read()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection."""
+        """Called by asyncio when TCP is there; the handshake is the client's to begin."""
         self._transport = cast("asyncio.Transport", transport)
         self.client_address = str((transport.get_extra_info("peername") or [""])[0])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of the connection."""
+        """Called by asyncio once, for whatever reason; nothing can be sent any more."""
         del exc
         self._transport = None
         self.deadline = None
         self.lost()
 
     def data_received(self, data: bytes) -> None:
-        """Decrypt."""
+        """Called by asyncio with encrypted bytes: shake hands, or decrypt and give them to `received`."""
         if self.closing:
             return
         self._incoming.write(data)
