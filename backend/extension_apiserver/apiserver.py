@@ -33,7 +33,7 @@ from .request_info import RequestInfo, request_info
 from .status import StatusError
 from .trust.authentication import Authenticator, Caller
 from .trust.delegation import Authorizer
-from .wire.http_message import NO_BODY
+from .wire.http_answer import NO_BODY
 
 #: What metrics count by name; anything else is 'other'.
 _VERBS = frozenset(
