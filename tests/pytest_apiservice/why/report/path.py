@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 from cryptography import x509
 
-from pytest_apiservice.why.certificates import fault
+from pytest_apiservice.why.certificates import dns_name_of, fault
 from pytest_apiservice.why.collect_certificates import load, load_base64, short
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _behind(api: Api, get: Any, front_proxy: Object) -> Iterator[Hop]:  # noqa: 
     apiservice = get(f"/apis/apiregistration.k8s.io/v1/apiservices/{api.version}.{api.group}")
     target, bundle = apiservice["spec"]["service"], load_base64(apiservice["spec"].get("caBundle"))
     condition = next(c for c in apiservice["status"]["conditions"] if c["type"] == "Available")
-    where, name = f"{target['namespace']}/{target['name']}", f"{target['name']}.{target['namespace']}.svc"
+    where, name = f"{target['namespace']}/{target['name']}", dns_name_of(target)
     rows = [("Available", f"{condition['status']}, {condition['reason']}"), ("trusts", "; ".join(map(short, bundle)))]
     yield Hop(f"APIService {api.version}.{api.group}", rows, f"port {target.get('port', 443)} of Service {where}")
     base = f"/apis/discovery.k8s.io/v1/namespaces/{target['namespace']}/endpointslices"
