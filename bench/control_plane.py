@@ -21,8 +21,9 @@ from bench.processes import Child, free_port, started
 from pytest_apiservice.base.authorities import Authority, write_private
 from pytest_apiservice.base.run import run
 from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.embedded import arguments
 from pytest_apiservice.embedded.credentials import CONTEXT, Credentials, write_kubeconfig
-from pytest_apiservice.programs.tools import minor_version, tool
+from pytest_apiservice.programs.tools import tool
 
 GROUP_COUNTS = (1, 10, 100, 500)
 NAMESPACE = "bench"
@@ -84,41 +85,10 @@ def control_plane(directory: Path) -> Iterator[ControlPlane]:
     write_kubeconfig(directory / "kubeconfig", server, credentials.serving_ca, credentials.admin)
     _write_tokens(directory)
     with ExitStack() as stack:
-        stack.enter_context(
-            started(
-                "etcd",
-                [
-                    tool("etcd"),
-                    "--name=bench",
-                    "--data-dir=etcd",
-                    "--unsafe-no-fsync",
-                    "--listen-client-urls=unix://etcd.sock",
-                    "--advertise-client-urls=unix://etcd.sock",
-                    "--listen-peer-urls=unix://etcd-peer.sock",
-                    "--initial-advertise-peer-urls=unix://etcd-peer.sock",
-                    "--initial-cluster=bench=unix://etcd-peer.sock",
-                    "--log-level=warn",
-                ],
-                directory=directory,
-            )
-        )
+        stack.enter_context(started("etcd", [tool("etcd"), *arguments.ETCD], directory=directory))
+        flags = ["--token-auth-file=tokens.csv", *arguments.of_api_server(credentials, port)]
         api_server = stack.enter_context(
-            started(
-                "kube-apiserver",
-                [
-                    tool("kube-apiserver"),
-                    "--etcd-servers=unix://etcd.sock",
-                    "--bind-address=127.0.0.1",
-                    f"--secure-port={port}",
-                    "--advertise-address=127.0.0.1",
-                    "--endpoint-reconciler-type=none",
-                    "--service-cluster-ip-range=10.255.0.0/24",
-                    "--authorization-mode=Node,RBAC",
-                    "--token-auth-file=tokens.csv",
-                    *credentials.api_server_arguments(minor_version("kube-apiserver")),
-                ],
-                directory=directory,
-            )
+            started("kube-apiserver", [tool("kube-apiserver"), *flags], directory=directory)
         )
         _until_ready(server, credentials, api_server)
         plane = ControlPlane(directory, port, credentials, Authority("bench serving CA"), api_server)

@@ -59,7 +59,11 @@ class Peer:
     @property
     def dns_name(self) -> str:
         """The name on its certificate, which the aggregator verifies."""
-        return f"{self.name}.{NAMESPACE}.svc"
+        return _dns_name(self.name)
+
+
+def _dns_name(name: str) -> str:
+    return f"{name}.{NAMESPACE}.svc"
 
 
 def go_program(name: str) -> Path:
@@ -166,7 +170,7 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
     port, group, run = free_port(), f"{name}.bench.example.com", secrets.token_hex(3)
     tls = plane.directory / f"tls-{name}-{run}"
     tls.mkdir(mode=0o700)
-    plane.authority.server([f"{name}.{NAMESPACE}.svc"]).write(tls, "tls")
+    plane.authority.server([_dns_name(name)]).write(tls, "tls")
     argv, env = COMMANDS[name](plane, tls, port, group)
     env = {**_environment(), **env, **(environ or {})}
     before = time.monotonic()
@@ -175,7 +179,7 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
         path = "/readyz" if name in ON_THE_LIBRARY else f"/apis/{group}/v1/"
 
         def answers() -> None:
-            answer = load.run(f"https://127.0.0.1:{port}{path}", server_name=f"{name}.{NAMESPACE}.svc", requests=1)
+            answer = load.run(f"https://127.0.0.1:{port}{path}", server_name=_dns_name(name), requests=1)
             if answer.errors:
                 raise NotYet(f"{answer.codes} {answer.failures}")
 

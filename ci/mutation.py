@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LOG = ROOT / "reports" / "mutation.log"
 REVIEWED = Path(__file__).with_name("survivors.yaml")
 MODULES = (
-    "authentication", "budget", "certificates", "delegation", "identity", "negotiation", "request_info", "requestheader", "selectors",
+    "api.negotiation", "request_info", "selectors", "trust.authentication", "trust.budget", "trust.certificates", "trust.delegation",
+    "trust.identity", "trust.requestheader", "trust.requestheader_watch", "trust.reviews", "trust.verdicts",
 )  # fmt: skip
 #: Those that decide without a server: quick, and a test that runs a process of its own would run it unchanged.
 TESTS = (
@@ -148,7 +149,7 @@ def _lay_out(project: Path) -> None:
     for package in ("unit", "pytest_apiservice"):
         shutil.copytree(ROOT / "tests" / package, project / "tests" / package, ignore=ignored)
     # A list of strings is the same in JSON and TOML.
-    modules = json.dumps([f"src/extension_apiserver/{name}.py" for name in MODULES])
+    modules = json.dumps([f"src/extension_apiserver/{name.replace('.', '/')}.py" for name in MODULES])
     tests = json.dumps([f"tests/unit/test_{name}.py" for name in TESTS])
     (project / "pyproject.toml").write_text(PROJECT.format(modules=modules, tests=tests, words=json.dumps(WORDS)))
     (project / "tests" / "conftest.py").write_text(CONFTEST.format(modules=MODULES))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from extension_apiserver.request import Request, Response
 from extension_apiserver.status import StatusError
-from extension_apiserver.wire.http_message import NO_BODY
+from extension_apiserver.wire.http_answer import NO_BODY
 
 #: Headers that belong to the connection or that the server writes itself.
 _SERVER_HEADERS = frozenset(

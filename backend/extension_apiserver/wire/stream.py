@@ -32,6 +32,7 @@ class TlsStream(asyncio.Protocol):
         deadline: when `expire` is to be called by whoever watches, in the time of the event loop; None is never.
         secure: the handshake is complete.
         closing: no more is sent, and what arrives is thrown away.
+        sent_bytes: how many bytes, encrypted, were sent.
 
     """
 
@@ -45,7 +46,7 @@ class TlsStream(asyncio.Protocol):
         self.client_address = ""
         self._transport: asyncio.Transport | None = None
         self.secure = self.closing = self._held = False
-        self._sent_bytes = 0
+        self.sent_bytes = 0
 
     def secured(self) -> None:
         """Called once, when the handshake is complete."""
@@ -111,10 +112,10 @@ class TlsStream(asyncio.Protocol):
         is asked for: https://man7.org/linux/man-pages/man7/tcp.7.html (SIOCOUTQ, which is TIOCOUTQ).
         """
         if self._transport is None:
-            return self._sent_bytes
+            return self.sent_bytes
         descriptor = self._transport.get_extra_info("socket").fileno()
         queued = int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-        return self._sent_bytes - self.waiting_bytes() - queued
+        return self.sent_bytes - self.waiting_bytes() - queued
 
     def hold(self) -> None:
         """Take no more input until `proceed`."""
@@ -193,5 +194,5 @@ class TlsStream(asyncio.Protocol):
     def _flush(self) -> None:
         if self._outgoing.pending and self._transport is not None:
             data = self._outgoing.read()
-            self._sent_bytes += len(data)
+            self.sent_bytes += len(data)
             self._transport.write(data)

@@ -10,7 +10,8 @@ import yaml
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.cluster import Cluster, Collector
-from pytest_apiservice.why.certificates import fault
+from pytest_apiservice.programs.tools import tool
+from pytest_apiservice.why.certificates import dns_name_of, fault
 from pytest_apiservice.why.collect_certificates import in_words, is_ca, load_base64
 from pytest_apiservice.why.evidence import Evidence, Object
 
@@ -74,7 +75,7 @@ def certificates(evidence: Evidence) -> str:
         bundle = load_base64(spec.get("caBundle"))
         title = f"APIService {name}: caBundle, {len(bundle)} certificate(s)"
         parts.append("\n\n".join([f"# {title}", *map(in_words, bundle)]))
-        dns_name = f"{spec['service']['name']}.{spec['service']['namespace']}.svc"
+        dns_name = dns_name_of(spec["service"])
         for secret in evidence.of("secrets", spec["service"]["namespace"]):
             chain = load_base64((secret.get("data") or {}).get("tls.crt"))
             if chain:
