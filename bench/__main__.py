@@ -15,13 +15,13 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import plots, table
-from bench.bringup import bring_up, stages
-from bench.control_plane import GROUP_COUNTS, ControlPlane, control_plane
+from bench.install.bringup import bring_up, stages
+from bench.install.on_kind import OnKind, on_kind, replicas_per_second
 from bench.measures import BODIES_BYTES, SIZES_BYTES, Bench
-from bench.on_kind import OnKind, on_kind, replicas_per_second
 from bench.peers import COMMANDS, ROOT, go_program, peer, peers
+from bench.plane import GROUP_COUNTS, ControlPlane, control_plane
 from bench.processes import Memory
+from bench.report import plots, table
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.programs.tools import prepare

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.control_plane import GROUP_COUNTS, GROUP_NAME, ControlPlane
 from bench.load import Answer, Load
 from bench.peers import Peer, go_program
+from bench.plane import GROUP_COUNTS, GROUP_NAME, ControlPlane
 from bench.processes import Child
 
 #: What the aggregator adds to a request, so that a direct one looks the same.

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.control_plane import NAMESPACE, ControlPlane
 from bench.load import Load
+from bench.plane import NAMESPACE, ControlPlane
 from bench.processes import Child, free_port, started
 from pytest_apiservice.base.authorities import write_private
 from pytest_apiservice.base.wait import NotYet, wait_for

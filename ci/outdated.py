@@ -1,7 +1,7 @@
 """Say which pins have a newer release: the programs of ci/tools/*/go.mod and the Python packages of requirements/*.txt.
 
 Exit code 1 if there are any, 0 if none. What a pin's own requirements pin (indirect ones) moves with the pin.
-Update a program with `go get -tool <package>@<version>` in its folder, an older Kubernetes with `ci/interop_pins.py`, Python with `requirements/update --upgrade`.
+Update a program with `go get -tool <package>@<version>` in its folder, an older Kubernetes with `ci/interop/interop_pins.py`, Python with `requirements/update --upgrade`.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Run upstream's own conformance tests of API machinery against the embedded cluster, as its program e2e.test.
 
-    python ci/conformance.py REPORT.xml
+    python ci/interop/conformance.py REPORT.xml
 
 All that carry [sig-api-machinery] and [Conformance] run, but for those below.
 """

@@ -19,11 +19,11 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import svg
-from bench.control_plane import ControlPlane, control_plane
 from bench.peers import ROOT, Peer, go_program, peers
+from bench.plane import ControlPlane, control_plane
 from bench.processes import started
-from bench.table import conditions, markdown
+from bench.report import svg
+from bench.report.table import conditions, markdown
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.programs.tools import prepare
@@ -132,7 +132,13 @@ def watch(
             time.sleep(max(0.0, due - time.monotonic()))
 
     sample(CALM_SECONDS, attacked=False)
-    attack: list[str | Path] = [sys.executable, "-m", "bench.attacks", f"--port={one.port}", f"--seconds={seconds}"]
+    attack: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "bench.soak.attacks",
+        f"--port={one.port}",
+        f"--seconds={seconds}",
+    ]
     attack += [
         f"--api-port={plane.port}",
         f"--token-file={plane.token_file()}",

@@ -1,4 +1,4 @@
-"""Hostile clients, in a process of their own: `python -m bench.attacks --help`.
+"""Hostile clients, in a process of their own: `python -m bench.soak.attacks --help`.
 
 Every kind has a fixed number of clients, each with a pause between its attempts, so that the load on this machine has a bound.
 Loopback only. Nothing here verifies the server: the attacker does not care whom it talks to, and sends nothing secret but, to the

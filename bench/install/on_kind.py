@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.bringup import install
+from bench.install.bringup import install
 from bench.load import Answer, Load
 from bench.peers import go_program
 from pytest_apiservice.base.progress import step

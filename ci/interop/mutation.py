@@ -21,7 +21,7 @@ from typing import IO
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / "reports" / "mutation.log"
 REVIEWED = Path(__file__).with_name("survivors.yaml")
 MODULES = (
@@ -109,7 +109,7 @@ def main() -> int:
     minutes = (time.monotonic() - began) / 60
     print(f"\n{len(found)} changes went unnoticed, {len(found) - len(new)} of them reviewed; {minutes:.1f} minutes")
     if new:
-        print(f"write a test that fails, or say in ci/{REVIEWED.name} why none can")
+        print(f"write a test that fails, or say in {REVIEWED.relative_to(ROOT)} why none can")
     return 1 if new else 0
 
 

@@ -1,6 +1,6 @@
 """Draw docs/demo.svg from a real session: `make demo`, and one of the commands that it suggests. The demo keeps running.
 
-.venv/bin/tox -q exec -e demo -- python ci/demo_picture.py
+.venv/bin/tox -q exec -e demo -- python ci/docs/demo_picture.py
 """
 
 import os
@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "demo.svg"
 THEN = "kubectl get echoes"
 DEMO_SECONDS = 1800  # with no program built; usually 20

@@ -1,7 +1,7 @@
 """Write ci/tools/interop/kubernetes-<minor>: the pins of the old API servers that `make interop` tests with.
 
-    python ci/interop_pins.py v1.31.13
-    python ci/interop_pins.py v1.32.13 k8s.io/endpointslice@v0.32.12   # where a proxy lacks a module at the release's own patch
+    python ci/interop/interop_pins.py v1.31.13
+    python ci/interop/interop_pins.py v1.32.13 k8s.io/endpointslice@v0.32.12   # where a proxy lacks a module at the release's own patch
 
 Kubernetes' own modules (its "staging") are required at v0.0.0 by a release and found beside it in its repository; elsewhere each needs a
 replace line: https://github.com/kubernetes/kubernetes/issues/79384. The Go checksum database is asked, go.sum keeps its answers.

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.measures import Bench, Sample
 from bench.peers import ROOT, TITLES
 from bench.processes import Memory
-from bench.spread import Spread, ratios
+from bench.report.spread import Spread, ratios
 from pytest_apiservice.base.run import run
 
 GO, OURS = "go", "ours"

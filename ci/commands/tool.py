@@ -1,4 +1,4 @@
-"""Run a pinned program: python ci/tool.py kubectl version. Without a name, build all that tests and lint need."""
+"""Run a pinned program: python ci/commands/tool.py kubectl version. Without a name, build all that tests and lint need."""
 
 import os
 import sys

@@ -39,7 +39,7 @@ from pytest_apiservice.programs.tools import (
     variable,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 REPORTS = ROOT / "reports"
 INTEROP = FAMILIES / "interop"
 TIMEOUT_SECONDS = 5400
@@ -103,7 +103,7 @@ def parts() -> list[Part]:
         *(_e2e(f"kubernetes-{minor}", partial(_control_plane, minor)) for minor in minors()),
         _e2e(f"kubernetes-{newest}", dict),
         _e2e("cert-manager-1.19", _cert_manager),
-        Part("conformance", [sys.executable, "ci/conformance.py", str(REPORTS / "interop-conformance.xml")]),
+        Part("conformance", [sys.executable, "ci/interop/conformance.py", str(REPORTS / "interop-conformance.xml")]),
         Part(
             "signatures",
             [sys.executable, "-m", "pytest", f"--junitxml={REPORTS / 'interop-signatures.xml'}", "tests/signatures"],
