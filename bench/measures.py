@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.commands import go_program
 from bench.load import Answer, Load
-from bench.peers import Peer, go_program
+from bench.peers import Peer
 from bench.plane import GROUP_COUNTS, GROUP_NAME, ControlPlane
 from bench.processes import Child
 

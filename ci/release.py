@@ -19,6 +19,7 @@ from pathlib import Path
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.run import run
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.images.backend import MACHINES, make_context
 from pytest_apiservice.images.base_image import PUBLISHED, base_image, python_of
 from pytest_apiservice.images.offline.engine import ensure_engine
@@ -160,7 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_script(main)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from bench.commands import TITLES
 from bench.measures import Bench, Sample
-from bench.peers import TITLES
 from bench.plane import GROUP_COUNTS
 from bench.processes import Memory
 from bench.report import svg

@@ -6,104 +6,33 @@ It fails if an honest user was refused, or if memory or descriptors grow.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import ssl
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from bench.peers import ROOT, Peer, go_program, peers
+from bench.commands import go_program
+from bench.peers import ROOT, Peer, peers
 from bench.plane import ControlPlane, control_plane
 from bench.processes import started
-from bench.report import svg
-from bench.report.table import conditions, markdown
+from bench.report.table import conditions
+from bench.soak.honest import Honest
+from bench.soak.verdict import Moment, plots, verdict
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.programs.tools import prepare
 
 REPORTS = ROOT / "reports" / "abuse"
 SAMPLE_SECONDS = 0.5
-HONEST_TIMEOUT_SECONDS = 10.0
 MOST_MINUTES = 30.0
-#: From the second quarter to the last, allocators may still spread a little.
-GROWTH_LIMIT = 1.10
 CALM_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The backend at one time.
-
-    Attributes:
-        seconds: since the start.
-        user_seconds, probe_seconds: how long an honest request took, None if it failed.
-    """
-
-    seconds: float
-    attacked: bool
-    pss_mib: float
-    rss_mib: float
-    descriptors: int
-    user_seconds: float | None
-    probe_seconds: float | None
-
-
-class Honest:
-    """A client that repeats one request."""
-
-    def __init__(
-        self, port: int, path: str, context: ssl.SSLContext, headers: dict[str, str], name: str, *, fresh: bool
-    ) -> None:
-        """Remember the request.
-
-        Args:
-            name: the name on the server's certificate.
-            fresh: a new connection each time.
-        """
-        self._port, self._path, self._context, self._headers, self._name = port, path, context, headers, name
-        self._fresh = fresh
-        self._connection: http.client.HTTPSConnection | None = None
-
-    def ask(self) -> float | None:
-        """Return the seconds that a good answer took, None for any other."""
-        begin = time.monotonic()
-        try:
-            if self._connection is None:
-                self._connection = _Named("127.0.0.1", self._port, self._context, self._name)
-            self._connection.request("GET", self._path, headers=self._headers)
-            answer = self._connection.getresponse()
-            answer.read()
-            good = answer.status == http.client.OK
-        except (OSError, http.client.HTTPException):
-            self._close()
-            return None
-        if self._fresh:
-            self._close()
-        return time.monotonic() - begin if good else None
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
-
-class _Named(http.client.HTTPSConnection):
-    """Verifies a name that is not the address."""
-
-    def __init__(self, host: str, port: int, context: ssl.SSLContext, name: str) -> None:
-        super().__init__(host, port, timeout=HONEST_TIMEOUT_SECONDS)
-        self._tls, self._name = context, name
-
-    def connect(self) -> None:
-        http.client.HTTPConnection.connect(self)
-        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)
 
 
 def watch(
@@ -154,77 +83,6 @@ def watch(
     return moments, counts
 
 
-def verdict(moments: Sequence[Moment]) -> tuple[str, list[str]]:
-    """Return the table, and what is wrong."""
-    attacked = [one for one in moments if one.attacked]
-    calm = [one for one in moments if not one.attacked and one.seconds < attacked[0].seconds]
-    quarter = max(1, len(attacked) // 4)
-    early, late = attacked[quarter : 2 * quarter] or attacked, attacked[-quarter:]
-    rows: list[tuple[str, ...]] = []
-    wrong: list[str] = []
-
-    def median(samples: Sequence[Moment], figure: Callable[[Moment], float]) -> float:
-        return statistics.median(map(figure, samples))
-
-    for name, figure in (("MiB PSS", _pss), ("descriptors", _descriptors)):
-        first, second, last = (median(samples, figure) for samples in (calm, early, late))
-        rows.append((name, f"{first:.0f}", f"{second:.0f}", f"{last:.0f}", f"{max(map(figure, moments)):.0f}"))
-        if last > second * GROWTH_LIMIT:
-            wrong.append(f"{name} grew from {second:.0f} to {last:.0f} while the attack stayed the same")
-    for name, answers in (("user through the API server", _user), ("kubelet's probe", _probe)):
-        cells = [_latency([answers(one) for one in samples]) for samples in (calm, early, late)]
-        good = [seconds for one in attacked if (seconds := answers(one)) is not None]
-        rows.append((f"{name}: p50 / p99 ms, failed", *cells, f"{max(good, default=0) * 1e3:.0f} ms"))
-        failed = len(attacked) - len(good)
-        if failed:
-            wrong.append(f"{name}: {failed} of {len(attacked)} honest requests failed under attack")
-    return markdown(("", "calm", "second quarter", "last quarter", "most"), rows), wrong
-
-
-def _pss(one: Moment) -> float:
-    return one.pss_mib
-
-
-def _descriptors(one: Moment) -> float:
-    return float(one.descriptors)
-
-
-def _user(one: Moment) -> float | None:
-    return one.user_seconds
-
-
-def _probe(one: Moment) -> float | None:
-    return one.probe_seconds
-
-
-def _latency(answers: Sequence[float | None]) -> str:
-    good = sorted(seconds for seconds in answers if seconds is not None)
-    if not good:
-        return "none answered"
-    p50, p99 = (good[int(share * (len(good) - 1))] * 1e3 for share in (0.5, 0.99))
-    return f"{p50:.0f} / {p99:.0f}, {len(answers) - len(good)} failed"
-
-
-def plots(moments: Sequence[Moment]) -> dict[str, str]:
-    """Return file name (without .svg) → plot."""
-    memory = {
-        "PSS": [(one.seconds, one.pss_mib) for one in moments],
-        "RSS": [(one.seconds, one.rss_mib) for one in moments],
-    }
-    latency = {
-        "user, through the API server": [(one.seconds, one.user_seconds * 1e3) for one in moments if one.user_seconds],
-        "kubelet's probe": [(one.seconds, one.probe_seconds * 1e3) for one in moments if one.probe_seconds],
-    }
-    descriptors = {"descriptors": [(one.seconds, float(one.descriptors)) for one in moments]}
-    return {
-        "memory": svg.lines("Memory under attack", "seconds", "MiB", memory),
-        "descriptors": svg.lines("Descriptors under attack", "seconds", "open", descriptors),
-        "latency": svg.lines(
-            "Honest requests under attack", "seconds", "ms", {name: one for name, one in latency.items() if one}
-        ),
-    }
-
-
 def main() -> int:
     """Attack and report; 1 if something grew or an honest request failed."""
     text = os.environ.get("MINUTES") or "10"
@@ -259,8 +117,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except HarnessError as error:
-        say(f"error: {error}")
-        sys.exit(1)
+    run_script(main)

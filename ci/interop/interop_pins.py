@@ -16,6 +16,7 @@ from pathlib import Path
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.programs import go
 from pytest_apiservice.programs.tools import FAMILIES
 
@@ -28,7 +29,7 @@ def main() -> None:
     """Write the pins of the version named."""
     version, *others = sys.argv[1:] or [""]
     if not re.fullmatch(r"v1\.\d+\.\d+", version):
-        sys.exit(f"error: '{version}' is not a release of Kubernetes such as v1.36.5")
+        raise HarnessError(f"'{version}' is not a release of Kubernetes such as v1.36.5")
     write(version, dict(other.split("@") for other in others))
 
 
@@ -52,7 +53,4 @@ def write(version: str, others: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_script(main)

@@ -21,6 +21,9 @@ from typing import IO
 
 import yaml
 
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.script import run_script
+
 ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / "reports" / "mutation.log"
 REVIEWED = Path(__file__).with_name("survivors.yaml")
@@ -136,7 +139,7 @@ def _say(project: Path, *arguments: str) -> str:
     with _mutmut(project, *arguments, output=subprocess.PIPE) as saying:
         text = saying.communicate()[0]
     if saying.returncode:
-        raise RuntimeError(f"mutmut {' '.join(arguments)}: {text}")
+        raise HarnessError(f"mutmut {' '.join(arguments)}: {text}")
     return text
 
 
@@ -164,4 +167,4 @@ def _survivors(project: Path) -> Iterator[Survivor]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_script(main)
