@@ -3,6 +3,7 @@
 import re
 import shlex
 import xml.etree.ElementTree as ET
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,16 @@ def test_where_something_is_said_to_be_it_is(row):
     absent = [word for word in re.findall(r"`([^`]+)`", names) if word not in (ROOT / link).read_text()]
     assert absent == [], f"{link} does not have them"
     assert [other for other in re.findall(r"\]\(([^)]+)\)", names) if not (ROOT / other).exists()] == []
+
+
+@pytest.mark.parametrize("folder", ["bench", "ci"])
+def test_scripts_are_small_and_few_in_a_folder(folder):
+    """Most are 200 lines a module and 12 modules a folder, those within it not counted."""
+    modules = list((ROOT / folder).rglob("*.py"))
+    assert modules
+    assert [str(path) for path in modules if len(path.read_text().splitlines()) > 200] == []
+    siblings = Counter(path.parent for path in modules if path.name != "__init__.py")
+    assert [str(crowded) for crowded, count in siblings.items() if count > 12] == []
 
 
 def test_a_newcomers_questions_have_answers():
