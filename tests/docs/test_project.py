@@ -81,6 +81,16 @@ def test_where_something_is_said_to_be_it_is(row):
     assert [other for other in re.findall(r"\]\(([^)]+)\)", names) if not (ROOT / other).exists()] == []
 
 
+def test_a_script_that_something_names_is_there():
+    tracked = run(["git", "ls-files", ":!CHANGELOG.md", ":!ci/tools"], cwd=ROOT, timeout_seconds=60).stdout.splitlines()
+    texts = {name: (ROOT / name).read_text(errors="replace") for name in tracked if (ROOT / name).is_file()}
+    named = [
+        (name, script) for name, text in texts.items() for script in re.findall(r"\b(?:bench|ci)/[\w/]+\.py\b", text)
+    ]
+    assert named
+    assert [f"{name}: {script}" for name, script in named if not (ROOT / script).is_file()] == []
+
+
 @pytest.mark.parametrize("folder", ["bench", "ci"])
 def test_scripts_are_small_and_few_in_a_folder(folder):
     """Most are 200 lines a module and 12 modules a folder, those within it not counted."""
