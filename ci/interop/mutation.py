@@ -158,7 +158,7 @@ def _lay_out(project: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     for package in ("extension_apiserver", "header_echo"):
         shutil.copytree(ROOT / "backend" / package, project / "src" / package, ignore=ignored)
-    for package in ("unit", "harness"):
+    for package in ("unit", "pytest_apiservice"):
         shutil.copytree(ROOT / "tests" / package, project / "tests" / package, ignore=ignored)
     # A list of strings is the same in JSON and TOML.
     modules = json.dumps([f"src/extension_apiserver/{name}.py" for name in MODULES])

@@ -14,7 +14,7 @@ TESTS_FOLDER = str(Path(pytest_apiservice.__file__).parents[1])
 CONFTEST = """
 import pathlib
 import pytest
-from harness import diagnostics
+from pytest_apiservice.why import hooks as diagnostics
 
 pytest_plugins = ["pytest_apiservice.plugin"]
 

@@ -11,7 +11,7 @@ import pytest_apiservice
 
 CONFTEST = """
 from pathlib import Path
-from harness import plugin
+from pytest_apiservice import plugin
 
 pytest_plugins = ["pytest_apiservice.plugin"]
 
