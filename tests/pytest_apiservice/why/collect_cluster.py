@@ -10,7 +10,6 @@ import yaml
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.cluster import Cluster, Collector
-from pytest_apiservice.programs.tools import tool
 from pytest_apiservice.why.certificates import dns_name_of, fault
 from pytest_apiservice.why.collect_certificates import in_words, is_ca, load_base64
 from pytest_apiservice.why.evidence import Evidence, Object

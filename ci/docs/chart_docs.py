@@ -1,6 +1,6 @@
 """Copy the comments of chart/values.yaml into chart/README.md (a table, first sentences) and chart/values.schema.json (whole).
 
-`python ci/chart_docs.py` writes both; `--check` only says which are out of date, and fails.
+`python ci/docs/chart_docs.py` writes both; `--check` only says which are out of date, and fails.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
-CHART = Path(__file__).resolve().parents[1] / "chart"
-BEGIN, END = "<!-- values: python ci/chart_docs.py -->", "<!-- end of values -->"
+CHART = Path(__file__).resolve().parents[2] / "chart"
+BEGIN, END = "<!-- values: python ci/docs/chart_docs.py -->", "<!-- end of values -->"
 
 
 @dataclass
@@ -117,7 +117,8 @@ def main() -> int:
     for path in stale:
         if check:
             print(
-                f"chart/{path.name} doesn't say what values.yaml says: run 'python ci/chart_docs.py'", file=sys.stderr
+                f"chart/{path.name} doesn't say what values.yaml says: run 'python ci/docs/chart_docs.py'",
+                file=sys.stderr,
             )
         else:
             path.write_text(documents()[path])

@@ -9,11 +9,11 @@ import requests
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.cluster import Choice, Cluster
 from pytest_apiservice.clusters.choose import cluster_for
-from pytest_apiservice.embedded.folder import delete_kept
 from pytest_apiservice.plugin import image_values
 from pytest_apiservice.programs.tools import tool
 from pytest_apiservice.why.rules import explain_pods
@@ -32,11 +32,6 @@ Try next:
 
 It runs until: make clean
 """
-
-
-def clean() -> None:
-    """End embedded clusters that outlive a run: the demo, and those kept by KEEP=1."""
-    delete_kept()
 
 
 def demo_cluster(choice: Choice) -> Cluster:
@@ -89,15 +84,15 @@ def show(api: Api) -> None:
     )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Make the demo that CLUSTER asks for."""
+    if sys.argv[1:]:
+        raise HarnessError("the demo takes no arguments: CLUSTER=embedded or CLUSTER=kind chooses the cluster")
     try:
-        if sys.argv[1:] == ["--clean"]:
-            clean()
-        elif sys.argv[1:]:
-            sys.exit("usage: demo.py [--clean]; CLUSTER=embedded or kind chooses the cluster")
-        else:
-            demo(demo_cluster(Choice.read(os.environ.get("CLUSTER") or "embedded")))
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+        demo(demo_cluster(Choice.read(os.environ.get("CLUSTER") or "embedded")))
     except KeyboardInterrupt:
         sys.exit("interrupted; 'make clean' removes what was started")
+
+
+if __name__ == "__main__":
+    run_script(main)

@@ -1,4 +1,4 @@
-"""Hostile clients, in a process of their own: `python -m bench.attacks --help`.
+"""Hostile clients, in a process of their own: `python -m bench.soak.attacks --help`.
 
 Every kind has a fixed number of clients, each with a pause between its attempts, so that the load on this machine has a bound.
 Loopback only. Nothing here verifies the server: the attacker does not care whom it talks to, and sends nothing secret but, to the
@@ -15,15 +15,11 @@ import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-HOST = "127.0.0.1"
-#: A few pods that are neither the API server nor the kubelet (Linux has all of 127.0.0.0/8).
-SOURCES = ("127.0.0.11", "127.0.0.12", "127.0.0.13")
+from bench.soak.target import PATIENCE_SECONDS, Target, ask, drip, pour, until_closed
+
 PATH = b"/apis/ours.bench.example.com/v1/"
-#: A client that is never answered gives up after this.
-PATIENCE_SECONDS = 30.0
 PAUSE_SECONDS = 0.05
 
 #: Headers as they must not be; each has its own connection.
@@ -45,66 +41,36 @@ MALFORMED = (
 )
 
 
-@dataclass
-class Target:
-    """Whom to attack.
-
-    Attributes:
-        port: of the backend.
-        api_port: of the API server, 0 for none; `token` is for it.
-    """
-
-    port: int
-    api_port: int
-    token: bytes
-    context: ssl.SSLContext
-    ends: float
-    counts: Counter[str]
-
-    async def connect(
-        self, *, tls: bool = True, api: bool = False
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Open a connection without certificate."""
-        port = self.api_port if api else self.port
-        source = None if api else (random.choice(SOURCES), 0)  # noqa: S311 - no secret
-        return await asyncio.open_connection(HOST, port, ssl=self.context if tls else None, local_addr=source)
-
-    @property
-    def over(self) -> bool:
-        """Whether time is up."""
-        return asyncio.get_running_loop().time() > self.ends
-
-
 async def silent(target: Target) -> None:
     """Connect and say nothing, not even hello."""
     reader, writer = await target.connect(tls=False)
-    await _until_closed(reader, writer)
+    await until_closed(reader, writer)
 
 
 async def half_hello(target: Target) -> None:
     """Begin a TLS record and never end it."""
     reader, writer = await target.connect(tls=False)
     writer.write(b"\x16\x03\x01\x02\x00\x01\x00")
-    await _until_closed(reader, writer)
+    await until_closed(reader, writer)
 
 
 async def half_header(target: Target) -> None:
     """Send a header byte by byte, and never its end."""
     reader, writer = await target.connect()
-    await _drip(reader, writer, b"GET " + PATH + b" HTTP/1.1\r\nHost: x\r\n", b"X-Slow: a\r\n")
+    await drip(reader, writer, b"GET " + PATH + b" HTTP/1.1\r\nHost: x\r\n", b"X-Slow: a\r\n")
 
 
 async def half_body(target: Target) -> None:
     """Promise a megabyte and send it byte by byte."""
     reader, writer = await target.connect()
-    await _drip(reader, writer, b"POST " + PATH + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", b"x")
+    await drip(reader, writer, b"POST " + PATH + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", b"x")
 
 
 async def half_body_through_api_server(target: Target) -> None:
     """The same as a user with rights, through the API server."""
     reader, writer = await target.connect(api=True)
     header = b"POST %b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\nContent-Length: 1000000\r\n\r\n"
-    await _drip(reader, writer, header % (PATH, target.token), b"x")
+    await drip(reader, writer, header % (PATH, target.token), b"x")
 
 
 async def never_reads(target: Target) -> None:
@@ -123,51 +89,51 @@ async def never_reads(target: Target) -> None:
 async def flood(target: Target) -> None:
     """Connect, ask as nobody, go; as often as can be."""
     reader, writer = await target.connect()
-    await _ask(reader, writer, b"GET " + PATH + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    await ask(reader, writer, b"GET " + PATH + b" HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
 async def forged(target: Target) -> None:
     """Claim to be an administrator."""
     reader, writer = await target.connect()
     claim = b" HTTP/1.1\r\nHost: x\r\nX-Remote-User: system:admin\r\nX-Remote-Group: system:masters\r\n\r\n"
-    await _ask(reader, writer, b"GET " + PATH + claim)
+    await ask(reader, writer, b"GET " + PATH + claim)
 
 
 async def large_header(target: Target) -> None:
     """Send header bytes without end."""
     reader, writer = await target.connect()
-    await _pour(reader, writer, b"GET / HTTP/1.1\r\nHost: x\r\nX-Large: ", b"x" * 16384, 64)
+    await pour(reader, writer, b"GET / HTTP/1.1\r\nHost: x\r\nX-Large: ", b"x" * 16384, 64)
 
 
 async def many_headers(target: Target) -> None:
     """Send header lines without end."""
     reader, writer = await target.connect()
-    await _pour(reader, writer, b"GET / HTTP/1.1\r\nHost: x\r\n", b"X-Many: 1\r\n" * 1000, 64)
+    await pour(reader, writer, b"GET / HTTP/1.1\r\nHost: x\r\n", b"X-Many: 1\r\n" * 1000, 64)
 
 
 async def large_path(target: Target) -> None:
     """Send a path without end."""
     reader, writer = await target.connect()
-    await _pour(reader, writer, b"GET /", b"a" * 16384, 64)
+    await pour(reader, writer, b"GET /", b"a" * 16384, 64)
 
 
 async def large_body(target: Target) -> None:
     """Send chunks without end."""
     reader, writer = await target.connect()
     header = b"POST " + PATH + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    await _pour(reader, writer, header, b"4000\r\n" + b"x" * 16384 + b"\r\n", 256)
+    await pour(reader, writer, header, b"4000\r\n" + b"x" * 16384 + b"\r\n", 256)
 
 
 async def malformed(target: Target) -> None:
     """Send what is no request."""
     reader, writer = await target.connect()
-    await _ask(reader, writer, random.choice(MALFORMED))  # noqa: S311 - no secret
+    await ask(reader, writer, random.choice(MALFORMED))  # noqa: S311 - no secret
 
 
 async def no_tls(target: Target) -> None:
     """Speak HTTP, or noise, to the TLS port."""
     reader, writer = await target.connect(tls=False)
-    await _ask(reader, writer, random.choice((b"GET / HTTP/1.1\r\n\r\n", random.randbytes(500))))  # noqa: S311 - no secret
+    await ask(reader, writer, random.choice((b"GET / HTTP/1.1\r\n\r\n", random.randbytes(500))))  # noqa: S311 - no secret
 
 
 #: Kind → number of clients at once.
@@ -187,45 +153,6 @@ ATTACKS: dict[Callable[[Target], Awaitable[None]], int] = {
     malformed: 2,
     no_tls: 1,
 }
-
-
-async def _until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError, TimeoutError):
-        await asyncio.wait_for(reader.read(1), PATIENCE_SECONDS)
-    writer.transport.abort()
-
-
-async def _drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, start: bytes, drop: bytes) -> None:
-    writer.write(start)
-    with suppress(OSError):
-        for _ in range(int(PATIENCE_SECONDS)):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(reader.read(65536), 1.0)
-                break
-            writer.write(drop)
-    writer.transport.abort()
-
-
-async def _pour(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, start: bytes, portion: bytes, times: int
-) -> None:
-    with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            writer.write(start)
-            for _ in range(times):
-                writer.write(portion)
-                await writer.drain()
-                if reader.at_eof():
-                    break
-    writer.transport.abort()
-
-
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
-    with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            writer.write(request)
-            await reader.read(4096)
-    writer.transport.abort()
 
 
 async def _client(attack: Callable[[Target], Awaitable[None]], target: Target) -> None:

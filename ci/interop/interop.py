@@ -14,54 +14,22 @@ Usage: make interop [PARTS=kubernetes-1.30,conformance]
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
+import parts
+from parts import ROOT, Part
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.run import tail
-from pytest_apiservice.programs.crds import CERT_MANAGER, generated_crds
-from pytest_apiservice.programs.tools import (
-    FAMILIES,
-    KUBERNETES_PACKAGES,
-    PROGRAMS,
-    Program,
-    kubernetes_version,
-    pinned_version,
-    tool,
-    variable,
-)
+from pytest_apiservice.base.script import run_script
+from pytest_apiservice.programs.tools import PROGRAMS
 
-ROOT = Path(__file__).resolve().parents[1]
-REPORTS = ROOT / "reports"
-INTEROP = FAMILIES / "interop"
 TIMEOUT_SECONDS = 5400
-CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager")
-
-
-@dataclass(frozen=True)
-class Part:
-    """One line of the result: a command, in an environment whose programs are built first."""
-
-    name: str
-    command: Sequence[str]
-    environment: Callable[[], Mapping[str, str]] = dict
-
-    @property
-    def log(self) -> Path:
-        """What the command says."""
-        return REPORTS / f"interop-{self.name}.log"
-
-    @property
-    def report(self) -> Path:
-        """What its tests said, as JUnit's XML; not every part has one."""
-        return REPORTS / f"interop-{self.name}.xml"
 
 
 @dataclass
@@ -78,74 +46,6 @@ class Result:
         """Return the line that is printed for it."""
         tests = f"{self.passed:>4} passed {self.skipped:>3} skipped" if self.passed + self.skipped else ""
         return f"{'FAILED' if self.failures else 'ok':<7}{self.part:<20}{tests:<26}{self.seconds:>7.0f} s"
-
-
-def minors() -> list[str]:
-    """Return the minors of Kubernetes that old pins are for, oldest first: ["1.30", "1.31"]."""
-    return sorted(folder.name.partition("-")[2] for folder in INTEROP.glob("kubernetes-*"))
-
-
-def programs() -> dict[str, Program]:
-    """Return what only this run needs, to be looked up and built like everything in pytest_apiservice.programs.tools."""
-    old = {
-        f"{name}-{minor}": Program(f"interop/kubernetes-{minor}", KUBERNETES_PACKAGES + name)
-        for minor in minors()
-        for name in CONTROL_PLANE
-    }
-    return {**old, "cert-manager-1.19": Program("interop/cert-manager-1.19", ".")}
-
-
-def parts() -> list[Part]:
-    """Return all parts in their order."""
-    newest = ".".join(kubernetes_version().removeprefix("v").split(".")[:2])
-    return [
-        *(_e2e(f"kubernetes-{minor}", partial(_control_plane, minor)) for minor in minors()),
-        _e2e(f"kubernetes-{newest}", dict),
-        _e2e("cert-manager-1.19", _cert_manager),
-        Part("conformance", [sys.executable, "ci/conformance.py", str(REPORTS / "interop-conformance.xml")]),
-        Part(
-            "signatures",
-            [sys.executable, "-m", "pytest", f"--junitxml={REPORTS / 'interop-signatures.xml'}", "tests/signatures"],
-        ),
-        Part("mutation", [str(ROOT / ".venv" / "bin" / "tox"), "-q", "run", "-e", "mutation"]),
-    ]
-
-
-def _e2e(name: str, environment: Callable[[], Mapping[str, str]]) -> Part:
-    pytest = [
-        "pytest",
-        "-v",
-        "-n",
-        "auto",
-        "--cluster=embedded",
-        f"--junitxml={REPORTS / f'interop-{name}.xml'}",
-        "tests/e2e",
-    ]
-    return Part(name, [sys.executable, "-m", *pytest], environment)
-
-
-def _control_plane(minor: str) -> Mapping[str, str]:
-    return {variable(name): str(tool(f"{name}-{minor}")) for name in CONTROL_PLANE}
-
-
-def _cert_manager() -> Mapping[str, str]:
-    title = f"cert-manager {pinned_version('cert-manager-1.19')}"
-    crds = generated_crds("interop/cert-manager-1.19", title, CERT_MANAGER)
-    return {variable("cert-manager"): str(tool("cert-manager-1.19")), "APISERVICE_CERT_MANAGER_CRDS": str(crds)}
-
-
-def chosen(names: str, known: Sequence[Part]) -> list[Part]:
-    """Return the parts that ``names`` begins, all if it is empty.
-
-    Raises:
-        HarnessError: a name begins no part.
-    """
-    wanted = tuple(filter(None, names.split(",")))
-    for name in wanted:
-        if not any(part.name.startswith(name) for part in known):
-            there = ", ".join(part.name for part in known)
-            raise HarnessError(f"PARTS names {name}, and there are {there}: correct or unset it")
-    return [part for part in known if part.name.startswith(wanted or "")]
 
 
 def run(part: Part) -> Result:
@@ -172,7 +72,7 @@ def run(part: Part) -> Result:
 
 def _keep_diagnostics(part: Part) -> None:
     """Move what tests found out about their failures out of the way of the next part."""
-    made, kept = REPORTS / "diagnostics" / "embedded", REPORTS / "diagnostics" / f"interop-{part.name}"
+    made, kept = parts.REPORTS / "diagnostics" / "embedded", parts.REPORTS / "diagnostics" / f"interop-{part.name}"
     shutil.rmtree(kept, ignore_errors=True)
     if made.exists():
         made.rename(kept)
@@ -235,25 +135,20 @@ def write(results: Sequence[Result], target: Path) -> None:
     ET.ElementTree(suite).write(target, encoding="unicode")
 
 
-def main() -> None:
-    """Run what is chosen; exit code 1 if a part failed."""
-    PROGRAMS.update(programs())
-    REPORTS.mkdir(exist_ok=True)
-    try:
-        selected = chosen(os.environ.get("PARTS", ""), parts())
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+def main() -> int:
+    """Run what is chosen; return 1 if a part failed, else 0."""
+    PROGRAMS.update(parts.programs())
+    parts.REPORTS.mkdir(exist_ok=True)
     results = []
-    for part in selected:
+    for part in parts.chosen(os.environ.get("PARTS", ""), parts.every()):
         results.append(run(part))
         say(str(results[-1]))
-    write(results, REPORTS / "interop.xml")
+    write(results, parts.REPORTS / "interop.xml")
     print()
     for result in results:
         print(result, *(f"       {failure}" for failure in result.failures), sep="\n")
-    if any(result.failures for result in results):
-        sys.exit(1)
+    return 1 if any(result.failures for result in results) else 0
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

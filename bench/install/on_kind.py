@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.bringup import install
+from bench.commands import go_program
+from bench.install.bringup import install
 from bench.load import Answer, Load
-from bench.peers import go_program
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.cluster import Choice

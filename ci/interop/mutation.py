@@ -1,6 +1,7 @@
 """Change one thing at a time in the modules that decide who calls and what is answered, and see that a test fails.
 
 A change that no test notices is printed. Those in survivors.yaml, each with its reason, are known; any other ends this with exit code 1.
+One whose only sign is that the tests do not end is printed too, and counted: on a slower machine an unchanged program might look the same.
 The changes are mutmut's: https://mutmut.readthedocs.io. It wants a project of its own shape, which is made in a temporary folder.
 """
 
@@ -15,13 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.script import run_script
+
+ROOT = Path(__file__).resolve().parents[2]
 LOG = ROOT / "reports" / "mutation.log"
 REVIEWED = Path(__file__).with_name("survivors.yaml")
 MODULES = (
@@ -35,8 +39,10 @@ TESTS = (
 CHILDREN = os.cpu_count() or 2
 #: Lines with words for people, which no test compares letter by letter: a string with a space in it, a log.
 WORDS = (r"""^.*f?["'][\w{'`;][^"]* [^"]*["'].*$""", r"^.*_log\..*$")
-#: What mutmut says of a change that made no test fail. One that ran into a timeout was noticed.
-_UNNOTICED = re.compile(r"^\s*(\S+): (survived|no tests|suspicious|skipped|not checked)$", re.MULTILINE)
+#: What mutmut says of a change that made no test fail, and of one that the tests did not come to an end with.
+UNNOTICED = ("survived", "no tests", "suspicious", "skipped", "not checked")
+TIMED_OUT = ("timeout",)
+_RESULT = re.compile(r"^\s*(\S+): (.+)$", re.MULTILINE)
 _PROGRESS = re.compile(r"\d+/\d+")
 SAY_SECONDS = 60
 _NUMBER = re.compile(r"__mutmut_\d+$")
@@ -45,7 +51,7 @@ PROJECT = """\
 [tool.pytest]
 addopts = ["--import-mode=importlib", "-p", "no:schemathesis", "-p", "no:cacheprovider"]
 pythonpath = ["src", "tests"]
-timeout = "60"
+timeout = "600"  # more than mutmut waits: whose pytest ends itself has failed, as far as mutmut can tell
 timeout_method = "thread"
 
 [tool.mutmut]
@@ -73,8 +79,8 @@ def _empty_caches():
 
 
 @dataclasses.dataclass(frozen=True)
-class Survivor:
-    """A change that no test notices.
+class Change:
+    """One change of the code.
 
     Attributes:
         where: module and function.
@@ -91,26 +97,33 @@ class Survivor:
 def main() -> int:
     """Run, compare with what was reviewed, and return the exit code."""
     began = time.monotonic()
-    reviewed = {Survivor(row["where"], row["was"], row["now"]) for row in yaml.safe_load(REVIEWED.read_text()) or ()}
+    reviewed = {Change(row["where"], row["was"], row["now"]) for row in yaml.safe_load(REVIEWED.read_text()) or ()}
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder)
         _lay_out(project)
         if _run(project):
             print(f"mutmut could not run; {LOG} says why")
             return 2
-        found = list(_survivors(project))
+        results = _say(project, "results")
+        found = list(_changes(project, having(results, UNNOTICED)))
+        endless = list(_changes(project, having(results, TIMED_OUT)))
     new = [one for one in found if one not in reviewed]
     for one in new:
         print(f"\n{one.where}: no test fails when\n- {one.was}\nbecomes\n+ {one.now}")
+    for one in endless:
+        print(f"\n{one.where}: no test fails, but they do not end, when\n- {one.was}\nbecomes\n+ {one.now}")
     gone = reviewed - set(found)
     for one in gone:
         print(
             f"\n{one.where}: {REVIEWED.name} names a change that is noticed or not made any more: {one.was} → {one.now}"
         )
     minutes = (time.monotonic() - began) / 60
-    print(f"\n{len(found)} changes went unnoticed, {len(found) - len(new)} of them reviewed; {minutes:.1f} minutes")
+    print(
+        f"\n{len(found)} changes went unnoticed, {len(found) - len(new)} of them reviewed;"
+        f" {len(endless)} were noticed only by a time-out; {minutes:.1f} minutes"
+    )
     if new:
-        print(f"write a test that fails, or say in ci/{REVIEWED.name} why none can")
+        print(f"write a test that fails, or say in {REVIEWED.relative_to(ROOT)} why none can")
     return 1 if new else 0
 
 
@@ -137,7 +150,7 @@ def _say(project: Path, *arguments: str) -> str:
     with _mutmut(project, *arguments, output=subprocess.PIPE) as saying:
         text = saying.communicate()[0]
     if saying.returncode:
-        raise RuntimeError(f"mutmut {' '.join(arguments)}: {text}")
+        raise HarnessError(f"mutmut {' '.join(arguments)}: {text}")
     return text
 
 
@@ -155,14 +168,18 @@ def _lay_out(project: Path) -> None:
     (project / "tests" / "conftest.py").write_text(CONFTEST.format(modules=MODULES))
 
 
-def _survivors(project: Path) -> Iterator[Survivor]:
-    results = _say(project, "results")
-    for name, _ in _UNNOTICED.findall(results):
+def having(results: str, outcomes: Sequence[str]) -> list[str]:
+    """Return the names of the changes that had one of ``outcomes``; ``results`` is what `mutmut results` says."""
+    return [name for name, outcome in _RESULT.findall(results) if outcome in outcomes]
+
+
+def _changes(project: Path, names: Sequence[str]) -> Iterator[Change]:
+    for name in names:
         shown = _say(project, "show", name)
         lines = [line for line in shown.splitlines() if line[:1] in {"-", "+"} and line[:3] not in {"---", "+++"}]
         was, now = ("\n".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
-        yield Survivor(_NUMBER.sub("", name).removeprefix("extension_apiserver."), was, now)
+        yield Change(_NUMBER.sub("", name).removeprefix("extension_apiserver."), was, now)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_script(main)

@@ -1,21 +1,20 @@
 """Draw docs/demo.svg from a real session: `make demo`, and one of the commands that it suggests. The demo keeps running.
 
-.venv/bin/tox -q exec -e demo -- python ci/demo_picture.py
+.venv/bin/tox -q exec -e demo -- python ci/docs/demo_picture.py
 """
 
 import os
 import re
 import shlex
 import shutil
-import sys
 from html import escape
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
+from pytest_apiservice.base.script import run_script
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "demo.svg"
 THEN = "kubectl get echoes"
 DEMO_SECONDS = 1800  # with no program built; usually 20
@@ -57,8 +56,10 @@ def lines_of(picture: str) -> list[str]:
     return [element.text or "" for element in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314 - our own
 
 
+def main() -> None:
+    """Draw it anew."""
+    PICTURE.write_text(drawn(session()))
+
+
 if __name__ == "__main__":
-    try:
-        PICTURE.write_text(drawn(session()))
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_script(main)

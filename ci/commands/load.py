@@ -7,11 +7,11 @@ program that this project builds: etcd:v3.7.3 is etcd. On kind the image itself 
 import os
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 from demo import demo_cluster
 from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.cluster import Choice
 from pytest_apiservice.embedded.cluster import EmbeddedCluster
 from pytest_apiservice.embedded.folder import is_running
@@ -48,11 +48,14 @@ def load(image: str, command: str) -> None:
     cluster.load_image(image)
 
 
+def main() -> None:
+    """Load IMAGE."""
+    image = os.environ.get("IMAGE")
+    if not image:
+        raise HarnessError("IMAGE is not set: make load IMAGE=my-backend:1 COMMAND='python3 my_backend.py'")
+    load(image, os.environ.get("COMMAND", ""))
+    print(f"pods can run {image}")
+
+
 if __name__ == "__main__":
-    try:
-        if not os.environ.get("IMAGE"):
-            sys.exit("error: IMAGE is not set: make load IMAGE=my-backend:1 COMMAND='python3 my_backend.py'")
-        load(os.environ["IMAGE"], os.environ.get("COMMAND", ""))
-        print(f"pods can run {os.environ['IMAGE']}")
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_script(main)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from extension_apiserver.diagnose.availability import REASONS
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "troubleshooting.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "troubleshooting.md"
 APISERVICE = "v1.cats.example.com"
 
 

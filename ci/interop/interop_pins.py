@@ -1,7 +1,7 @@
 """Write ci/tools/interop/kubernetes-<minor>: the pins of the old API servers that `make interop` tests with.
 
-    python ci/interop_pins.py v1.31.13
-    python ci/interop_pins.py v1.32.13 k8s.io/endpointslice@v0.32.12   # where a proxy lacks a module at the release's own patch
+    python ci/interop/interop_pins.py v1.31.13
+    python ci/interop/interop_pins.py v1.32.13 k8s.io/endpointslice@v0.32.12   # where a proxy lacks a module at the release's own patch
 
 Kubernetes' own modules (its "staging") are required at v0.0.0 by a release and found beside it in its repository; elsewhere each needs a
 replace line: https://github.com/kubernetes/kubernetes/issues/79384. The Go checksum database is asked, go.sum keeps its answers.
@@ -16,6 +16,7 @@ from pathlib import Path
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.programs import go
 from pytest_apiservice.programs.tools import FAMILIES
 
@@ -28,7 +29,7 @@ def main() -> None:
     """Write the pins of the version named."""
     version, *others = sys.argv[1:] or [""]
     if not re.fullmatch(r"v1\.\d+\.\d+", version):
-        sys.exit(f"error: '{version}' is not a release of Kubernetes such as v1.36.5")
+        raise HarnessError(f"'{version}' is not a release of Kubernetes such as v1.36.5")
     write(version, dict(other.split("@") for other in others))
 
 
@@ -52,7 +53,4 @@ def write(version: str, others: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_script(main)

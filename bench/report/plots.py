@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bench import svg
-from bench.control_plane import GROUP_COUNTS
+from bench.commands import TITLES
 from bench.measures import Bench, Sample
-from bench.peers import TITLES
+from bench.plane import GROUP_COUNTS
 from bench.processes import Memory
-from bench.spread import Spread
+from bench.report import svg
+from bench.report.spread import Spread
 
 #: Shorter than in the tables: a plot has little room.
 NAMES = {

@@ -4,12 +4,12 @@ REGISTRY=ghcr.io/you names the place; without it the image stays in Docker. PLAT
 """
 
 import os
-import sys
 
 import yaml
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.images.backend import NAME, ROOT, build_image
 from pytest_apiservice.images.offline.engine import ensure_engine
 from pytest_apiservice.images.push import (
@@ -90,7 +90,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_script(main)

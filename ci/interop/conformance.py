@@ -1,6 +1,6 @@
 """Run upstream's own conformance tests of API machinery against the embedded cluster, as its program e2e.test.
 
-    python ci/conformance.py REPORT.xml
+    python ci/interop/conformance.py REPORT.xml
 
 All that carry [sig-api-machinery] and [Conformance] run, but for those below.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.embedded.cluster import EmbeddedCluster
 from pytest_apiservice.embedded.node.images import LocalImage
 from pytest_apiservice.images.archive import short_name
@@ -88,25 +89,21 @@ def shorten(report: Path, target: Path) -> None:
     tree.write(target, encoding="unicode")
 
 
-def main() -> None:
-    """Start a cluster, test, and end it."""
+def main() -> int:
+    """Start a cluster, test, and end it; return the exit code of the tests."""
     PROGRAMS.update(E2E)
-    cluster = None
+    prepare(E2E)
+    cluster = EmbeddedCluster()
     try:
-        prepare(E2E)
-        cluster = EmbeddedCluster()
         cluster.create()
         load_images(cluster)
         with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
             code = test(cluster, Path(folder))
             shorten(Path(folder) / "junit_01.xml", Path(sys.argv[1]))
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
     finally:
-        if cluster is not None:
-            cluster.delete()
-    sys.exit(code)
+        cluster.delete()
+    return code
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)
