@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -15,15 +14,17 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import plots, table
-from bench.bringup import bring_up, stages
-from bench.control_plane import GROUP_COUNTS, ControlPlane, control_plane
+from bench.commands import COMMANDS, go_program
+from bench.install.bringup import bring_up, stages
+from bench.install.on_kind import OnKind, on_kind, replicas_per_second
 from bench.measures import BODIES_BYTES, SIZES_BYTES, Bench
-from bench.on_kind import OnKind, on_kind, replicas_per_second
-from bench.peers import COMMANDS, ROOT, go_program, peer, peers
+from bench.peers import ROOT, peer, peers
+from bench.plane import GROUP_COUNTS, ControlPlane, control_plane
 from bench.processes import Memory
+from bench.report import goals, plots, table
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.programs.tools import prepare
 
 REPORTS = ROOT / "reports" / "bench"
@@ -117,10 +118,10 @@ def report(
     seconds: float,
 ) -> str:
     """Return the whole report as Markdown."""
-    goals = table.goals(bench, memory["ours"], starts["ours"], installs, kind.installs)
+    found = goals.goals(bench, memory["ours"], starts["ours"], installs, kind.installs)
     parts = [
         f"{conditions}; {plan.rounds} interleaved rounds of {plan.seconds:g} s; median (lowest to highest); {seconds / 60:.0f} minutes in all.",
-        table.goals_table(goals),
+        goals.goals_table(found),
         table.load_table(bench, "through", plan.connections),
         table.load_table(bench, "direct", plan.connections),
         table.cost_table(bench, memory, starts),
@@ -160,8 +161,4 @@ def write(
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except HarnessError as error:
-        say(f"error: {error}")
-        sys.exit(1)
+    run_script(main)

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.control_plane import GROUP_COUNTS, GROUP_NAME, ControlPlane
+from bench.commands import go_program
 from bench.load import Answer, Load
-from bench.peers import Peer, go_program
+from bench.peers import Peer
+from bench.plane import GROUP_COUNTS, GROUP_NAME, ControlPlane
 from bench.processes import Child
 
 #: What the aggregator adds to a request, so that a direct one looks the same.

@@ -6,33 +6,24 @@ import base64
 import os
 import secrets
 import shutil
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.control_plane import NAMESPACE, ControlPlane
+from bench.commands import COMMANDS, ON_THE_LIBRARY, go_program
 from bench.load import Load
+from bench.plane import NAMESPACE, ControlPlane
 from bench.processes import Child, free_port, started
 from pytest_apiservice.base.authorities import write_private
 from pytest_apiservice.base.wait import NotYet, wait_for
-from pytest_apiservice.programs import go
-from pytest_apiservice.programs.cache import cache_dir, digest, locked
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Another checkout's backend, to compare a change with what was before.
 BACKEND = Path(os.environ.get("BENCH_BACKEND") or ROOT / "backend")
-GO_SOURCES = Path(__file__).parent / "go"
 READY_TIMEOUT_SECONDS = 60.0
-#: gunicorn's own advice for two cores: https://docs.gunicorn.org/en/stable/design.html#how-many-workers
-SYNC_WORKERS = 2 * (os.cpu_count() or 1) + 1
-
-
-#: (control plane, folder with tls.crt and tls.key, port, group) → command and environment.
-Command = Callable[[ControlPlane, Path, int, str], tuple[list[str | Path], dict[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -59,86 +50,11 @@ class Peer:
     @property
     def dns_name(self) -> str:
         """The name on its certificate, which the aggregator verifies."""
-        return f"{self.name}.{NAMESPACE}.svc"
+        return _dns_name(self.name)
 
 
-def go_program(name: str) -> Path:
-    """Return the program bench/go/cmd/<name>, built if it is not in the cache."""
-    sources = [GO_SOURCES / "go.mod", *GO_SOURCES.glob(f"cmd/{name}/*.go")]
-    target = cache_dir() / "bench" / f"{name}-{digest(sources, go.platform())}"
-    with locked("build-bench"):
-        if not target.exists():
-            target.parent.mkdir(exist_ok=True)
-            building = target.with_suffix(".building")
-            go.build(
-                f"./cmd/{name}", building, directory=GO_SOURCES, link_flags="", title=f"building bench/go/cmd/{name}"
-            )
-            building.replace(target)
-    return target
-
-
-def _go_echo(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
-    del group
-    authorities = plane.credentials.folder / "front-proxy-ca.crt"
-    return [
-        go_program("echo"),
-        f"-address=127.0.0.1:{port}",
-        f"-certificate={tls / 'tls.crt'}",
-        f"-key={tls / 'tls.key'}",
-        f"-client-ca={authorities}",
-    ], {}
-
-
-def _on_the_library(module: str) -> Command:
-    def command(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
-        return [sys.executable, "-m", module, "serve"], {
-            "EXTENSION_APISERVER_BIND_ADDRESS": "127.0.0.1",
-            "EXTENSION_APISERVER_PORT": str(port),
-            "EXTENSION_APISERVER_GROUP": group,
-            "EXTENSION_APISERVER_TLS_DIRECTORY": str(tls),
-            "EXTENSION_APISERVER_SERVICE_ACCOUNT_DIRECTORY": str(plane.directory / "backend-account"),
-            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
-            "KUBERNETES_SERVICE_PORT": str(plane.port),
-        }
-
-    return command
-
-
-def _gunicorn(*arguments: str) -> Command:
-    def command(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
-        del group
-        return [
-            *(sys.executable, "-m", "gunicorn", "bench.flask_echo:app"),
-            f"--bind=127.0.0.1:{port}",
-            f"--certfile={tls / 'tls.crt'}",
-            f"--keyfile={tls / 'tls.key'}",
-            f"--ca-certs={plane.credentials.folder / 'front-proxy-ca.crt'}",
-            "--cert-reqs=1",
-            "--keep-alive=100",
-            *arguments,
-        ], {}
-
-    return command
-
-
-COMMANDS: dict[str, Command] = {
-    "go": _go_echo,
-    "ours": _on_the_library("header_echo"),
-    "wsgi": _on_the_library("bench.wsgi_echo"),
-    "gthread": _gunicorn("--worker-class=gthread", "--workers=1", "--threads=32"),
-    "sync": _gunicorn("--worker-class=sync", f"--workers={SYNC_WORKERS}"),
-}
-#: These answer /readyz as soon as they know whom to trust.
-ON_THE_LIBRARY = ("ours", "wsgi")
-#: What the tables call them.
-TITLES = {
-    "go": "Go net/http echo",
-    "ours": "header-echo (a Flask route)",
-    "wsgi": "bare WSGI echo on the library",
-    "gthread": "Flask on gunicorn (1 worker, 32 threads)",
-    "sync": f"Flask on gunicorn ({SYNC_WORKERS} sync workers)",
-    "version": "/version of kube-apiserver",
-}
+def _dns_name(name: str) -> str:
+    return f"{name}.{NAMESPACE}.svc"
 
 
 @contextmanager
@@ -166,7 +82,7 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
     port, group, run = free_port(), f"{name}.bench.example.com", secrets.token_hex(3)
     tls = plane.directory / f"tls-{name}-{run}"
     tls.mkdir(mode=0o700)
-    plane.authority.server([f"{name}.{NAMESPACE}.svc"]).write(tls, "tls")
+    plane.authority.server([_dns_name(name)]).write(tls, "tls")
     argv, env = COMMANDS[name](plane, tls, port, group)
     env = {**_environment(), **env, **(environ or {})}
     before = time.monotonic()
@@ -175,7 +91,7 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
         path = "/readyz" if name in ON_THE_LIBRARY else f"/apis/{group}/v1/"
 
         def answers() -> None:
-            answer = load.run(f"https://127.0.0.1:{port}{path}", server_name=f"{name}.{NAMESPACE}.svc", requests=1)
+            answer = load.run(f"https://127.0.0.1:{port}{path}", server_name=_dns_name(name), requests=1)
             if answer.errors:
                 raise NotYet(f"{answer.codes} {answer.failures}")
 

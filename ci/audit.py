@@ -17,6 +17,7 @@ from typing import Any
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.run import run
+from pytest_apiservice.base.script import run_script
 
 ROOT = Path(__file__).resolve().parents[1]
 ASK_SECONDS = 300
@@ -102,7 +103,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_script(main)

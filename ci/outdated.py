@@ -1,12 +1,11 @@
 """Say which pins have a newer release: the programs of ci/tools/*/go.mod and the Python packages of requirements/*.txt.
 
 Exit code 1 if there are any, 0 if none. What a pin's own requirements pin (indirect ones) moves with the pin.
-Update a program with `go get -tool <package>@<version>` in its folder, an older Kubernetes with `ci/interop_pins.py`, Python with `requirements/update --upgrade`.
+Update a program with `go get -tool <package>@<version>` in its folder, an older Kubernetes with `ci/interop/interop_pins.py`, Python with `requirements/update --upgrade`.
 """
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.programs.go import go
 from pytest_apiservice.programs.tools import FAMILIES, PROGRAMS, pinned_version
 
@@ -102,18 +102,15 @@ def outdated() -> Iterator[tuple[str, str, str, str]]:
                 yield "requirements", name, version, newest
 
 
-def main() -> None:
-    """Print a table of outdated pins."""
-    try:
-        found = list(outdated())
-    except (HarnessError, subprocess.SubprocessError) as error:
-        sys.exit(f"error: {error}")
+def main() -> int:
+    """Print a table of outdated pins; return 1 if there are any, else 0."""
+    found = list(outdated())
     for where, name, version, newest in found:
         print(f"{where:<24} {name:<40} {version:<12} → {newest}")
-    if found:
-        sys.exit(1)
-    print("every pin is the newest release")
+    if not found:
+        print("every pin is the newest release")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

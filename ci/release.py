@@ -16,11 +16,10 @@ import shutil
 import sys
 from pathlib import Path
 
-import yaml
-
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.run import run
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.images.backend import MACHINES, make_context
 from pytest_apiservice.images.base_image import PUBLISHED, base_image, python_of
 from pytest_apiservice.images.offline.engine import ensure_engine
@@ -35,9 +34,13 @@ from pytest_apiservice.images.push import (
     refusal,
 )
 from pytest_apiservice.programs.tools import tool
-from released_chart import package
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "ci" / "docs"))
+
+from released_chart import package  # noqa: E402 - found by the line above
+from versions import changelog, released_version  # noqa: E402
+
 DIST = ROOT / "dist"
 CONTEXT = DIST / "image"
 BUILD_SECONDS = 3000
@@ -45,44 +48,6 @@ PUSH_SECONDS = 300
 REHEARSAL = "localhost", "127.0.0.1", "[::1]"
 # Signs without Sigstore's servers: https://docs.sigstore.dev/cosign/signing/signing_with_containers/
 NO_SERVICES = '{"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json"}\n'
-
-
-def released_version(tag: str) -> str:
-    """Return the version that chart, backend, example and (if given) tag agree on.
-
-    Raises:
-        HarnessError: they don't; it names all of them.
-    """
-    chart = yaml.safe_load((ROOT / "chart" / "Chart.yaml").read_text())
-    project = re.search(r'^version = "(.+)"', (ROOT / "backend" / "pyproject.toml").read_text(), re.MULTILINE)
-    example = re.search(r"^FROM header-echo:(\S+)", (ROOT / "examples" / "Dockerfile").read_text(), re.MULTILINE)
-    versions = {
-        "chart/Chart.yaml version": str(chart["version"]),
-        "chart/Chart.yaml appVersion": str(chart["appVersion"]),
-        "backend/pyproject.toml version": project[1] if project else "(none)",
-        "examples/Dockerfile": example[1] if example else "(none)",
-    }
-    if tag:
-        versions["tag"] = tag.removeprefix("v")
-    if len(set(versions.values())) != 1:
-        differing = ", ".join(f"{where} {version}" for where, version in versions.items())
-        raise HarnessError(f"versions differ: {differing}; make them one, and the tag v<version>")
-    return versions["chart/Chart.yaml version"]
-
-
-def changelog(version: str, *, dated: bool) -> str:
-    """Return the text of CHANGELOG.md under the heading of ``version``.
-
-    Raises:
-        HarnessError: there is no such section, it is empty, or (with ``dated``) it has no date yet.
-    """
-    pattern = rf"^## \[{re.escape(version)}\] - (\S+)\n(.*?)(?=^## |^\[|\Z)"
-    section = re.search(pattern, (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE | re.DOTALL)
-    if section is None or not section[2].strip():
-        raise HarnessError(f"CHANGELOG.md has no section '## [{version}] - <date>' with text: write it")
-    if dated and not re.fullmatch(r"\d{4}-\d\d-\d\d", section[1]):
-        raise HarnessError(f"CHANGELOG.md says '{section[1]}' for {version}: put the date of the release there")
-    return section[2].strip() + "\n"
 
 
 class Release:
@@ -196,7 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_script(main)

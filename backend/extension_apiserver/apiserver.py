@@ -22,6 +22,8 @@ from .api.documents import require_reading
 from .api.openapi import OpenApi
 from .api.resources import Api
 from .api.rest import Rest
+from .apps.answers import guarded
+from .apps.calls import Calls
 from .apps.wsgi import WsgiApp, WsgiCaller
 from .observe import readiness
 from .observe.logs import RequestLog
@@ -33,25 +35,10 @@ from .request_info import RequestInfo, request_info
 from .status import StatusError
 from .trust.authentication import Authenticator, Caller
 from .trust.delegation import Authorizer
-from .wire.http_message import NO_BODY
+from .verbs import VERBS
 
-#: What metrics count by name; anything else is 'other'.
-_VERBS = frozenset(
-    (
-        "get",
-        "list",
-        "watch",
-        "create",
-        "update",
-        "patch",
-        "delete",
-        "deletecollection",
-        "post",
-        "put",
-        "head",
-        "options",
-    )
-)
+#: What metrics count by name: verbs, and methods where the path is no resource; anything else is 'other'.
+_COUNTED = frozenset({*VERBS, *(verb.method.lower() for verb in VERBS.values()), "head", "options"})
 
 _log = logging.getLogger(__name__)
 
@@ -81,9 +68,9 @@ class ExtensionApiServer:
     _prefixes: tuple[str, ...] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        """Build the documents and the routes."""
-        self._wsgi = WsgiCaller(self.app, blocking=self.blocking)
-        self._rest = Rest(self._wsgi.run)
+        calls = Calls(blocking=self.blocking)
+        self._wsgi = WsgiCaller(self.app, calls)
+        self._rest = Rest(calls.run)
         self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
         discovery = Discovery(self.api)
         openapi = OpenApi(self.api)
@@ -124,7 +111,7 @@ class ExtensionApiServer:
                 StatusError(500, "Internal error occurred: the application failed; its log says why")
             )
         seconds = time.perf_counter() - started
-        self.metrics.requests.observe(info.verb if info.verb in _VERBS else "other", response.status, seconds)
+        self.metrics.requests.observe(info.verb if info.verb in _COUNTED else "other", response.status, seconds)
         self.request_log.add(request, user, info.verb, response.status, seconds, probe=probe)
         return response
 
@@ -162,7 +149,7 @@ class ExtensionApiServer:
         resource = self.api.resource(info.resource) if info.is_resource else None
         if resource is not None:
             return await self._rest.answer(request, caller.identity, info, resource)
-        return _guarded(request, await self._wsgi.call(request, caller.identity))
+        return guarded(request, await self._wsgi.call(request, caller.identity))
 
     def _expose_metrics(self, request: Request) -> Response:
         require_reading(request)
@@ -171,50 +158,3 @@ class ExtensionApiServer:
 
 def _status_response(error: StatusError) -> Response:
     return Response(error.code, [("Content-Type", "application/json"), *error.headers], error.body())
-
-
-#: Headers that belong to the connection or that the server writes itself.
-_SERVER_HEADERS = frozenset(
-    {"content-length", "connection", "transfer-encoding", "date", "server", "audit-id", "keep-alive", "upgrade"}
-)
-
-
-def _guarded(request: Request, answer: Response) -> Response:
-    """Keep what the application answers within what the aggregator relays."""
-    if not 200 <= answer.status <= 599:  # noqa: PLR2004
-        # A client waits for another answer after 1xx, and would take that of the next request for it.
-        raise StatusError(
-            500, f"Internal error occurred: the application answers {answer.status}, which is no final status"
-        )
-    headers = [(name, value) for name, value in answer.headers if name.lower() not in _SERVER_HEADERS]
-    if request.method == "HEAD" and answer.status not in NO_BODY and not answer.body:
-        # Most frameworks leave the body away and say how long it is for GET.
-        lengths = [value for name, value in answer.headers if name.lower() == "content-length"]
-        headers += [("Content-Length", length) for length in lengths[:1] if length.isascii() and length.isdigit()]
-    lower = {name.lower(): value for name, value in headers}
-    content_type = lower.get("content-type", "").lower()
-    if answer.status // 100 == 3 and "location" in lower:  # noqa: PLR2004
-        # The aggregator turns redirects into 502: CVE-2022-3172.
-        raise StatusError(
-            404,
-            f"{request.path} is not served; the application would redirect, which the aggregation layer does not permit",
-        )
-    if answer.status >= 400 and not content_type.startswith("application/json"):  # noqa: PLR2004
-        allow = [("Allow", lower["allow"])] if "allow" in lower else []
-        raise StatusError(answer.status, _sentence(answer), headers=allow)
-    if content_type.startswith("text/html"):
-        # The aggregator rewrites URLs in HTML, and browsers would run what is in it.
-        headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
-        headers.append(("Content-Type", "text/plain; charset=utf-8"))
-    headers.append(("X-Content-Type-Options", "nosniff"))
-    return Response(answer.status, headers, answer.body)
-
-
-_SENTENCES: dict[int, str] = {
-    404: "the server could not find the requested resource",
-    405: "the server does not allow this method on the requested resource",
-}
-
-
-def _sentence(answer: Response) -> str:
-    return _SENTENCES.get(answer.status, f"the application answers {answer.status}")

@@ -54,7 +54,6 @@ class Request:
     query_string: str = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        """Split the target."""
         path, _, self.query_string = self.target.partition("?")
         # kube-apiserver decodes and encodes again on its way, so an encoded slash is a slash in any case.
         self.path = unquote(path) if "%" in path else path

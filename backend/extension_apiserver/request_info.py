@@ -12,8 +12,8 @@ from typing import Any
 
 from .request import Request
 from .selectors import required_name
+from .verbs import VERBS, Place
 
-_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 _GROUP_PREFIX_PARTS = 3  # apis, group, version
 #: Leading zeros aside, more digits are no 64 bits; with the zeros there may be more than Python reads.
@@ -80,9 +80,9 @@ def request_info(request: Request) -> RequestInfo:
     if len(parts) <= _GROUP_PREFIX_PARTS or parts[0] != "apis":
         return other
     _, group, version, *rest = parts
-    verb = _VERBS.get(request.method, "")
-    if rest[0] == "watch":
-        verb, rest = "watch", rest[1:]
+    watched = rest[0] == "watch"
+    if watched:
+        rest = rest[1:]
         if not rest:
             return other
     namespace = ""
@@ -92,16 +92,25 @@ def request_info(request: Request) -> RequestInfo:
             rest = rest[2:]
     resource, name, subresource = (*rest, "", "")[:3]
     selected_name = ""
-    if not name and verb == "get":
+    verb = "watch" if watched else (_ON_NAME if name else _ON_COLLECTION).get(request.method, "")
+    if verb == "list":
         query = request.query()
         verb = "watch" if _is_watch(query) else "list"
         selected_name = required_name(query) if _numbers_are_numbers(query) else ""
-    elif not name and verb == "delete":
-        verb = "deletecollection"
     return RequestInfo(
         verb, path, is_resource=True, group=group, version=version, namespace=namespace, resource=resource,
         subresource=subresource, name=name, selected_name=selected_name,
     )  # fmt: skip
+
+
+def _verbs_on(place: Place) -> dict[str, str]:
+    """Return HTTP method → verb. A method that has no verb on this place means that of the other, as upstream."""
+    best_first = sorted(VERBS.values(), key=lambda verb: verb.on != place)
+    verbs = {verb.method: verb.name for verb in reversed(best_first)}
+    return {**verbs, "HEAD": verbs["GET"]}
+
+
+_ON_NAME, _ON_COLLECTION = _verbs_on("name"), _verbs_on("collection")
 
 
 def _is_watch(query: Mapping[str, Sequence[str]]) -> bool:

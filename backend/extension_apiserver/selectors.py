@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from .api.resources import Object
 from .status import StatusError
 
-#: Whether an object is selected.
-Selector = Callable[[Object], bool]
+#: Whether an object, as JSON has it, is selected.
+Selector = Callable[[Mapping[str, Any]], bool]
 
 _KEY = r"[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?"
 _VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
@@ -93,5 +93,5 @@ def _field(field: str, same: bool, value: str) -> Selector:
     return lambda item: (item["metadata"].get(name, "") == value) is same
 
 
-def _labels(item: Object) -> Mapping[str, str]:
+def _labels(item: Mapping[str, Any]) -> Mapping[str, str]:
     return item["metadata"].get("labels") or {}

@@ -22,8 +22,10 @@ from .settings import Settings
 from .trust.authentication import Authenticator
 from .trust.budget import Budget
 from .trust.certificates import authorities_pem
-from .trust.delegation import Authorizer, Reviews, TokenReviewer
-from .trust.requestheader import RequestHeaderConfig, RequestHeaderWatch
+from .trust.delegation import Authorizer, TokenReviewer
+from .trust.requestheader import RequestHeaderConfig
+from .trust.requestheader_watch import RequestHeaderWatch
+from .trust.reviews import Reviews
 from .trust.tls import Tls
 from .wire.server import ACCEPTED_AT_ONCE, Server
 

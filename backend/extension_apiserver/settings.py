@@ -7,118 +7,22 @@ because the kubelet sets them: `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from . import variables
+
 DEFAULT_PREFIX = "EXTENSION_APISERVER_"
 
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#names
-_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # The kubelet adds variables for every Service of the namespace, and the Service may have the name of this program:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _SERVICE_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_.*")
-_LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 class SettingsError(Exception):
     """The environment does not make a configuration; the message has one line per fault."""
-
-
-def _group(text: str) -> str:
-    labels = text.split(".")
-    if len(labels) < 2 or len(text) > 253 or not all(_DNS_LABEL.fullmatch(label) for label in labels):  # noqa: PLR2004
-        raise ValueError("must be a DNS name of at least two labels, such as 'cats.example.com'")
-    return text
-
-
-def _versions(text: str) -> tuple[str, ...]:
-    versions = tuple(version.strip() for version in text.split(","))
-    if not all(_DNS_LABEL.fullmatch(version) for version in versions) or len(set(versions)) != len(versions):
-        raise ValueError(
-            "must be a comma-separated list of different versions, preferred one first, such as 'v1,v1beta1'"
-        )
-    return versions
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise ValueError("must be an IP address, such as '0.0.0.0' or '::'") from None
-
-
-def _port(text: str) -> int:
-    # Port 0 lets the kernel choose; tests use it.
-    if text.startswith("tcp://"):
-        raise ValueError("is taken by the Service of that name; set it, or `enableServiceLinks: false`, in the pod")
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:  # noqa: PLR2004
-        raise ValueError("must be a port number from 0 to 65535")
-    return int(text)
-
-
-def _positive_int(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ValueError("must be a whole number, 1 or more")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds <= 86400:  # noqa: PLR2004
-        raise ValueError("must be a number of seconds from 0 to 86400")
-    return seconds
-
-
-def _timeout_seconds(text: str) -> float:
-    seconds = _seconds(text)
-    if seconds == 0:
-        raise ValueError("must be more than 0 seconds, or nobody could ever be served")
-    return seconds
-
-
-def _idle_seconds(text: str) -> float:
-    # kube-apiserver keeps idle connections for 90 s; a server that closes first turns a POST into a 503.
-    # https://github.com/kubernetes/apimachinery/blob/v0.34.0/pkg/util/net/http.go (IdleConnTimeout)
-    seconds = _seconds(text)
-    if seconds <= 90:  # noqa: PLR2004
-        raise ValueError("must be more than 90 seconds, for which kube-apiserver keeps an idle connection")
-    return seconds
-
-
-def _boolean(text: str) -> bool:
-    if text not in {"true", "false"}:
-        raise ValueError("must be 'true' or 'false'")
-    return text == "true"
-
-
-def _log_level(text: str) -> str:
-    if text not in _LOG_LEVELS:
-        raise ValueError(f"must be one of {', '.join(_LOG_LEVELS)}")
-    return text
-
-
-def _directory(text: str) -> Path:
-    if not text.startswith("/"):
-        raise ValueError("must be the absolute path of a directory")
-    return Path(text)
-
-
-def _service_dns_name(text: str) -> str:
-    if text and not (text.endswith(".svc") and text.count(".") == 2):  # noqa: PLR2004
-        raise ValueError("must be empty or '<service>.<namespace>.svc', which is the name kube-apiserver verifies")
-    return text
-
-
-def _host(text: str) -> str:
-    if not text:
-        raise ValueError("must be set to the address of kube-apiserver; inside a pod the kubelet sets it")
-    return text
 
 
 def _variable(default: str, parse: Callable[[str], Any], *, prefixed: bool = True) -> Any:  # noqa: ANN401
@@ -129,38 +33,38 @@ def _variable(default: str, parse: Callable[[str], Any], *, prefixed: bool = Tru
 class Settings:
     """One field per variable: `GROUP` is `group`. `from_environ` is the only constructor that validates."""
 
-    group: str = _variable("cats.example.com", _group)
+    group: str = _variable("cats.example.com", variables.api_group)
     #: The first is the preferred one.
-    versions: tuple[str, ...] = _variable("v1", _versions)
-    bind_address: str = _variable("0.0.0.0", _address)  # noqa: S104 - a server behind a Service; the chart gives the pod address
-    port: int = _variable("10250", _port)
+    versions: tuple[str, ...] = _variable("v1", variables.api_versions)
+    bind_address: str = _variable("0.0.0.0", variables.ip_address)  # noqa: S104 - a server behind a Service; the chart gives the pod address
+    port: int = _variable("10250", variables.port)
     #: Holds `tls.crt` and `tls.key`; mount the whole Secret, since a subPath is never updated.
-    tls_directory: Path = _variable("/var/run/header-echo/tls", _directory)  # noqa: RUF009
+    tls_directory: Path = _variable("/var/run/header-echo/tls", variables.directory)  # noqa: RUF009
     #: Holds `token`, `ca.crt` and `namespace`.
-    service_account_directory: Path = _variable("/var/run/secrets/kubernetes.io/serviceaccount", _directory)  # noqa: RUF009
+    service_account_directory: Path = _variable("/var/run/secrets/kubernetes.io/serviceaccount", variables.directory)  # noqa: RUF009
     #: The name the aggregator verifies, `<service>.<namespace>.svc`; empty skips the check of our own certificate.
-    service_dns_name: str = _variable("", _service_dns_name)
-    delegated_authentication: bool = _variable("false", _boolean)
-    delegated_authorization: bool = _variable("false", _boolean)
-    shutdown_delay_seconds: float = _variable("5", _seconds)
-    shutdown_timeout_seconds: float = _variable("20", _seconds)
-    log_level: str = _variable("info", _log_level)
-    max_body_bytes: int = _variable("1048576", _positive_int)
+    service_dns_name: str = _variable("", variables.service_dns_name)
+    delegated_authentication: bool = _variable("false", variables.boolean)
+    delegated_authorization: bool = _variable("false", variables.boolean)
+    shutdown_delay_seconds: float = _variable("5", variables.seconds)
+    shutdown_timeout_seconds: float = _variable("20", variables.seconds)
+    log_level: str = _variable("info", variables.log_level)
+    max_body_bytes: int = _variable("1048576", variables.positive_int)
     #: Of one request, names and values together. 500 groups of 100 bytes are about 60 kB.
-    max_header_bytes: int = _variable("131072", _positive_int)
-    max_header_lines: int = _variable("1024", _positive_int)
+    max_header_bytes: int = _variable("131072", variables.positive_int)
+    max_header_lines: int = _variable("1024", variables.positive_int)
     #: Bodies on their way in and answers on their way out, over all connections, beyond 64 KiB for each.
-    max_bytes_in_flight: int = _variable("33554432", _positive_int)
+    max_bytes_in_flight: int = _variable("33554432", variables.positive_int)
     #: Connections that are proven to be the front proxy's, which is kube-apiserver.
-    max_connections: int = _variable("1024", _positive_int)
+    max_connections: int = _variable("1024", variables.positive_int)
     #: All other connections: the kubelet's, direct callers' with or without certificate, unfinished handshakes.
-    max_unverified_connections: int = _variable("64", _positive_int)
-    tls_handshake_timeout_seconds: float = _variable("10", _timeout_seconds)
-    header_timeout_seconds: float = _variable("10", _timeout_seconds)
-    body_timeout_seconds: float = _variable("10", _timeout_seconds)
-    idle_timeout_seconds: float = _variable("100", _idle_seconds)
-    kubernetes_service_host: str = _variable("", _host, prefixed=False)
-    kubernetes_service_port: int = _variable("443", _port, prefixed=False)
+    max_unverified_connections: int = _variable("64", variables.positive_int)
+    tls_handshake_timeout_seconds: float = _variable("10", variables.timeout_seconds)
+    header_timeout_seconds: float = _variable("10", variables.timeout_seconds)
+    body_timeout_seconds: float = _variable("10", variables.timeout_seconds)
+    idle_timeout_seconds: float = _variable("100", variables.idle_seconds)
+    kubernetes_service_host: str = _variable("", variables.kube_apiserver_host, prefixed=False)
+    kubernetes_service_port: int = _variable("443", variables.port, prefixed=False)
 
     @property
     def api_server_url(self) -> str:

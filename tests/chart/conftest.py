@@ -6,7 +6,7 @@ import pytest
 
 from chart.rendered import CHART, CONFIGURATIONS, render
 
-sys.path.insert(0, str(CHART.parent / "ci"))  # for the tests of its scripts
+sys.path.insert(0, str(CHART.parent / "ci" / "docs"))  # for the tests of its scripts
 
 
 @pytest.fixture(params=CONFIGURATIONS)

@@ -21,7 +21,7 @@ README = (CHART / "README.md").read_text()
 
 def test_generated_text_is_up_to_date():
     """The table in README.md and the schema's descriptions are those of values.yaml."""
-    run([sys.executable, CHART.parent / "ci" / "chart_docs.py", "--check"], timeout_seconds=30)
+    run([sys.executable, CHART.parent / "ci" / "docs" / "chart_docs.py", "--check"], timeout_seconds=30)
 
 
 def leaves(schema, values, path=""):

@@ -4,4 +4,5 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "ci")]
+CI = HERE.parents[1] / "ci"
+sys.path[:0] = map(str, (HERE, CI, CI / "commands", CI / "docs", CI / "interop"))

@@ -10,6 +10,7 @@ import yaml
 
 import conformance
 import interop
+import parts
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.programs import tools
 
@@ -17,20 +18,20 @@ ROOT = Path(__file__).resolve().parents[2]
 CHART = yaml.safe_load((ROOT / "chart" / "Chart.yaml").read_text())
 
 
-def names(parts):
-    return [part.name for part in parts]
+def names(several):
+    return [part.name for part in several]
 
 
 @pytest.fixture
 def part(monkeypatch, tmp_path):
     """Return a function (Python source, report) → a part that runs it, and has written the report before."""
-    monkeypatch.setattr(interop, "REPORTS", tmp_path)
+    monkeypatch.setattr(parts, "REPORTS", tmp_path)
 
     def make(source, report=None):
-        made = interop.Part("it", [sys.executable, "-c", source])
+        made = parts.Part("it", [sys.executable, "-c", source])
         if report is not None:
             source = f"import pathlib; pathlib.Path({str(made.report)!r}).write_text({report!r}); {source}"
-        return interop.Part("it", [sys.executable, "-c", source])
+        return parts.Part("it", [sys.executable, "-c", source])
 
     return make
 
@@ -39,16 +40,16 @@ def test_every_minor_from_the_oldest_that_the_chart_admits_is_a_part():
     oldest = int(re.search(r">=1\.(\d+)\.", CHART["kubeVersion"])[1])
     newest = int(tools.kubernetes_version().split(".")[1])
     wanted = [f"kubernetes-1.{minor}" for minor in range(oldest, newest + 1)]
-    assert [name for name in names(interop.parts()) if name.startswith("kubernetes")] == wanted
+    assert [name for name in names(parts.every()) if name.startswith("kubernetes")] == wanted
 
 
 def test_the_oldest_cert_manager_that_the_chart_admits_is_a_part():
     oldest = re.search(r"cert-manager.*\| (1\.\d+) or later", (ROOT / "chart" / "README.md").read_text())[1]
-    assert f"cert-manager-{oldest}" in names(interop.parts())
+    assert f"cert-manager-{oldest}" in names(parts.every())
 
 
 def test_old_programs_are_pinned_to_their_minor(monkeypatch):
-    for name, program in interop.programs().items():
+    for name, program in parts.programs().items():
         monkeypatch.setitem(tools.PROGRAMS, name, program)
         assert tools.pinned_version(name).startswith(f"v{name.rpartition('-')[2]}.")
 
@@ -60,7 +61,7 @@ def test_upstreams_tests_are_those_of_the_kubernetes_we_build_with(monkeypatch):
 
 
 def test_parts_are_chosen_by_how_their_names_begin():
-    chosen = names(interop.chosen("cert-manager,kubernetes-1.3", interop.parts()))
+    chosen = names(parts.chosen("cert-manager,kubernetes-1.3", parts.every()))
     assert (chosen[0], chosen[-1]) == ("kubernetes-1.30", "cert-manager-1.19")
 
 
@@ -68,7 +69,7 @@ def test_an_unknown_part_is_named_with_the_known_ones():
     with pytest.raises(
         HarnessError, match=r"PARTS names chart, and there are kubernetes-1\.30, .*: correct or unset it"
     ):
-        interop.chosen("chart", interop.parts())
+        parts.chosen("chart", parts.every())
 
 
 def test_a_part_counts_its_tests_and_names_those_that_failed(part):
@@ -82,7 +83,7 @@ def test_a_part_counts_its_tests_and_names_those_that_failed(part):
 
 def test_what_a_part_is_about_reaches_its_command(part):
     program = "import os; print(os.environ['APISERVICE_ETCD'], repr(os.environ['KEEP'])); raise SystemExit(1)"
-    about = interop.Part("it", part(program).command, lambda: {"APISERVICE_ETCD": "/old/etcd"})
+    about = parts.Part("it", part(program).command, lambda: {"APISERVICE_ETCD": "/old/etcd"})
     assert interop.run(about).failures[0].endswith("/old/etcd ''")
 
 
@@ -92,7 +93,7 @@ def test_a_part_that_fails_without_a_failed_test_shows_its_last_words(part):
 
 
 def test_a_part_whose_command_is_not_there_fails_and_the_others_go_on(part):
-    [failure] = interop.run(interop.Part("it", ["/no/such/program"])).failures
+    [failure] = interop.run(parts.Part("it", ["/no/such/program"])).failures
     assert "/no/such/program" in failure
 
 

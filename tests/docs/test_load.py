@@ -9,7 +9,7 @@ import pytest
 from load import command_of
 from pytest_apiservice.base.errors import HarnessError
 
-LOAD = Path(__file__).resolve().parents[2] / "ci" / "load.py"
+LOAD = Path(__file__).resolve().parents[2] / "ci" / "commands" / "load.py"
 
 
 def test_programs_and_files_are_found_from_anywhere(tmp_path, monkeypatch):
@@ -43,7 +43,7 @@ def test_a_command_that_is_none_is_a_sentence(command):
 def test_what_cannot_be_loaded_is_a_sentence(variables, words, tmp_path):
     environment = {
         "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": str(LOAD.parents[1] / "tests"),
+        "PYTHONPATH": str(LOAD.parents[2] / "tests"),
         "APISERVICE_CACHE": str(tmp_path),
     }
     answer = subprocess.run(

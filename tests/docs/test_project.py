@@ -3,6 +3,7 @@
 import re
 import shlex
 import xml.etree.ElementTree as ET
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ CHART = yaml.safe_load((ROOT / "chart" / "Chart.yaml").read_text())
 HOME = CHART["home"]
 RAW = HOME.replace("github.com", "raw.githubusercontent.com") + "/main/"
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+ANSWERS = re.findall(
+    r"^\| .*\]\(.*\|$", CONTRIBUTING.partition("## Where is ...?\n")[2].partition("\n## ")[0], re.MULTILINE
+)
 MAKE = {
     command
     for page in ROOT.glob("*.md")
@@ -57,6 +61,50 @@ def test_a_vulnerability_is_reported_where_security_md_says():
 def test_the_path_through_the_code_takes_the_time_that_its_heading_says():
     table = CONTRIBUTING.partition("## The code in twenty minutes\n")[2].partition("\n## ")[0]
     assert sum(map(int, re.findall(r"^\| (\d+) \|", table, re.MULTILINE))) == 20
+
+
+def test_the_path_through_the_code_leads_along_files_that_are_there():
+    table = CONTRIBUTING.partition("## The code in twenty minutes\n")[2].partition("\n## ")[0]
+    links = re.findall(r"\]\(([^)]+)\)", table)
+    assert len(links) > 10
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("row", ANSWERS, ids=lambda row: row.split("|")[1].strip())
+def test_where_something_is_said_to_be_it_is(row):
+    """Each link leads somewhere, and the first one, the module, holds the names that stand beside it."""
+    _, question, module, names, _ = row.split("|")
+    assert question.strip().endswith("?")
+    (link,) = re.findall(r"\]\(([^)]+)\)", module)
+    absent = [word for word in re.findall(r"`([^`]+)`", names) if word not in (ROOT / link).read_text()]
+    assert absent == [], f"{link} does not have them"
+    assert [other for other in re.findall(r"\]\(([^)]+)\)", names) if not (ROOT / other).exists()] == []
+
+
+def test_a_script_that_something_names_is_there():
+    tracked = run(["git", "ls-files", ":!CHANGELOG.md", ":!ci/tools"], cwd=ROOT, timeout_seconds=60).stdout.splitlines()
+    texts = {name: (ROOT / name).read_text(errors="replace") for name in tracked if (ROOT / name).is_file()}
+    named = [
+        (name, script) for name, text in texts.items() for script in re.findall(r"\b(?:bench|ci)/[\w/]+\.py\b", text)
+    ]
+    assert named
+    assert [f"{name}: {script}" for name, script in named if not (ROOT / script).is_file()] == []
+
+
+@pytest.mark.parametrize("folder", ["bench", "ci"])
+def test_scripts_are_small_and_few_in_a_folder(folder):
+    """Most are 200 lines a module and 12 modules a folder, those within it not counted."""
+    modules = list((ROOT / folder).rglob("*.py"))
+    assert modules
+    assert [str(path) for path in modules if len(path.read_text().splitlines()) > 200] == []
+    siblings = Counter(path.parent for path in modules if path.name != "__init__.py")
+    assert [str(crowded) for crowded, count in siblings.items() if count > 12] == []
+
+
+def test_a_newcomers_questions_have_answers():
+    questions = " ".join(row.split("|")[1] for row in ANSWERS)
+    asked = ("become a user", "forged header", "TLS mode", "verb", "kind of cluster", "cause of failure")
+    assert [words for words in asked if words not in questions] == []
 
 
 @pytest.mark.parametrize("command", sorted(MAKE))

@@ -17,9 +17,10 @@ NEEDED = [
     "CHANGELOG.md",
     "backend/pyproject.toml",
     "chart",
-    "ci/chart_docs.py",
+    "ci/docs/chart_docs.py",
     "ci/release.py",
-    "ci/released_chart.py",
+    "ci/docs/released_chart.py",
+    "ci/docs/versions.py",
     "examples/Dockerfile",
 ]
 

@@ -24,7 +24,7 @@ def names():
 
 
 def test_the_page_is_current():
-    assert PAGE.read_text() == page(), "run 'python ci/troubleshooting.py' and commit docs/troubleshooting.md"
+    assert PAGE.read_text() == page(), "run 'python ci/docs/troubleshooting.py' and commit docs/troubleshooting.md"
 
 
 def test_every_reason_that_doctor_knows_is_explained():

@@ -10,7 +10,7 @@ import yaml
 from outdated import python_pins
 from pytest_apiservice.programs import go
 from pytest_apiservice.programs.tools import FAMILIES, kubernetes_version, pinned_version
-from release import changelog, released_version
+from versions import changelog, released_version
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

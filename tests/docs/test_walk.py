@@ -96,7 +96,7 @@ def test_the_picture_of_the_demo_shows_what_is_typed_and_what_comes_out(demo, ku
     condition, _, headers, *_ = "\n".join(screen[first + 1 : second]).split("\n\n")
     printed = demo.strip().split("\n\n")
     assert (screen[first], condition) == ("$ make demo", printed[0])
-    assert names(headers) == names(printed[2]), "draw it anew: ci/demo_picture.py"
+    assert names(headers) == names(printed[2]), "draw it anew: ci/docs/demo_picture.py"
     command = screen[second].removeprefix("$ ")
     assert command in demo, f"the demo does not suggest '{command}'"
     assert screen[second + 1].split() == kubectl(command).splitlines()[0].split()

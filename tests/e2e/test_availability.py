@@ -6,6 +6,7 @@ from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.why.rules import explain_pods
 
 KINDS_OF_THE_CLUSTER = "apiservices,clusterroles,clusterrolebindings"
 KINDS_OF_A_NAMESPACE = (
@@ -70,7 +71,7 @@ def test_uninstall_leaves_nothing_of_the_release_but_the_secrets_cert_manager_ke
     group = "dogs.example.com"
     with fresh_namespace(cluster, f"header-echo-{run_id}-second") as namespace:
         before = of_the_release(kubectl, namespace)
-        helm = Helm(cluster, namespace)
+        helm = Helm(cluster, namespace, explain=explain_pods)
         helm.upgrade({**base_values, "replicas": 1, "shutdown.delaySeconds": 0, "apiService.group": group})
         second = Api(cluster, group)
         second.wait_for_available()

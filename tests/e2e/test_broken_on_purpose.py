@@ -23,7 +23,6 @@ import pytest_apiservice
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.client.disruption import cert_manager_down
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
@@ -215,7 +214,7 @@ def test_network_policy_blocks(broken):
 
 
 def test_cert_manager_down(broken, cert_manager):
-    with cert_manager_down(broken.cluster):
+    with broken.cluster.cert_manager_down():
         broken.upgrade({"tls.mode": "certManager"})
         lines = broken.explained(
             rf"^cert-manager is down or absent: nobody has looked at Certificate {broken.namespace}/{NAME}-serving"

@@ -24,13 +24,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pytest_apiservice.base.run import run
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.client.disruption import cert_manager_down
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
 from pytest_apiservice.client.rollout import wait_for_rollout
 from pytest_apiservice.client.steady_requests import SteadyRequests
 from pytest_apiservice.embedded.folder import inhabitants
+from pytest_apiservice.why.rules import explain_pods
 
 NAME = "header-echo"
 SELECTOR = "app.kubernetes.io/name=header-echo"
@@ -45,7 +45,7 @@ def installed(cluster, cert_manager, base_values, run_id):
     """Yield a release of two replicas with the chart's own defaults, of its own group, for this file alone."""
     name = f"header-echo-{run_id}-disruption"
     with fresh_namespace(cluster, name, emptied=True) as namespace:
-        helm = Helm(cluster, namespace)
+        helm = Helm(cluster, namespace, explain=explain_pods)
         api = Api(cluster, f"{name}.example.com")
         try:
             helm.upgrade({**base_values, "apiService.group": api.group})
@@ -80,7 +80,7 @@ def steady(installed, noted):
 
 
 def rolled_out(kubectl):
-    wait_for_rollout(Api(kubectl.cluster), kubectl.namespace, NAME, ROLLOUT_SECONDS)
+    wait_for_rollout(Api(kubectl.cluster), kubectl.namespace, NAME, ROLLOUT_SECONDS, explain_pods)
 
 
 def read(kubectl, path):
@@ -365,7 +365,7 @@ def test_the_kubelet_restarts(steady, own, cluster):
 
 def test_cert_manager_is_down(steady, own, cluster):
     """No failure: cert-manager is needed to renew, not to serve; not for a new pod either, once the Secret is there."""
-    with steady() as running, cert_manager_down(cluster):
+    with steady() as running, cluster.cert_manager_down():
         victim = pods(own)[0]["metadata"]["name"]
         own("delete", "pod", victim, "--wait=false")
         rolled_out(own)
@@ -373,12 +373,11 @@ def test_cert_manager_is_down(steady, own, cluster):
     noticed_nothing(running)
 
 
-def test_requestheader_configmap_deleted_and_back(steady, own, cluster):
+@pytest.mark.only_on(
+    "kind", "embedded", reason="other extension API servers of an existing cluster read that ConfigMap too"
+)
+def test_requestheader_configmap_deleted_and_back(steady, own):
     """No failure: the backend keeps what it knew until the API server has published it again."""
-    if cluster.kind == "existing":
-        pytest.skip(
-            "only on kind or embedded: other extension API servers of an existing cluster read that ConfigMap too"
-        )
     where = f"--namespace={REQUESTHEADER[0]}"
     with steady() as running:
         own("delete", "configmap", REQUESTHEADER[1], where)

@@ -11,6 +11,7 @@ from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.why.rules import explain_pods
 
 NAME = "header-echo"
 IN_ALERTS = ("certificate_not_after_seconds", "tls_reloads_total", "requestheader_reloads_total")
@@ -21,7 +22,11 @@ def pod(cluster, cert_manager, base_values, run_id):
     """Yield (kubectl, function: ServiceAccount or None → answer to GET /metrics) for a release that delegates, as chart/ci/monitoring-values.yaml does."""
     word = f"header-echo-{run_id}-metrics"
     with fresh_namespace(cluster, word, emptied=True) as namespace:
-        helm, api, kubectl = Helm(cluster, namespace), Api(cluster, f"{word}.example.com"), Kubectl(cluster, namespace)
+        helm, api, kubectl = (
+            Helm(cluster, namespace, explain=explain_pods),
+            Api(cluster, f"{word}.example.com"),
+            Kubectl(cluster, namespace),
+        )
         values = {"apiService.group": api.group, "delegation.authentication": True, "delegation.authorization": True}
         try:
             helm.upgrade({**base_values, **values, "replicas": 1})

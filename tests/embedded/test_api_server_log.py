@@ -11,6 +11,7 @@ from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.why.rules import explain_pods
 
 pytestmark = pytest.mark.only_on("embedded", reason="the log of another cluster's API server is not ours to read")
 
@@ -27,7 +28,11 @@ CALLS = {
 def test_the_api_server_does_not_complain_of_a_group_it_serves(cluster, cert_manager, base_values, run_id):
     """From the moment it is Available until discovery and both OpenAPI documents were read, no warning and no error names it."""
     with fresh_namespace(cluster, f"header-echo-{run_id}-quiet") as namespace:
-        helm, api, kubectl = Helm(cluster, namespace), Api(cluster, "quiet.example.com"), Kubectl(cluster, namespace)
+        helm, api, kubectl = (
+            Helm(cluster, namespace, explain=explain_pods),
+            Api(cluster, "quiet.example.com"),
+            Kubectl(cluster, namespace),
+        )
 
         def read():
             missing = CALLS - calls(kubectl)

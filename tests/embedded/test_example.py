@@ -12,6 +12,7 @@ from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import CHART, Helm
 from pytest_apiservice.client.namespaces import fresh_namespace
 from pytest_apiservice.embedded.node.images import BACKEND, LocalImage
+from pytest_apiservice.why.rules import explain_pods
 
 pytestmark = pytest.mark.only_on("embedded", reason="its image is the user's to build; here its command stands for it")
 
@@ -31,7 +32,7 @@ def installed(cluster, base_values, name, program, group, resource):
         "replicas": 1,  # what it holds lives in its memory
     }
     with fresh_namespace(cluster, f"header-echo-{name}") as namespace:
-        helm = Helm(cluster, namespace)
+        helm = Helm(cluster, namespace, explain=explain_pods)
         helm.upgrade(values)
         api = Api(cluster, group)
         api.wait_for_available()

@@ -12,11 +12,9 @@ from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import CHART, Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
-from pytest_apiservice.embedded.node.images import short_name
-from pytest_apiservice.images.archive import load_program
-from pytest_apiservice.images.registry import has_image
-from pytest_apiservice.programs.tools import tool
+from pytest_apiservice.why.rules import explain_pods
 
+pytestmark = pytest.mark.only_on("kind", "embedded", reason="only its user can give an existing cluster images")
 EXAMPLES = CHART.parent / "examples"
 VALUES = EXAMPLES / "sample-apiserver-values.yaml"
 GROUP = "wardle.example.com"
@@ -31,14 +29,10 @@ def images():
 @pytest.fixture(scope="module")
 def wardle(cluster, cert_manager, run_id):
     """Yield its API as the administrator sees it, both versions served."""
-    if cluster.kind == "existing":
-        pytest.skip("only its user can give that cluster images")
     for image in images():
-        if cluster.kind == "kind" and not has_image(image):
-            load_program(image, tool(short_name(image)))
         cluster.load_image(image)
     with fresh_namespace(cluster, f"header-echo-{run_id}-wardle") as namespace:
-        helm = Helm(cluster, namespace, "flunders")
+        helm = Helm(cluster, namespace, "flunders", explain=explain_pods)
         helm.upgrade(files=[VALUES])
         for version in VERSIONS:
             Api(cluster, GROUP, version).wait_for_available()

@@ -10,6 +10,7 @@ from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.embedded.cluster import EmbeddedCluster
 from pytest_apiservice.embedded.node.images import LocalImage
+from pytest_apiservice.why.rules import explain_pods
 
 pytestmark = pytest.mark.only_on("embedded", reason="it is about the embedded cluster's pods")
 
@@ -29,7 +30,7 @@ def test_the_chart_is_served(bare):
     bare.install_cert_manager()
     bare.load_image("header-echo:local")
     values = {"image.tag": "local", "image.pullPolicy": "Never", "delegation.authentication": True}
-    Helm(bare, "echo").upgrade(values, arguments=["--create-namespace"])
+    Helm(bare, "echo", explain=explain_pods).upgrade(values, arguments=["--create-namespace"])
     api = Api(bare)
     api.wait_for_available()
     api.wait_until_served()

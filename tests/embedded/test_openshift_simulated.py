@@ -20,6 +20,7 @@ from pytest_apiservice.client.helm import CHART, Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
 from pytest_apiservice.client.steady_requests import SteadyRequests
+from pytest_apiservice.why.rules import explain_pods
 
 pytestmark = pytest.mark.only_on("embedded", reason="it plays an operator, in a cluster that is thrown away")
 
@@ -141,7 +142,7 @@ def installed(cluster, base_values, operator, run_id):
     """Yield (helm, values, API) of a release with two replicas in mode openshift; gone at the end."""
     values = {**base_values, "apiService.group": "openshift.example.com"}
     with fresh_namespace(cluster, f"header-echo-{run_id}-openshift") as namespace:
-        helm, api = Helm(cluster, namespace), Api(cluster, values["apiService.group"])
+        helm, api = Helm(cluster, namespace, explain=explain_pods), Api(cluster, values["apiService.group"])
         try:
             helm.upgrade(values, files=[VALUES])
             api.wait_for_available()
@@ -178,7 +179,7 @@ def test_helm_test_passes(installed):
 def test_an_upgrade_leaves_the_ca_bundle_and_the_pods_alone(program, installed, operator, cluster):
     helm, values, api = installed
     before = pods(cluster, helm.namespace)
-    Helm(cluster, helm.namespace, program=program).upgrade(values, files=[VALUES])
+    Helm(cluster, helm.namespace, program=program, explain=explain_pods).upgrade(values, files=[VALUES])
 
     assert ca_bundle(api) == operator.bundle
     assert pods(cluster, helm.namespace) == before
@@ -215,7 +216,10 @@ def test_helm_4_installs_and_uninstalls_it(cluster, base_values, operator, run_i
     """By server-side apply: whoever writes caBundle afterwards is in nobody's way."""
     values = {**base_values, "apiService.group": "applied-openshift.example.com", "replicas": 1}
     with fresh_namespace(cluster, f"header-echo-{run_id}-openshift-4") as namespace:
-        helm, api = Helm(cluster, namespace, program="helm4"), Api(cluster, values["apiService.group"])
+        helm, api = (
+            Helm(cluster, namespace, program="helm4", explain=explain_pods),
+            Api(cluster, values["apiService.group"]),
+        )
         try:
             helm.upgrade(values, files=[VALUES])
             api.wait_for_available()

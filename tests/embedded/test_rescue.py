@@ -9,6 +9,7 @@ from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.why.rules import explain_pods
 
 pytestmark = pytest.mark.only_on("embedded", reason="every namespace of the cluster hangs meanwhile")
 
@@ -35,7 +36,7 @@ def gone(kubectl, namespace):
 def orphaned(cluster, cert_manager, base_values):
     """Yield (helm, values, API) of a release whose namespace is being deleted."""
     word = f"rescue-{secrets.token_hex(3)}"
-    helm, api = Helm(cluster, f"header-echo-{word}"), Api(cluster, f"{word}.example.com")
+    helm, api = Helm(cluster, f"header-echo-{word}", explain=explain_pods), Api(cluster, f"{word}.example.com")
     values = {**base_values, "apiService.group": api.group, "replicas": 1}
     with fresh_namespace(cluster, helm.namespace):
         helm.upgrade(values)

@@ -14,6 +14,7 @@ from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
 from pytest_apiservice.embedded.node.images import BACKEND, LocalImage
+from pytest_apiservice.why.rules import explain_pods
 
 pytestmark = pytest.mark.only_on(
     "embedded", reason="its backend is a file of this test, whose command stands for an image"
@@ -62,7 +63,7 @@ def notes(cluster, cert_manager, base_values, run_id, tmp_path_factory):
         "replicas": 1,
     }
     with fresh_namespace(cluster, f"header-echo-{run_id}-notes") as namespace:
-        helm = Helm(cluster, namespace)
+        helm = Helm(cluster, namespace, explain=explain_pods)
         helm.upgrade({**base_values, **own})
         api = Api(cluster, GROUP)
         api.wait_for_available()

@@ -14,6 +14,7 @@ from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
 from pytest_apiservice.client.steady_requests import SteadyRequests
+from pytest_apiservice.why.rules import explain_pods
 
 pytestmark = pytest.mark.only_on("embedded", reason="a control plane of its own measures it; none of it is the node's")
 
@@ -37,7 +38,7 @@ def installed(cluster, cert_manager, base_values):
             "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
         }
         Kubectl(cluster, namespace).apply(json.dumps(secret))
-        helm, api = Helm(cluster, namespace), Api(cluster, f"{word}.example.com")
+        helm, api = Helm(cluster, namespace, explain=explain_pods), Api(cluster, f"{word}.example.com")
         values = {**base_values, "apiService.group": api.group}
         try:
             helm.upgrade(values)
@@ -126,7 +127,7 @@ def test_helm_4_takes_the_bundle_over_only_when_told_to(installed, cluster):
     """By server-side apply the field is cainjector's; the release is then made by Helm 4 from its start."""
     helm3, values, api, given_ca = installed
     helm3.uninstall()
-    helm = Helm(cluster, helm3.namespace, program="helm4")
+    helm = Helm(cluster, helm3.namespace, program="helm4", explain=explain_pods)
     helm.upgrade(values)
     api.wait_for_available()
     given = {"tls.mode": "secret", "tls.secretName": GIVEN, "tls.caBundle": given_ca}

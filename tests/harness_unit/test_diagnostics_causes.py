@@ -276,11 +276,21 @@ def test_a_rollout_that_hangs_is_explained_while_old_pods_still_answer():
     assert "echo/header-echo-new cannot be had" in first_lines(evidence)[0]
 
 
-def test_a_network_policy_that_admits_the_control_plane_is_not_blamed():
+@pytest.mark.parametrize(
+    ("port", "blamed"),
+    [
+        ({"port": "https"}, False),
+        ({"port": 10000, "endPort": 11000}, False),
+        ({"port": "https", "protocol": "UDP"}, True),
+        ({"port": 9090}, True),
+    ],
+    ids=str,
+)
+def test_a_network_policy_that_admits_the_control_plane_to_the_services_port_is_not_blamed(port, blamed):
     evidence = network_policy()
-    rule = {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": "https"}]}
+    rule = {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [port]}
     evidence.objects["networkpolicies"][0]["spec"]["ingress"] = [rule]
-    assert "NetworkPolicy" not in first_lines(evidence)[0]
+    assert ("NetworkPolicy" in first_lines(evidence)[0]) is blamed
 
 
 def test_a_crash_whose_log_is_gone_is_explained_by_the_termination_message():

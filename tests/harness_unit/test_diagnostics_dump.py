@@ -4,12 +4,16 @@ import base64
 import datetime as dt
 import threading
 import time
+from functools import partial
 
 import pytest
 import yaml
 
 from harness_unit.diagnostics_shapes import LEAF, NOW, encoded, healthy
-from pytest_apiservice.why.collect import INDEX, Collector, collect_all
+from pytest_apiservice.base.process import copy_ends
+from pytest_apiservice.cluster import Choice, Collector
+from pytest_apiservice.clusters.choose import cluster_for
+from pytest_apiservice.why.collect import INDEX, collect_all
 from pytest_apiservice.why.collect_certificates import in_words
 from pytest_apiservice.why.collect_cluster import certificates, collectors
 from pytest_apiservice.why.hooks import MOST_DUMPS, Diagnostics, folder_name
@@ -152,10 +156,13 @@ class Gone:
 
     kind = "embedded"
     context = "header-echo-embedded"
-    logs_directory = None
 
     def __init__(self, directory):
         self.kubeconfig = directory / "kubeconfig"
+
+    def collectors(self, _):
+        """Return what its kind can tell: nothing."""
+        return ()
 
 
 def collected(cluster, restarts=0):
@@ -173,22 +180,23 @@ def test_a_container_that_restarted_shows_the_log_of_before_too(tmp_path, restar
 
 
 @pytest.mark.parametrize(
-    ("kind", "own"), [("embedded", set()), ("kind", {"kind-logs"}), ("existing", {"oc-adm-inspect"})]
+    ("kind", "own"), [("embedded", {"control-plane"}), ("kind", {"kind-logs"}), ("existing", {"oc-adm-inspect"})]
 )
 def test_each_kind_of_cluster_is_asked_in_its_own_way(tmp_path, monkeypatch, kind, own):
     oc = tmp_path / "oc"
     oc.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    cluster = Gone(tmp_path)
-    cluster.kind = kind
-    assert set(collected(cluster)) & {"kind-logs", "oc-adm-inspect"} == own
+    monkeypatch.setenv("APISERVICE_CACHE", str(tmp_path))
+    cluster = cluster_for(Choice(kind, keep=True, context="mine"))
+    assert {collector.name for collector in cluster.collectors(["echo"])} == own
 
 
 def test_a_cluster_that_never_came_up_still_leaves_a_dump_that_says_so(tmp_path):
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "etcd.log").write_text("panic: no space left\n")
     cluster = Gone(tmp_path)
-    cluster.logs_directory = tmp_path / "logs"
-    cluster.logs_directory.mkdir()
-    (cluster.logs_directory / "etcd.log").write_text("panic: no space left\n")
+    cluster.collectors = lambda _: [Collector("control-plane", "logs", partial(copy_ends, logs))]
     dump = Diagnostics("on-failure", tmp_path / "dumps").of("test_x.py::test_y-setup", cluster, None)
     assert "the embedded cluster cannot be asked: " in dump.lines[0]
     assert (dump.directory / INDEX).read_text().startswith(dump.lines[0])

@@ -14,7 +14,7 @@ TESTS_FOLDER = str(Path(pytest_apiservice.__file__).parents[1])
 CONFTEST = """
 import pathlib
 import pytest
-from harness import diagnostics
+from pytest_apiservice.why import hooks
 
 pytest_plugins = ["pytest_apiservice.plugin"]
 
@@ -22,15 +22,17 @@ pytest_plugins = ["pytest_apiservice.plugin"]
 class Gone:
     kind = "embedded"
     context = "header-echo-embedded"
-    logs_directory = None
     kubeconfig = pathlib.Path("no-such-kubeconfig")
+
+    def collectors(self, namespaces):
+        return ()
 
 
 @pytest.fixture(scope="session")
 def cluster(pytestconfig):
     with pathlib.Path("clusters").open("a") as made:
         made.write("one ")
-    pytestconfig.stash[diagnostics.CLUSTER] = Gone()
+    pytestconfig.stash[hooks.CLUSTER] = Gone()
 
 
 @pytest.fixture

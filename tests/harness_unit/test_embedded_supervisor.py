@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.embedded.control import ask
 from pytest_apiservice.embedded.folder import PREFIX, Lock, inhabitants, is_running, state, stop, sweep
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -150,3 +152,11 @@ def test_a_state_that_was_never_written_means_starting(tmp_path):
 def test_nobody_runs_in_a_folder_without_a_lock(tmp_path):
     assert not is_running(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["absent", "ended"])
+def test_what_is_asked_of_a_cluster_that_is_not_there_is_answered_in_one_sentence(tmp_path, name):
+    (tmp_path / "ended").mkdir()
+    sentence = rf"^the embedded cluster in \S+/{name} does not answer \(.*\): it has ended, start another$"
+    with pytest.raises(HarnessError, match=sentence):
+        ask(tmp_path / name, "stop")

@@ -10,7 +10,7 @@ TESTS = Path(__file__).resolve().parents[1]
 OWNER = """
 import sys
 from pathlib import Path
-from pytest_apiservice.clusters.guard import Guard
+from pytest_apiservice.base.guard import Guard
 guard = Guard([["touch", sys.argv[1]]], [Path(sys.argv[2])])
 print("armed", flush=True)
 sys.stdin.readline()

@@ -100,7 +100,9 @@ def test_a_name_without_a_host_is_docker_hubs(docker):
 def make_image(**variables):
     """Run what `make image` runs."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), **variables}
-    return run([sys.executable, ROOT / "ci" / "image.py"], env=environment, timeout_seconds=60, check=False)
+    return run(
+        [sys.executable, ROOT / "ci" / "commands" / "image.py"], env=environment, timeout_seconds=60, check=False
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ import pytest_apiservice
 
 CONFTEST = """
 from pathlib import Path
-from harness import plugin
+from pytest_apiservice import plugin
 
 pytest_plugins = ["pytest_apiservice.plugin"]
 
 
 class Noted:
-    kind, context, logs_directory = "embedded", "noted", None
+    kind, context = "embedded", "noted"
     kubeconfig = Path("/kept/kubeconfig")
 
     def create(self):

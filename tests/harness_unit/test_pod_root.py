@@ -13,7 +13,7 @@ TESTS = Path(__file__).resolve().parents[1]
 # In a process of its own, as a process that gained the right keeps it. Standard input: what enter() gets, and a shell script.
 RUN = """
 import json, pathlib, subprocess, sys
-from harness import pod_root
+from pytest_apiservice.embedded.pod import root as pod_root
 given = json.load(sys.stdin)
 if why := pod_root.gain():
     sys.exit(f"no root: {why}")

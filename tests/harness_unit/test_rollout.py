@@ -5,7 +5,6 @@ from contextlib import nullcontext
 import pytest
 
 from pytest_apiservice.base.errors import HarnessError
-from pytest_apiservice.client import rollout
 from pytest_apiservice.client.rollout import wait_for_rollout
 
 
@@ -40,13 +39,6 @@ class Cluster:
         return {"items": answers.pop(0) if len(answers) > 1 else answers[0]}
 
 
-@pytest.fixture(autouse=True)
-def analysed(monkeypatch):
-    """Have the analysis say one sentence."""
-    monkeypatch.setattr(rollout, "gather", lambda *_: None)
-    monkeypatch.setattr(rollout, "first_lines", lambda _: ["the image cannot be had"])
-
-
 @pytest.mark.parametrize(
     ("unfinished", "words"),
     [
@@ -57,7 +49,9 @@ def analysed(monkeypatch):
 )
 def test_what_is_waited_for_and_what_explains_it_are_told_at_the_deadline(unfinished, words):
     with pytest.raises(HarnessError, match=f"(?s)pods of release here/ours: not within 0 s.*{words}\nthe image cannot"):
-        wait_for_rollout(Cluster([[unfinished]]), "here", "ours", timeout_seconds=0)
+        wait_for_rollout(
+            Cluster([[unfinished]]), "here", "ours", timeout_seconds=0, explain=lambda *_: ["the image cannot be had"]
+        )
 
 
 def test_the_wait_ends_when_all_pods_are_of_the_latest_template_and_ready():

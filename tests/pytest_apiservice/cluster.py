@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,23 @@ from pytest_apiservice.base.errors import HarnessError
 
 KINDS = ("kind", "embedded", "existing")
 PORTS = range(1, 65536)
+
+
+@dataclass(frozen=True)
+class Collector:
+    """One part of what is kept about a failure.
+
+    Attributes:
+        name: the file or folder that it writes, relative to the failure's folder.
+        holds: what that is, in a few words, for the index.
+        collect: returns the text of the file, or writes files into the folder it is given and returns None.
+        deadline_seconds: counted from its start.
+    """
+
+    name: str
+    holds: str
+    collect: Callable[[Path], str | None]
+    deadline_seconds: float = 20.0
 
 
 class Cluster(Protocol):
@@ -38,24 +55,36 @@ class Cluster(Protocol):
     def values(self) -> Mapping[str, str]:
         """Chart values that this cluster calls for, as for `helm --set`; usually none."""
 
+    @property
+    def own_per_worker(self) -> bool:
+        """Whether it costs so little that each worker of pytest-xdist has one of its own."""
+
+    def prepare(self) -> None:
+        """Build the programs it needs that are missing: minutes of which a worker of pytest-xdist could show nothing."""
+
     def create(self) -> None:
         """Bring the cluster up, or find it, until its API answers."""
 
     def install_cert_manager(self) -> None:
         """Make cert-manager issue certificates; where the cluster is not ours, demand that it is there."""
 
+    def cert_manager_down(self) -> AbstractContextManager[None]:
+        """Have cert-manager be down within the block, and work again after it; skips the test where it is not ours to stop."""
+
     def delete(self) -> None:
         """Leave nothing behind; harmless when called twice."""
 
+    def backend_image(self) -> str:
+        """Return the name of the backend image for its pods, built if need be; APISERVICE_IMAGE names one where it can be any."""
+
     def load_image(self, image: str) -> None:
-        """Make the local image ``image`` usable by pods."""
+        """Make the local image ``image`` usable by pods; where there is none, the program of that name that ci/tools pins is its content."""
 
     def pod_endpoint(self, namespace: str, pod: str, port: int) -> AbstractContextManager[tuple[str, int]]:
         """Yield a (host, port) at which this process reaches the pod's port, past the API server."""
 
-    @property
-    def logs_directory(self) -> Path | None:
-        """Where the control plane's logs are as files, if anywhere."""
+    def collectors(self, namespaces: Sequence[str], /) -> Iterable[Collector]:
+        """Return what only this kind of cluster can tell about a failure in ``namespaces``: logs of the control plane, say."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +96,11 @@ class Choice:
     context: str | None = None
     api_port: int | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we make it, and do not find it."""
+        return self.kind != "existing"
 
     @classmethod
     def read(cls, kind: str | None = None, environ: Mapping[str, str] = os.environ) -> Choice:
@@ -90,18 +124,3 @@ class Choice:
             api_port=int(port) if port else None,
             environ=environ,
         )
-
-
-def cluster_for(choice: Choice) -> Cluster:
-    """Return the (not yet created) cluster of the chosen kind."""
-    if choice.kind == "kind":
-        from pytest_apiservice.clusters.kind import Kind
-
-        return Kind(keep=choice.keep, api_port=choice.api_port)
-    if choice.kind == "embedded":
-        from pytest_apiservice.embedded.cluster import EmbeddedCluster
-
-        return EmbeddedCluster(keep=choice.keep, api_port=choice.api_port)
-    from pytest_apiservice.clusters.existing import ExistingCluster
-
-    return ExistingCluster(context=choice.context)

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.cluster import Choice
+from pytest_apiservice.clusters.choose import cluster_for
 from pytest_apiservice.programs.tools import prepare
 
 GROUP = "cluster"
@@ -27,31 +28,24 @@ def workers(choice: Choice) -> int:
 
     Builds what is missing, before there are workers whose progress nobody sees.
     """
-    if not _own_cluster(choice):
+    cluster = cluster_for(choice)
+    if not cluster.own_per_worker:
         return 0
-    from pytest_apiservice.clusters.cert_manager import crds
-    from pytest_apiservice.embedded.cluster import PROGRAMS
-
     try:
-        prepare((*PROGRAMS, "helm4"))
-        crds()
+        cluster.prepare()
+        prepare(["helm4"])
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from error
     return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
-def _own_cluster(choice: Choice) -> bool:
-    return choice.kind == "embedded" and not choice.keep
-
-
 def configure(config: pytest.Config, choice: Choice) -> None:
     """Choose how pytest-xdist spreads tests, where the user left it open."""
-    own_cluster = _own_cluster(choice)
     if getattr(config.option, "dist", "no") == "load":
-        config.option.dist = "worksteal" if own_cluster else "loadgroup"
+        config.option.dist = "worksteal" if cluster_for(choice).own_per_worker else "loadgroup"
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Controller(), "header-echo-parallel")
-    elif not own_cluster:
+    elif not cluster_for(choice).own_per_worker:
         config.pluginmanager.register(_Worker(), "header-echo-parallel")
 
 

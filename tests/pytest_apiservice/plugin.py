@@ -20,9 +20,11 @@ from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
 from pytest_apiservice.client.steady_requests import Outcome
-from pytest_apiservice.cluster import KINDS, Choice, Cluster, cluster_for
+from pytest_apiservice.cluster import KINDS, Choice, Cluster
+from pytest_apiservice.clusters.choose import cluster_for
 from pytest_apiservice.why import hooks as diagnostics
 from pytest_apiservice.why.report import hooks as report
+from pytest_apiservice.why.rules import explain_pods
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,9 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse a wrong CLUSTER before anything runs."""
-    config.addinivalue_line("markers", "only_on(kind, reason): the test makes sense on that kind of cluster alone")
+    config.addinivalue_line("markers", "only_on(*kinds, reason): the test makes sense on those kinds of cluster alone")
     parallel.configure(config, _choice(config))
-    diagnostics.register(config)
+    diagnostics.register(config, parallel.plain)
     report.register(config)
 
 
@@ -60,8 +62,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that is marked for another kind of cluster, saying why."""
     kind = Choice.read(item.config.getoption("--cluster")).kind
     for marker in item.iter_markers("only_on"):
-        if kind != marker.args[0]:
-            pytest.skip(f"only on {marker.args[0]}: {marker.kwargs['reason']}")
+        if kind not in marker.args:
+            pytest.skip(f"only on {' or '.join(marker.args)}: {marker.kwargs['reason']}")
 
 
 @pytest.fixture(scope="session")
@@ -92,23 +94,9 @@ def cert_manager(cluster: Cluster) -> None:
 @pytest.fixture(scope="session")
 def image(cluster: Cluster) -> str:
     """Yield the backend image's name, usable by the cluster's pods."""
-    name = backend_image(cluster)
+    name = cluster.backend_image()
     cluster.load_image(name)
     return name
-
-
-def backend_image(cluster: Cluster) -> str:
-    """Return the name of the backend image: built for kind, APISERVICE_IMAGE for existing, a mere name for embedded."""
-    if cluster.kind == "kind":
-        from pytest_apiservice.images.backend import build_image
-
-        return build_image()
-    named = os.environ.get("APISERVICE_IMAGE")
-    if cluster.kind == "existing" and not named:
-        raise HarnessError(
-            "set APISERVICE_IMAGE to a backend image that the existing cluster can pull ('make image REGISTRY=…' pushes one)"
-        )
-    return named or "header-echo:local"
 
 
 def image_values(image: str) -> dict[str, object]:
@@ -143,7 +131,7 @@ def release(
     choice: Choice, cluster: Cluster, cert_manager: None, namespace: str, base_values: dict[str, object]
 ) -> Iterator[Helm]:
     """Yield the installed release of the chart, its APIService Available; uninstalled at the end where the cluster stays, unless KEEP=1."""
-    helm = Helm(cluster, namespace)
+    helm = Helm(cluster, namespace, explain=explain_pods)
     with step("helm install"):
         helm.upgrade(base_values)
     yield helm
@@ -181,7 +169,7 @@ def another(cluster: Cluster, cert_manager: None, run_id: str) -> Iterator[Calla
 
         def make(word: str, program: str = "helm") -> Helm:
             namespace = stack.enter_context(fresh_namespace(cluster, f"header-echo-{run_id}-{word}", emptied=True))
-            helm = Helm(cluster, namespace, program=program, validate=False)
+            helm = Helm(cluster, namespace, program=program, validate=False, explain=explain_pods)
             stack.callback(helm.uninstall)
             return helm
 

@@ -17,8 +17,9 @@ from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError
 from extension_apiserver.trust import budget
 from extension_apiserver.trust.budget import Budget, Payer
-from extension_apiserver.trust.delegation import Authorizer, Reviews, TokenReviewer
+from extension_apiserver.trust.delegation import Authorizer, TokenReviewer
 from extension_apiserver.trust.identity import ANONYMOUS, Identity
+from extension_apiserver.trust.reviews import Reviews
 from unit.fake_aggregator import Answer
 from unit.fake_reviews import Api
 from unit.running import BASE, Backend, start

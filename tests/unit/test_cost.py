@@ -24,9 +24,10 @@ from extension_apiserver.observe import logs
 from extension_apiserver.observe.metrics import Metrics
 from extension_apiserver.request import Connection, Request
 from extension_apiserver.status import StatusError
-from extension_apiserver.trust.authentication import Authenticator, _Verdict
+from extension_apiserver.trust.authentication import Authenticator
 from extension_apiserver.trust.certificates import ClientCertificate
 from extension_apiserver.trust.requestheader import RequestHeaderConfig
+from extension_apiserver.trust.verdicts import Verdict
 from header_echo import header_lines
 from unit.fake_aggregator import Aggregator
 from unit.running import BASE, Backend, start
@@ -40,7 +41,7 @@ LIMIT_SECONDS = 0.05
 
 def modules() -> Iterator[ModuleType]:
     for package in (extension_apiserver, header_echo):
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             yield importlib.import_module(found.name)
 
 
@@ -203,7 +204,7 @@ def test_identities_of_many_users_are_bounded_in_memory() -> None:
     config = RequestHeaderConfig(username_headers=(b"x-remote-user",), group_headers=(b"x-remote-group",))
     watch: Any = SimpleNamespace(config=config, generation=1)
     authenticator = Authenticator(watch, Metrics(), None)
-    proven = _Verdict(1, float("inf"), front_proxy=ClientCertificate("front-proxy-client", (), 0))
+    proven = Verdict(1, float("inf"), front_proxy=ClientCertificate("front-proxy-client", (), 0))
 
     async def call(number: int) -> None:
         lines = [

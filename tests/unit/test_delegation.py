@@ -14,8 +14,9 @@ from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError
 from extension_apiserver.trust import delegation
 from extension_apiserver.trust.budget import Budget
-from extension_apiserver.trust.delegation import Authorizer, Reviews, TokenReviewer
+from extension_apiserver.trust.delegation import Authorizer, TokenReviewer
 from extension_apiserver.trust.identity import ANONYMOUS, Identity
+from extension_apiserver.trust.reviews import Reviews
 from unit.fake_reviews import Api
 
 ANYTHING = RequestInfo("get", "/x")
@@ -114,7 +115,7 @@ def test_must_22_a_refusal_is_not_tried_again(pauses: list[float], code: int) ->
 
 def test_must_22_silence_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """After ten seconds in all; here after a moment."""
-    monkeypatch.setattr(delegation, "_REVIEW_SECONDS", 0.05)
+    monkeypatch.setattr("extension_apiserver.trust.reviews._REVIEW_SECONDS", 0.05)
 
     assert outcome(Api({})) == ("/reviews is not answered within 0.05 seconds",) * 2
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from extension_apiserver.apps.wsgi import WsgiApp
-from extension_apiserver.wire.http1 import HttpConnection
+from extension_apiserver.wire.request_parser import RequestParser
 from extension_apiserver.wire.stream import LINGER_SECONDS
 from unit.fake_aggregator import Aggregator
 from unit.raw import closed_after, exchange
@@ -157,14 +157,14 @@ def test_lines_are_bounded_while_they_arrive(own: Backend, monkeypatch: pytest.M
     start(own)
     lines = "ab:\r\n" * 26000
     kept = 0
-    take = HttpConnection.on_header
+    take = RequestParser.on_header
 
-    def watch(connection: HttpConnection, name: bytes, value: bytes) -> None:
+    def watch(parser: RequestParser, name: bytes, value: bytes) -> None:
         nonlocal kept
-        take(connection, name, value)
-        kept = max(kept, len(connection._headers))
+        take(parser, name, value)
+        kept = max(kept, len(parser._headers))
 
-    monkeypatch.setattr(HttpConnection, "on_header", watch)
+    monkeypatch.setattr(RequestParser, "on_header", watch)
     data = {
         "header": request("GET", f"{BASE}/", lines),
         "trailer": request("POST", f"{BASE}/", "Transfer-Encoding: chunked\r\n", f"0\r\n{lines}\r\n"),

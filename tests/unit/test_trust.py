@@ -11,7 +11,8 @@ import pytest
 from extension_apiserver.cluster.kubernetes import ApiError
 from extension_apiserver.observe.metrics import Metrics
 from extension_apiserver.trust.certificates import load_authorities
-from extension_apiserver.trust.requestheader import RequestHeaderConfig, RequestHeaderWatch
+from extension_apiserver.trust.requestheader import RequestHeaderConfig
+from extension_apiserver.trust.requestheader_watch import RequestHeaderWatch
 from extension_apiserver.trust.tls import TlsError
 from unit.pki import Authority
 
@@ -229,7 +230,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         found.append(seconds)
 
     monkeypatch.setattr("asyncio.sleep", sleep)
-    monkeypatch.setattr("extension_apiserver.trust.requestheader.backoff_seconds", lambda failures: failures)
+    monkeypatch.setattr("extension_apiserver.trust.requestheader_watch.backoff_seconds", lambda failures: failures)
     return found
 
 

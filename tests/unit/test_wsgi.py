@@ -14,7 +14,7 @@ import pytest
 
 from extension_apiserver import Resource
 from extension_apiserver.api.resources import Call
-from extension_apiserver.apps import wsgi
+from extension_apiserver.apps import calls
 from unit.running import BASE, Backend, start
 
 StartResponse = Callable[..., Callable[[bytes], None]]
@@ -191,7 +191,7 @@ def test_a_body_in_chunks_is_whole_for_the_application(own: Backend) -> None:
 
 def test_an_application_that_hangs_gathers_no_requests(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound 503 says to come again; what needs no application is answered all the while."""
-    monkeypatch.setattr(wsgi, "_MOST_CALLS", 2)
+    monkeypatch.setattr(calls, "_MOST_CALLS", 2)
     release, waiting = threading.Event(), threading.Semaphore(0)
 
     def application(_environ: object, start_response: StartResponse) -> Iterable[bytes]:

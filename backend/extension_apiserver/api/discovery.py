@@ -26,7 +26,6 @@ class Discovery:
     """The documents at `/apis`, `/apis/<group>` and `/apis/<group>/<version>`."""
 
     def __init__(self, api: Api) -> None:
-        """Build them."""
         #: v2beta1 serves kube-apiserver before 1.30 and comes only to who does not ask for v2.
         self._lists = {
             aggregated_kind("v2"): _aggregated(api, "v2"),

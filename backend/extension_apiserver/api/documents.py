@@ -11,7 +11,11 @@ from extension_apiserver.status import StatusError
 
 
 class Document:
-    """One document.
+    """One JSON document and its headers.
+
+    Args:
+        content_type: its Content-Type.
+        document: what JSON can say.
 
     Attributes:
         etag: hash of the content, without quotes.
@@ -19,7 +23,6 @@ class Document:
     """
 
     def __init__(self, content_type: str, document: object) -> None:
-        """Serialize a JSON document."""
         body = json.dumps(document, separators=(",", ":")).encode() + b"\n"
         self.etag = hashlib.sha256(body).hexdigest().upper()
         headers = [("ETag", f'"{self.etag}"'), ("Vary", "Accept")]

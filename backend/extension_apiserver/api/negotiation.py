@@ -101,7 +101,7 @@ def as_kind(accept: str, kinds: Sequence[tuple[str, str, str]]) -> tuple[str, st
 
 
 def not_acceptable(offers: Sequence[str]) -> StatusError:
-    """Return the 406."""
+    """Return the 406, which names the media types that there are."""
     return StatusError(406, f"only the following media types are accepted: {', '.join(offers)}")
 
 

@@ -8,13 +8,10 @@ from typing import Any
 
 from extension_apiserver.request import Request
 from extension_apiserver.trust.identity import Identity
+from extension_apiserver.verbs import SERVED, VERBS, Place
 
 #: A Kubernetes object as JSON has it.
 Object = dict[str, Any]
-
-#: The verbs a resource may have. `watch`, `patch` and `deletecollection` are left out: a promise that is half kept blocks
-#: namespace deletion and garbage collection for the whole cluster.
-VERBS = ("create", "delete", "get", "list", "update")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,7 +21,7 @@ class Call:
     Attributes:
         request: the raw request.
         identity: who calls.
-        verb: one of VERBS.
+        verb: its name, one of `verbs.SERVED`.
         api_version: '<group>/<version>' of the path.
         namespace: '' for cluster scope or all namespaces.
         name: '' for `list` and `create`.
@@ -85,6 +82,9 @@ class Resource:
         short_names: aliases for kubectl.
         categories: groups of resources, such as 'all'.
 
+    Raises:
+        ValueError: if there is a verb that resources cannot have.
+
     """
 
     kind: str
@@ -99,18 +99,27 @@ class Resource:
     categories: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Check the verbs.
-
-        Raises:
-            ValueError: if a verb is unknown.
-
-        """
-        unknown = sorted(set(self.verbs) - set(VERBS))
+        unknown = sorted(set(self.verbs) - set(SERVED))
         if unknown:
             raise ValueError(
-                f"resource '{self.plural}' has the unknown verb '{unknown[0]}'; known are {', '.join(VERBS)}"
+                f"resource '{self.plural}' has the unknown verb '{unknown[0]}'; known are {', '.join(SERVED)}"
             )
         object.__setattr__(self, "singular", self.singular or self.kind.lower())
+
+    def verbs_on(self, place: Place, *, in_namespace: bool) -> list[str]:
+        """Return the names of the verbs that a path takes, sorted.
+
+        Args:
+            place: what it ends in.
+            in_namespace: it names a namespace. Without one, a namespaced resource can only be asked about all of them.
+
+        """
+        rows = (VERBS[name] for name in sorted(self.verbs))
+        return [
+            row.name
+            for row in rows
+            if row.on == place and (in_namespace or not self.namespaced or row.across_namespaces)
+        ]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -122,5 +131,5 @@ class Api:
     resources: Sequence[Resource] = ()
 
     def resource(self, plural: str) -> Resource | None:
-        """Return the resource of that name."""
+        """Return the resource of that plural, None if there is none."""
         return next((resource for resource in self.resources if resource.plural == plural), None)

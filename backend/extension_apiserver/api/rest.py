@@ -16,6 +16,7 @@ from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.selectors import selectors
 from extension_apiserver.status import StatusError
 from extension_apiserver.trust.identity import Identity
+from extension_apiserver.verbs import DRY_RUN, VERBS
 
 from . import table
 from .negotiation import as_kind
@@ -29,14 +30,17 @@ Run = Callable[[Callable[[Call], Any], Call], Awaitable[Any]]
 _RESOURCE_VERSION = "1"
 #: As upstream, 4096 characters of warnings at most: each is a line of the answer's header.
 _MOST_WARNINGS, _LONGEST_WARNING = 16, 256
-_METHODS = {"get": "GET", "list": "GET", "create": "POST", "update": "PUT", "delete": "DELETE"}
 
 
 class Rest:
-    """Answers requests for resources."""
+    """Answers requests for resources.
+
+    Args:
+        run: calls a function of the table where it may block, and returns what that returns.
+
+    """
 
     def __init__(self, run: Run) -> None:
-        """Take the way to run functions of the table."""
         self._run = run
 
     async def answer(self, request: Request, identity: Identity, info: RequestInfo, resource: Resource) -> Response:
@@ -47,18 +51,20 @@ class Rest:
 
         """
         function = self._route(request, info, resource)
+        verb = VERBS[info.verb]
+        is_list = verb.answer == "list"
         query = request.query()
-        form = as_kind(request.header(b"accept"), table.LIST_FORMS if info.verb == "list" else table.OBJECT_FORMS)
+        form = as_kind(request.header(b"accept"), table.LIST_FORMS if is_list else table.OBJECT_FORMS)
         include_object = table.include_object(query)
-        selected = selectors(query) if info.verb == "list" else []
+        selected = selectors(query) if is_list else []
         body: Object = {}
         warnings: list[str] = []
-        if info.verb in {"create", "update"}:
+        if verb.has_body:
             body, warnings = await read_object(request, info, resource, query)
         call = Call(
             request=request,
             identity=identity,
-            verb=info.verb,
+            verb=verb.name,
             api_version=f"{info.group}/{info.version}",
             namespace=info.namespace,
             name=info.name,
@@ -66,9 +72,9 @@ class Rest:
             dry_run=_dry_run(query),
         )
         # A function that yields objects must do so where functions of the table run.
-        whole: Callable[[Call], Any] = (lambda call: list(function(call))) if info.verb == "list" else function
+        whole: Callable[[Call], Any] = (lambda call: list(function(call))) if is_list else function
         result = await self._run(whole, call)
-        if info.verb == "list":
+        if is_list:
             items = [_completed(item, call, resource) for item in result]
             document = {
                 "kind": f"{resource.kind}List",
@@ -76,17 +82,21 @@ class Rest:
                 "metadata": {"resourceVersion": _RESOURCE_VERSION},
                 "items": [item for item in items if all(selects(item) for selects in selected)],
             }
-            return json_response(table.form_of_list(form, resource, document, include_object))
-        if info.verb == "delete":
-            return json_response(_success(info))
+            return json_response(table.form_of_list(form, resource, document, include_object), verb.code)
+        if verb.answer == "status":
+            return json_response(_success(info), verb.code)
         item = _completed(result, call, resource)
         headers = [("Warning", f"299 - {json.dumps(text[:_LONGEST_WARNING])}") for text in warnings[:_MOST_WARNINGS]]
-        status = 201 if info.verb == "create" else 200
-        return json_response(table.form_of_object(form, resource, item, include_object), status, headers)
+        return json_response(table.form_of_object(form, resource, item, include_object), verb.code, headers)
 
     @staticmethod
     def _route(request: Request, info: RequestInfo, resource: Resource) -> Callable[[Call], Any]:
-        """Return the function for a request, or say why there is none."""
+        """Return the function for a request.
+
+        Raises:
+            StatusError: 404 if the resource has no such path, 405 with Allow if that path does not take the verb.
+
+        """
         whole_path_exists = (
             not info.subresource
             and bool(info.namespace) <= resource.namespaced
@@ -94,12 +104,10 @@ class Rest:
         )
         if not whole_path_exists:
             raise StatusError(404, "the server could not find the requested resource")
-        allowed = {verb for verb in resource.verbs if (verb in {"list", "create"}) == (not info.name)}
-        if resource.namespaced and not info.namespace:
-            allowed.discard("create")
+        allowed = resource.verbs_on("name" if info.name else "collection", in_namespace=bool(info.namespace))
         if info.verb not in allowed:
             what = "watch" if info.verb == "watch" else request.method
-            allow = ", ".join(sorted(_METHODS[verb] for verb in allowed))
+            allow = ", ".join(sorted({VERBS[verb].method for verb in allowed}))
             raise StatusError(
                 405,
                 f"the server does not allow this method on the requested resource: {what} {resource.plural}",
@@ -110,7 +118,7 @@ class Rest:
 
 
 def _completed(item: Object, call: Call, resource: Resource) -> Object:
-    """Fill in what every object has."""
+    """Return an object with apiVersion, kind and the metadata that every object has; what it says of metadata itself stays."""
     metadata = {
         "uid": str(uuid.uuid4()),
         "resourceVersion": _RESOURCE_VERSION,
@@ -132,7 +140,7 @@ def _success(info: RequestInfo) -> Object:
 
 
 def _dry_run(query: dict[str, list[str]]) -> bool:
-    values: Sequence[str] = query.get("dryRun", [])
-    if any(value not in {"", "All"} for value in values):
+    values: Sequence[str] = query.get(DRY_RUN.name, [])
+    if any(value not in {"", *DRY_RUN.values} for value in values):
         raise StatusError(400, "dryRun must be 'All'")
     return "All" in values

@@ -45,7 +45,7 @@ METADATA: Mapping[str, Any] = {
 
 
 def object_schema(resource: Resource) -> dict[str, Any]:
-    """Return the schema of a whole object."""
+    """Return the OpenAPI v3 schema of an object as it is submitted, metadata included."""
     return {
         "type": "object",
         "properties": {

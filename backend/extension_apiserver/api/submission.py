@@ -1,4 +1,4 @@
-"""Reads and validates what `create` and `update` are given.
+"""Reads and validates the object that a request carries.
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
 """
@@ -16,6 +16,7 @@ from typing import Any
 from extension_apiserver.request import Request
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError, invalid
+from extension_apiserver.verbs import FIELD_VALIDATION
 
 from .negotiation import require_json_body
 from .resources import Object, Resource
@@ -44,8 +45,8 @@ async def read_object(
 
     """
     require_json_body(request.header(b"content-type"))
-    mode = query.get("fieldValidation", [""])[0] or "Warn"
-    if mode not in {"Strict", "Warn", "Ignore"}:
+    mode = query.get(FIELD_VALIDATION.name, [""])[0] or "Warn"
+    if mode not in FIELD_VALIDATION.values:
         raise StatusError(400, f"fieldValidation must be 'Strict', 'Warn' or 'Ignore', not '{mode}'")
     body, duplicates = _parse(await request.read_body())
     metadata = _checked_metadata(body, info, resource)

@@ -6,32 +6,23 @@ out of it, identity headers too, and the application finds what was sent and who
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import io
-import queue
 import sys
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 from extension_apiserver.request import Request, Response
-from extension_apiserver.status import StatusError
 from extension_apiserver.trust.identity import Identity
 
-_Argument = TypeVar("_Argument")
-_Result = TypeVar("_Result")
+from .calls import Calls
 
 #: environ key → list of (name in lower case, value), both bytes, in arrival order.
 HEADERS_KEY = "extension_apiserver.headers"
 #: environ key → Identity of the caller.
-IDENTITY_KEY = "extension_apiserver.trust.identity"
+IDENTITY_KEY = "extension_apiserver.identity"
 
-_THREADS = 32
-#: Running and waiting calls; those whose clients have gone count, too, since a thread cannot be stopped.
-_MOST_CALLS = 1024
 _IDENTITY_PREFIX = b"x-remote-"
 #: A stranger's long names must not stay in memory.
 _LONGEST_CACHED = 128
@@ -43,11 +34,11 @@ class WsgiApp(Protocol):
     """An application as PEP 3333 defines it."""
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any], /) -> Iterable[bytes]:
-        """Answer one request."""
+        """Call `start_response(status, headers)` and return the body in chunks."""
 
 
 def _variable(name: bytes) -> str | None:
-    """Return the variable of a header, None if it has none."""
+    """Return the name of the variable for a header, None if the application must not see it there."""
     return (_known_key if len(name) <= _LONGEST_CACHED else _environ_key)(name)
 
 
@@ -66,7 +57,7 @@ _known_key = functools.lru_cache(maxsize=256)(_environ_key)
 
 
 def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str, Any]:
-    """Return the environ of PEP 3333 for a request."""
+    """Return the environ of PEP 3333 for a request; `body` is the whole of it."""
     path = unquote_to_bytes(request.target.partition("?")[0]).decode("latin-1")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -99,87 +90,22 @@ def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str
     return environ
 
 
-def _contained(function: Callable[[_Argument], _Result], argument: _Argument) -> _Result:
-    """Call a function; an exception that would end more than its request becomes one that does not."""
-    try:
-        return function(argument)
-    except BaseException as error:
-        # A real SIGINT is no KeyboardInterrupt here: `serve` has a handler for it.
-        if isinstance(error, Exception) and not isinstance(error, StopIteration):
-            raise
-        raise RuntimeError(f"the application raised {error!r}") from error
-
-
-class _Threads:
-    """At most 32 threads that call functions.
-
-    Python waits for the threads of a ThreadPoolExecutor when the process ends, so one call that hangs would hold the end until the
-    kubelet kills the process. It does not wait for these.
-    https://docs.python.org/3/library/threading.html#threading.Thread.daemon
-    """
-
-    def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[Any], Any], Any]] = queue.SimpleQueue()
-        self._started = 0
-
-    async def run(self, function: Callable[[_Argument], _Result], argument: _Argument, most: int) -> _Result:
-        """Call a function in a thread; `most` calls are running or waiting now, with this one."""
-        future: Future[_Result] = Future()
-        self._calls.put((future, function, argument))
-        if self._started < min(most, _THREADS):
-            self._started += 1
-            threading.Thread(target=self._work, name=f"wsgi_{self._started}", daemon=True).start()
-        return await asyncio.wrap_future(future)
-
-    def _work(self) -> None:
-        while True:
-            self._call()
-
-    def _call(self) -> None:
-        future, function, argument = self._calls.get()
-        if future.set_running_or_notify_cancel():
-            try:
-                future.set_result(_contained(function, argument))
-            except Exception as error:  # noqa: BLE001 - it is the caller's
-                future.set_exception(error)
-
-
 class WsgiCaller:
-    """Calls the application in the event loop or, if it blocks, in one of 32 threads."""
+    """Calls an application where its calls run."""
 
-    def __init__(self, app: WsgiApp, *, blocking: bool) -> None:
-        """Take the application.
-
-        Args:
-            app: the application.
-            blocking: False only if it never waits for anything: no file, no network, no lock.
-
-        """
+    def __init__(self, app: WsgiApp, calls: Calls) -> None:
         self._app = app
-        self._threads = _Threads() if blocking else None
-        self._calls = 0
+        self._calls = calls
 
     async def call(self, request: Request, identity: Identity) -> Response:
-        """Return the application's answer, whole."""
-        environ = build_environ(request, identity, await request.read_body())
-        return await self.run(self._answer, environ)
-
-    async def run(self, function: Callable[[_Argument], _Result], argument: _Argument) -> _Result:
-        """Call a function where the application would be called.
+        """Return the application's answer, whole.
 
         Raises:
-            StatusError: 503 if too many calls wait for a thread.
+            StatusError: 503 if too many calls wait; whatever reading the body raises.
 
         """
-        if self._threads is None:
-            return _contained(function, argument)
-        if self._calls >= _MOST_CALLS:
-            raise StatusError(503, "too many requests wait for the application", headers=[("Retry-After", "1")])
-        self._calls += 1
-        try:
-            return await self._threads.run(function, argument, self._calls)
-        finally:
-            self._calls -= 1
+        environ = build_environ(request, identity, await request.read_body())
+        return await self._calls.run(self._answer, environ)
 
     def _answer(self, environ: dict[str, Any]) -> Response:
         answer = Response(500, [], b"")

@@ -100,12 +100,12 @@ class ClientConnection:
         self._writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     async def receive_header(self) -> None:
-        """Wait for the header of the answer."""
+        """Wait until `code` is known. Raises one of FAILURES if the connection ends before."""
         while not self.code:
             await self._receive()
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives."""
+        """Yield the body as it arrives, without the marks of chunks. Raises one of FAILURES if it ends in the middle."""
         while True:
             while self._pieces:
                 yield self._pieces.pop(0)
@@ -114,7 +114,7 @@ class ClientConnection:
             await self._receive()
 
     async def read(self) -> bytes:
-        """Return the whole body."""
+        """Return the whole body. Raises one of FAILURES if it ends in the middle."""
         return b"".join([piece async for piece in self.pieces()])
 
     async def close(self) -> None:
@@ -127,16 +127,16 @@ class ClientConnection:
             raise ConnectionResetError("the connection was closed")
         self._parser.feed_data(data)
 
-    # Called by the parser.
+    # Called by the parser, which gives these names: https://github.com/MagicStack/httptools#apis
 
     def on_headers_complete(self) -> None:
-        """Take the code."""
+        """Note the code; the parser knows it from here on."""
         self.code = self._parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Keep a part of the body until `pieces` yields it."""
         self._pieces.append(body)
 
     def on_message_complete(self) -> None:
-        """End the answer."""
+        """Note that the body is whole, and whether the server lets another request follow."""
         self._complete, self._keep_alive = True, self._parser.should_keep_alive()

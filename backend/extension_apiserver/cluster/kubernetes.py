@@ -40,15 +40,16 @@ def backoff_seconds(failures: int) -> float:
 
 
 class ApiClient:
-    """Calls kube-apiserver with a ServiceAccount's token, which is read for each call because the kubelet rotates it."""
+    """Calls kube-apiserver with a ServiceAccount's token, which is read for each call because the kubelet rotates it.
+
+    Nothing is opened before the first call.
+
+    Raises:
+        FileNotFoundError: if `ca.crt` is missing or no certificate.
+
+    """
 
     def __init__(self, settings: Settings) -> None:
-        """Take the addresses; nothing is opened before the first call.
-
-        Raises:
-            FileNotFoundError: if `ca.crt` is missing or no certificate.
-
-        """
         self._host, self._port = settings.kubernetes_service_host, settings.kubernetes_service_port
         self._token_file: Path = settings.service_account_directory / "token"
         ca_file = settings.service_account_directory / "ca.crt"
@@ -62,7 +63,7 @@ class ApiClient:
         self._idle: list[ClientConnection] = []
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close the connections that are kept for the next call."""
         while self._idle:
             await self._idle.pop().close()
 

@@ -61,11 +61,10 @@ class RequestLog:
     """
 
     def __init__(self) -> None:
-        """Start with nothing to write."""
         self._lines: list[str] = []
 
     def add(self, request: Request, user: str, verb: str, code: int, seconds: float, *, probe: bool) -> None:
-        """Note one request. Its query and headers may hold secrets and are left out; so are probes that succeed."""
+        """Note one request; `seconds` is how long it took. Its query and headers may hold secrets and are left out; so are probes that succeed."""
         level = logging.DEBUG if probe and code == HTTPStatus.OK else logging.INFO
         if not _requests.isEnabledFor(level):
             return
@@ -79,7 +78,7 @@ class RequestLog:
         )
 
     def write(self) -> None:
-        """Write what is noted."""
+        """Write to stderr, at once, what was noted since the last time; who stops the server calls it once more."""
         if self._lines:
             self._lines.append("")
             text, self._lines = "\n".join(self._lines), []

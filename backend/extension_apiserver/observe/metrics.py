@@ -20,16 +20,20 @@ def _labels(pairs: tuple[tuple[str, str], ...]) -> str:
 
 
 class Counter:
-    """Counts events by labels. The caller sees to it that labels have few values."""
+    """Counts events by labels. The caller sees to it that labels have few values.
+
+    Attributes:
+        text: the HELP line.
+
+    """
 
     def __init__(self, name: str, text: str) -> None:
-        """Name it; `text` is the HELP line."""
         self.name = name
         self.text = text
         self._values: dict[tuple[tuple[str, str], ...], int] = {}
 
     def add(self, **labels: str) -> None:
-        """Count one event."""
+        """Count one event; the same labels in another order are another row."""
         key = tuple(labels.items())
         self._values[key] = self._values.get(key, 0) + 1
 
@@ -45,7 +49,7 @@ class Counter:
         return self._values.get(tuple(labels.items()), 0)
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the exposition."""
+        """Yield the lines of the exposition, HELP and TYPE first, without newlines."""
         yield f"# HELP {self.name} {self.text}"
         yield f"# TYPE {self.name} counter"
         for key, value in self._values.items():
@@ -53,16 +57,21 @@ class Counter:
 
 
 class Gauge:
-    """Shows a value of now."""
+    """Shows a value of now.
+
+    Attributes:
+        text: the HELP line.
+        read: returns the value; until it is replaced there is none, and no line.
+
+    """
 
     def __init__(self, name: str, text: str) -> None:
-        """Name it; until `read` is replaced it shows nothing."""
         self.name = name
         self.text = text
         self.read: Callable[[], float | None] = lambda: None
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the exposition."""
+        """Yield the lines of the exposition, HELP and TYPE first, without newlines."""
         value = self.read()
         if value is not None:
             yield f"# HELP {self.name} {self.text}"
@@ -71,10 +80,9 @@ class Gauge:
 
 
 class Requests:
-    """Requests by verb, code and duration."""
+    """A histogram of durations for each verb and code."""
 
     def __init__(self) -> None:
-        """Start at nothing."""
         self._rows: dict[tuple[str, int], list[float]] = {}
 
     def observe(self, verb: str, code: int, seconds: float) -> None:
@@ -86,7 +94,7 @@ class Requests:
         row[-1] += seconds
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines of the exposition."""
+        """Yield the lines of the exposition, HELP and TYPE first, without newlines."""
         name = "extension_apiserver_request_duration_seconds"
         yield f"# HELP {name} Time from complete header to answer, by verb and code."
         yield f"# TYPE {name} histogram"
@@ -101,10 +109,9 @@ class Requests:
 
 
 class Metrics:
-    """All metrics of one server."""
+    """The metrics of one server, each an attribute; those of connections and certificate are read when they are shown."""
 
     def __init__(self) -> None:
-        """Name them."""
         self.requests = Requests()
         self.refused_identities = Counter(
             "extension_apiserver_refused_identities_total", "Requests whose identity was refused, by reason."
@@ -135,7 +142,7 @@ class Metrics:
         self.connections = Gauge("extension_apiserver_connections", "Open connections, unfinished handshakes included.")
 
     def expose(self) -> bytes:
-        """Return everything in the text format."""
+        """Return everything in the text format, UTF-8."""
         parts = (
             self.requests,
             self.refused_identities,

@@ -35,10 +35,9 @@ class Check:
 
 
 class Readiness:
-    """Answers the three paths."""
+    """Answers PATHS. Only /readyz asks the checks: being alive has no condition beyond an answer."""
 
     def __init__(self, checks: Sequence[Check]) -> None:
-        """Take the conditions; being alive has none beyond an answer."""
         self._checks = checks
         self._said: dict[str, str | None] = {}
 
@@ -75,7 +74,7 @@ class _Finding:
         self.remark = None if self.failure else check.remark()
 
     def line(self) -> str:
-        """Return what everybody may know."""
+        """Return one line of the list, which says whether it fails and not why."""
         if self.failure:
             return f"[-]{self.name} failed: reason withheld, see the log"
         return f"[+]{self.name} ok, but see the log" if self.remark else f"[+]{self.name} ok"

@@ -9,29 +9,28 @@ https://github.com/kubernetes/apiserver/blob/v0.34.0/pkg/authentication/authenti
 from __future__ import annotations
 
 import dataclasses
-import logging
-import time
-from collections.abc import Sequence
 
 from extension_apiserver.observe.metrics import Metrics
 from extension_apiserver.request import Connection, Request
 from extension_apiserver.status import StatusError
 
 from .budget import Payer
-from .certificates import CertificateRefusedError, ClientCertificate, verify_client
 from .delegation import TokenReviewer
-from .identity import ANONYMOUS, Identity, IdentityError, identity_from_headers, with_authenticated_group
-from .requestheader import RequestHeaderConfig, RequestHeaderWatch
+from .identity import (
+    ANONYMOUS,
+    HeaderLines,
+    Identity,
+    IdentityError,
+    IdentityHeaders,
+    identity_from_headers,
+    with_authenticated_group,
+)
+from .requestheader_watch import RequestHeaderWatch
+from .verdicts import Verdict, Verdicts
 
 #: A bound on the memory that identities of the last requests take. A usual user's lines have 300 bytes, and each takes some beside.
 _CACHE_BYTES = 2**20
 _LINE_BYTES = 256
-#: Claims of identity even before the ConfigMap says which headers count.
-_IDENTITY_PREFIX = b"x-remote-"
-
-_Lines = tuple[tuple[bytes, bytes], ...]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,18 +49,6 @@ class Caller:
     payer: Payer | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What the certificates of a connection prove, as long as neither the configuration nor the clock says otherwise."""
-
-    generation: int
-    valid_until: float
-    front_proxy: ClientCertificate | None = None
-    user: ClientCertificate | None = None
-    refusal: str = ""
-    reason: str = ""
-
-
 class Authenticator:
     """Finds the caller of each request."""
 
@@ -77,18 +64,19 @@ class Authenticator:
         self._watch = watch
         self._metrics = metrics
         self._tokens = tokens
+        self._verdicts = Verdicts(watch, users=tokens is not None)
         self._begin_anew()
 
     def _begin_anew(self) -> None:
         """Read the names of the newest configuration, and forget what was read by those before."""
         self._generation = self._watch.generation
-        self._names = _Names(self._watch.config)
-        self._identities: dict[_Lines, Identity | None] = {}
+        self._names = IdentityHeaders(self._watch.config)
+        self._identities: dict[HeaderLines, Identity | None] = {}
         self._identities_bytes = 0
 
     def is_front_proxy(self, connection: Connection) -> bool:
         """Return whether a connection is proven, by the configuration of now, to be the front proxy's."""
-        return self._verdict(connection, self._watch.config).front_proxy is not None
+        return self._verdicts.of(connection).front_proxy is not None
 
     async def authenticate(self, request: Request) -> Caller:
         """Return the caller, and take out of the request's headers what is nobody else's business.
@@ -101,7 +89,7 @@ class Authenticator:
         """
         if self._generation != self._watch.generation:
             self._begin_anew()
-        verdict = self._verdict(request.connection, self._watch.config)
+        verdict = self._verdicts.of(request.connection)
         claims = self._names.claims(request.headers)
         caller = self._by_front_proxy(claims) if verdict.front_proxy is not None else None
         if caller is None:
@@ -112,7 +100,7 @@ class Authenticator:
         request.headers = self._names.without_pretence(request.headers)
         return caller
 
-    async def _directly(self, request: Request, verdict: _Verdict, claims: _Lines) -> Caller:
+    async def _directly(self, request: Request, verdict: Verdict, claims: HeaderLines) -> Caller:
         """Return the caller of a request that the front proxy did not send."""
         if claims:
             # Also beside a certificate or token that is good: who is somebody has no reason to claim to be somebody else.
@@ -139,7 +127,7 @@ class Authenticator:
             raise self._refused("token", "the bearer token is not valid")
         return Caller(ANONYMOUS, payer=Payer(address, known=False))
 
-    def _refused_certificate(self, verdict: _Verdict) -> StatusError | None:
+    def _refused_certificate(self, verdict: Verdict) -> StatusError | None:
         if not verdict.refusal:
             return None
         return self._refused(verdict.reason, f"the client certificate is refused: {verdict.refusal}")
@@ -148,7 +136,7 @@ class Authenticator:
         self._metrics.refused_identities.add(reason=reason)
         return StatusError(401, f"Unauthorized: {message}")
 
-    def _by_front_proxy(self, claims: _Lines) -> Caller | None:
+    def _by_front_proxy(self, claims: HeaderLines) -> Caller | None:
         if self._identities_bytes > _CACHE_BYTES:
             self._identities.clear()
             self._identities_bytes = 0
@@ -161,59 +149,6 @@ class Authenticator:
             except IdentityError as error:
                 raise self._refused("malformed_headers", str(error)) from None
         return None if identity is None else Caller(identity, by_front_proxy=True)
-
-    def _verdict(self, connection: Connection, config: RequestHeaderConfig) -> _Verdict:
-        verdict: _Verdict | None = connection.verdict
-        now = time.time()
-        if verdict is None or verdict.generation != self._watch.generation or now > verdict.valid_until:
-            verdict = connection.verdict = self._judge(connection, config, now)
-        return verdict
-
-    def _judge(self, connection: Connection, config: RequestHeaderConfig, now: float) -> _Verdict:
-        generation = self._watch.generation
-        forever = now + 3600
-        if not connection.certificates:
-            return _Verdict(generation, forever)
-        try:
-            proxy = verify_client(connection.certificates, config.authorities)
-            if not config.allowed_names or proxy.common_name in config.allowed_names:
-                return _Verdict(generation, proxy.not_after, front_proxy=proxy)
-            refusal, reason = f"'{proxy.common_name}' is not an allowed front proxy name", "name_not_allowed"
-        except CertificateRefusedError as error:
-            refusal, reason = str(error), "untrusted_certificate"
-        if self._tokens is not None:
-            try:
-                user = verify_client(connection.certificates, config.client_authorities)
-                if user.common_name:
-                    return _Verdict(generation, user.not_after, user=user)
-            except CertificateRefusedError:
-                # The refusal as front proxy says more.
-                pass
-        _log.info("client certificate refused: %s", refusal)
-        return _Verdict(generation, forever, refusal=refusal, reason=reason)
-
-
-class _Names:
-    """The header names that say who calls: those of the ConfigMap, and X-Remote-* in any case."""
-
-    def __init__(self, config: RequestHeaderConfig) -> None:
-        self._prefixes = (_IDENTITY_PREFIX, *config.extra_prefixes)
-        self._exact = frozenset(config.username_headers + config.group_headers + config.uid_headers)
-
-    def claims(self, headers: Sequence[tuple[bytes, bytes]]) -> _Lines:
-        """Return the lines that say who calls; also the cache key of the identity."""
-        return tuple(line for line in headers if line[0].startswith(self._prefixes) or line[0] in self._exact)
-
-    def without_pretence(self, headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
-        """Return the lines without credentials and without look-alikes of those names, such as X_Remote_User."""
-        return [line for line in headers if not (line[0] == b"authorization" or self._looks_alike(line[0]))]
-
-    def _looks_alike(self, name: bytes) -> bool:
-        if b"_" not in name:
-            return False
-        folded = name.replace(b"_", b"-")
-        # A key of extras may have an underscore; its prefix may not, unless the ConfigMap says so.
-        return not name.startswith(self._prefixes) and name not in self._exact and bool(self.claims([(folded, b"")]))
 
 
 def _bearer_token(request: Request) -> str | None:

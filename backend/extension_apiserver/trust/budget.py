@@ -57,14 +57,14 @@ class _Bucket:
         self._at = time.monotonic()
 
     def seconds_until_one(self) -> float:
-        """Return the time until there is one, 0 if there is one now."""
+        """Return the time until one may be asked, 0 if now."""
         now = time.monotonic()
         self._left = min(self._most, self._left + (now - self._at) * self._per_second)
         self._at = now
         return max(0.0, (1 - self._left) / self._per_second)
 
     def take(self) -> None:
-        """Take one."""
+        """Count a question; not before `seconds_until_one` is 0."""
         self._left -= 1
 
 

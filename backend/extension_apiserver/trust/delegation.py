@@ -8,29 +8,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import random
 import time
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
 
-from extension_apiserver.cluster.kubernetes import ApiClient, ApiError
+from extension_apiserver.cluster.kubernetes import ApiError
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError
 
-from .budget import Budget, Payer
+from .budget import Payer
 from .identity import PRIVILEGED_GROUP, Identity
+from .reviews import Reviews
 
 CACHE_SECONDS = 10.0
 _CACHE_ENTRIES = 1024
 _KNOWN_SECONDS = 3600.0
-_ATTEMPTS = 5
-_FIRST_PAUSE_SECONDS = 0.5
-_REVIEW_SECONDS = 10.0
-_FORBIDDEN = 403
-#: No answer at all, and too many requests.
-_PASSING = frozenset({0, 429})
-_SERVER_FAULT = 500
 
 
 class _Answers:
@@ -77,66 +70,10 @@ def _look_at(task: asyncio.Task[Any]) -> None:
         task.exception()
 
 
-class Reviews:
-    """Sends reviews to kube-apiserver.
-
-    Attributes:
-        complaint: why the last one failed, in words; None if it did not.
-
-    """
-
-    def __init__(self, client: ApiClient, budget: Budget) -> None:
-        """Take the client, whose ServiceAccount needs ClusterRole system:auth-delegator, and the bounds."""
-        self._client = client
-        self._budget = budget
-        self.complaint: str | None = None
-
-    async def send(self, path: str, document: dict[str, Any], payer: Payer | None) -> dict[str, Any]:
-        """Post a review and return its status.
-
-        What may pass by itself (no answer, 429, 5xx) is tried again within 10 seconds in all.
-
-        Raises:
-            ApiError: if there is no status.
-            StatusError: 429 if `payer` has asked too much.
-
-        """
-        with self._budget.one(payer):
-            return await self._status(path, document)
-
-    async def _status(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(_REVIEW_SECONDS):
-                answer = await self._send(path, document)
-        except TimeoutError:
-            self.complaint = f"{path} is not answered within {_REVIEW_SECONDS:g} seconds"
-            raise ApiError(self.complaint) from None
-        except ApiError as error:
-            hint = "; bind ClusterRole system:auth-delegator to this ServiceAccount" if error.code == _FORBIDDEN else ""
-            self.complaint = f"{error}{hint}"
-            raise
-        self.complaint = None
-        status: dict[str, Any] = answer.get("status") or {}
-        return status
-
-    async def _send(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
-        pause = _FIRST_PAUSE_SECONDS
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return await self._client.create(path, document)
-            except ApiError as error:
-                if not (error.code in _PASSING or error.code >= _SERVER_FAULT):
-                    raise
-            await asyncio.sleep(pause * random.uniform(1, 1.2))  # noqa: S311 - spreads retries, no secret
-            pause *= 1.5
-        return await self._client.create(path, document)
-
-
 class TokenReviewer:
     """Asks kube-apiserver whose token it is."""
 
     def __init__(self, reviews: Reviews) -> None:
-        """Take the way to ask."""
         self._reviews = reviews
         self._answers = _Answers()
         #: Tokens that were valid → until when their holders count as known.
@@ -177,7 +114,6 @@ class Authorizer:
     """Asks kube-apiserver whether somebody may do something."""
 
     def __init__(self, reviews: Reviews) -> None:
-        """Take the way to ask."""
         self._reviews = reviews
         self._answers = _Answers()
 

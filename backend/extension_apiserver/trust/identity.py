@@ -20,6 +20,11 @@ ANONYMOUS_USER = "system:anonymous"
 AUTHENTICATED_GROUP = "system:authenticated"
 UNAUTHENTICATED_GROUP = "system:unauthenticated"
 PRIVILEGED_GROUP = "system:masters"
+#: Claims of identity even before the ConfigMap says which headers count.
+_IDENTITY_PREFIX = b"x-remote-"
+
+#: (name in lower case, value) in arrival order.
+HeaderLines = tuple[tuple[bytes, bytes], ...]
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9a-f]{2})")
 
@@ -115,3 +120,26 @@ def identity_from_headers(headers: Sequence[tuple[bytes, bytes]], config: Reques
                 key = _extra_key(name[len(prefix) :])
                 extra[key] = (*extra.get(key, ()), _text(value))
     return with_authenticated_group(Identity(_text(user), tuple(groups), _text(uid), extra))
+
+
+class IdentityHeaders:
+    """The header names that say who calls: those of the ConfigMap, and X-Remote-* in any case."""
+
+    def __init__(self, config: RequestHeaderConfig) -> None:
+        self._prefixes = (_IDENTITY_PREFIX, *config.extra_prefixes)
+        self._exact = frozenset(config.username_headers + config.group_headers + config.uid_headers)
+
+    def claims(self, headers: Sequence[tuple[bytes, bytes]]) -> HeaderLines:
+        """Return the lines that say who calls; also the cache key of the identity."""
+        return tuple(line for line in headers if line[0].startswith(self._prefixes) or line[0] in self._exact)
+
+    def without_pretence(self, headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+        """Return the lines without credentials and without look-alikes of those names, such as X_Remote_User."""
+        return [line for line in headers if not (line[0] == b"authorization" or self._looks_alike(line[0]))]
+
+    def _looks_alike(self, name: bytes) -> bool:
+        if b"_" not in name:
+            return False
+        folded = name.replace(b"_", b"-")
+        # A key of extras may have an underscore; its prefix may not, unless the ConfigMap says so.
+        return not name.startswith(self._prefixes) and name not in self._exact and bool(self.claims([(folded, b"")]))

@@ -168,6 +168,18 @@ class Tls:
         return context, certificate
 
 
+def shown_certificates(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """Return what a client has shown, leaf first, DER; nothing for a resumed session, in which nothing is shown."""
+    if tls.session_reused:
+        return ()
+    leaf = tls.getpeercert(binary_form=True)
+    if leaf is None:
+        return ()
+    # Since Python 3.13; before, a front proxy certificate must be issued by an authority of the bundle directly.
+    chain = getattr(tls, "get_unverified_chain", None)
+    return tuple(chain()) if chain else (leaf,)
+
+
 def _no_password() -> str:
     # Otherwise OpenSSL asks the terminal.
     raise ValueError("the key is encrypted")

@@ -8,6 +8,10 @@ from typing import Protocol
 
 from extension_apiserver.observe.metrics import Metrics
 
+#: Of a body that nobody reads yet, such as that of a caller who is still being authenticated. So much each connection may hold
+#: whatever others do, so that small requests and answers, such as probes, pass when `max_bytes_in_flight` is used up.
+OWN_BYTES = 65536
+
 _log = logging.getLogger(__name__)
 
 
@@ -139,4 +143,21 @@ class BytesInFlight:
             self._refused.add(reason="max_bytes_in_flight")
             return False
         self._held += count
+        return True
+
+
+class HeldBytes:
+    """The bytes of one connection among all that are in flight."""
+
+    def __init__(self, in_flight: BytesInFlight) -> None:
+        """Begin with none."""
+        self._in_flight = in_flight
+        self._held = 0
+
+    def hold(self, count: int) -> bool:
+        """Hold so many, instead of those before; False if it is too much for all together: then nothing changes."""
+        shared = max(0, count - OWN_BYTES)
+        if not self._in_flight.add(shared - self._held):
+            return False
+        self._held = shared
         return True

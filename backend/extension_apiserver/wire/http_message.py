@@ -1,22 +1,20 @@
-"""One HTTP request on its way in, what may be wrong with its header, and an answer as bytes."""
+"""One HTTP request on its way in, and what may be wrong with it."""
 
 from __future__ import annotations
 
 import asyncio
-import http
-import time
 from collections.abc import Sequence
 
-from extension_apiserver.request import JSON, Request, Response
+from extension_apiserver.request import Request
 from extension_apiserver.settings import Settings
 from extension_apiserver.status import StatusError
 
 #: The request line, and one header line; `max_header_bytes` bounds all of them together.
 LONGEST_HEADER_LINE = 16384
-#: Answers of these codes have none.
-NO_BODY = frozenset({204, 304})
-_RETRY = (("Retry-After", "1"),)
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in http.HTTPStatus}
+#: Who sends or reads this much of a body in each body timeout goes on: 6.5 kB/s by default, which a modem managed; less is a stall.
+LEAST_BYTES = 65536
+#: Clients of Kubernetes repeat whatever has it.
+RETRY = (("Retry-After", "1"),)
 
 
 class Message:
@@ -60,6 +58,28 @@ class Message:
         self.keep_alive = False
         self.body = bytearray()
         self._wake()
+
+    async def read(self, timeout_seconds: float) -> bytes:
+        """Return the whole body, once it has arrived if somebody waits for it.
+
+        Args:
+            timeout_seconds: in which the next `LEAST_BYTES` or the rest must arrive.
+
+        Raises:
+            StatusError: why it cannot be had; 408 if it comes too slowly.
+
+        """
+        while self.waiter is not None and not self.waiter.done():
+            before = len(self.body)
+            await asyncio.wait([self.waiter], timeout=timeout_seconds)
+            if not self.waiter.done() and len(self.body) - before < LEAST_BYTES:
+                rest = f"{LEAST_BYTES} bytes or the rest of the request body"
+                self.fail(StatusError(408, f"{rest} must arrive within {timeout_seconds:g} seconds"))
+        if self.failure is not None:
+            raise self.failure
+        # Never twice in memory.
+        self.body = bytes(self.body)
+        return self.body
 
     def _wake(self) -> None:
         if self.waiter is not None and not self.waiter.done():
@@ -144,62 +164,4 @@ def body_too_large(settings: Settings) -> StatusError:
 
 def body_in_too_many() -> StatusError:
     """Return the error for a body for which there is no room beside those of others."""
-    return StatusError(503, "too many bytes are in flight; send the request again later", headers=_RETRY)
-
-
-def answer_in_too_many(method: str, length: int, settings: Settings) -> StatusError:
-    """Return the error for an answer for which there is no room beside those of others, or at all."""
-    most = settings.max_bytes_in_flight
-    if length > most:
-        return StatusError(500, f"Internal error occurred: the answer has {length} bytes, of at most {most} in flight")
-    # Clients of Kubernetes repeat whatever has a Retry-After, and what was carried out must not be carried out twice.
-    done = method not in {"GET", "HEAD", "OPTIONS"}
-    sentence = "the request was carried out, but too many bytes are in flight for its answer"
-    return StatusError(503, sentence, headers=() if done else _RETRY)
-
-
-class _Date:
-    """The Date header, made once a second."""
-
-    second = 0
-    line = ""
-
-    @classmethod
-    def now(cls) -> str:
-        second = int(time.time())
-        if second != cls.second:
-            cls.second, cls.line = second, time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second))
-        return cls.line
-
-
-def refusal(error: StatusError) -> Response:
-    """Return the answer that says an error."""
-    return Response(error.code, [("Content-Type", JSON), *error.headers], error.body())
-
-
-def encode(answer: Response, method: str, *, close: bool) -> bytes:
-    """Return an answer as HTTP/1.1.
-
-    Args:
-        answer: what to say.
-        method: of the request; HEAD gets no body.
-        close: no request will be answered after this one.
-
-    Raises:
-        ValueError: if a header holds a line break, which would make a second header or a second answer of it, or is not Latin-1.
-
-    """
-    lines = [_STATUS_LINES.get(answer.status) or f"HTTP/1.1 {answer.status} Unknown"]
-    lines += [f"{name}: {value}" for name, value in answer.headers]
-    # The application may leave the body of HEAD away, and then its length is not that of GET's.
-    if answer.status not in NO_BODY and (answer.body or method != "HEAD"):
-        lines.append(f"Content-Length: {len(answer.body)}")
-    lines.append(f"Date: {_Date.now()}")
-    lines.append("Server: extension-apiserver")
-    if close:
-        lines.append("Connection: close")
-    head = "\r\n".join(lines)
-    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
-        raise ValueError("a response header holds a line break")
-    body = b"" if method == "HEAD" or answer.status in NO_BODY else answer.body
-    return b"%b\r\n\r\n%b" % (head.encode("latin-1"), body)
+    return StatusError(503, "too many bytes are in flight; send the request again later", headers=RETRY)

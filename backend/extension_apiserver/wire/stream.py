@@ -32,6 +32,7 @@ class TlsStream(asyncio.Protocol):
         deadline: when `expire` is to be called by whoever watches, in the time of the event loop; None is never.
         secure: the handshake is complete.
         closing: no more is sent, and what arrives is thrown away.
+        sent_bytes: how many bytes, encrypted, were sent.
 
     """
 
@@ -45,16 +46,16 @@ class TlsStream(asyncio.Protocol):
         self.client_address = ""
         self._transport: asyncio.Transport | None = None
         self.secure = self.closing = self._held = False
-        self._sent_bytes = 0
+        self.sent_bytes = 0
 
     def secured(self) -> None:
-        """The handshake is complete."""
+        """Called once, when the handshake is complete."""
 
     def received(self, data: bytes) -> None:
-        """Take decrypted bytes."""
+        """Called with what the client sent, decrypted, in portions as they come; for the subclass to say."""
 
     def lost(self) -> None:
-        """The connection is gone, or was refused in the handshake."""
+        """Called once, when the connection is gone or was refused in the handshake."""
 
     def send(self, data: bytes) -> None:
         """Encrypt and send; what the client does not take now waits in memory."""
@@ -111,10 +112,10 @@ class TlsStream(asyncio.Protocol):
         is asked for: https://man7.org/linux/man-pages/man7/tcp.7.html (SIOCOUTQ, which is TIOCOUTQ).
         """
         if self._transport is None:
-            return self._sent_bytes
+            return self.sent_bytes
         descriptor = self._transport.get_extra_info("socket").fileno()
         queued = int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
-        return self._sent_bytes - self.waiting_bytes() - queued
+        return self.sent_bytes - self.waiting_bytes() - queued
 
     def hold(self) -> None:
         """Take no more input until `proceed`."""
@@ -130,19 +131,19 @@ class TlsStream(asyncio.Protocol):
             self._read()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection."""
+        """Called by asyncio when TCP is there; the handshake is the client's to begin."""
         self._transport = cast("asyncio.Transport", transport)
         self.client_address = str((transport.get_extra_info("peername") or [""])[0])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of the connection."""
+        """Called by asyncio once, for whatever reason; nothing can be sent any more."""
         del exc
         self._transport = None
         self.deadline = None
         self.lost()
 
     def data_received(self, data: bytes) -> None:
-        """Decrypt."""
+        """Called by asyncio with encrypted bytes: shake hands, or decrypt and give them to `received`."""
         if self.closing:
             return
         self._incoming.write(data)
@@ -193,5 +194,5 @@ class TlsStream(asyncio.Protocol):
     def _flush(self) -> None:
         if self._outgoing.pending and self._transport is not None:
             data = self._outgoing.read()
-            self._sent_bytes += len(data)
+            self.sent_bytes += len(data)
             self._transport.write(data)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 SHOWN_LINES = 20
+COPIED_BYTES = 2_000_000
 
 
 def die_with_parent(then: Callable[[], None] | None = None) -> Callable[[], None] | None:
@@ -125,6 +126,15 @@ class LocalProcess:
     def last_lines(self, count: int = SHOWN_LINES) -> str:
         """Return the end of its output, indented."""
         return last_lines(self.log, count)
+
+
+def copy_ends(source: Path, target: Path) -> None:
+    """Copy the logs below ``source`` into the one folder ``target``; of long ones the end, as the whole may be hundreds of megabytes."""
+    target.mkdir(parents=True, exist_ok=True)
+    for log in sorted(path for path in source.rglob("*") if path.is_file()):
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - COPIED_BYTES))
+            (target / str(log.relative_to(source)).replace("/", "-")).write_bytes(file.read())
 
 
 def last_lines(log: Path, count: int = SHOWN_LINES) -> str:

@@ -23,6 +23,19 @@ CURL = {"Accept": "*/*", "Accept-Encoding": SKIP_HEADER, "Connection": None, "Us
 TRACING = {"audit-id", "traceparent"}
 
 
+class ApiError(HarnessError):
+    """A request got no answer, or an error; with the API server's words.
+
+    Attributes:
+        code: the HTTP status, 0 if there was no answer.
+    """
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        """Say what failed."""
+        super().__init__(message)
+        self.code = code
+
+
 class Api:
     """The API server of a cluster, and the group/version that the chart registered there."""
 
@@ -107,22 +120,40 @@ class Api:
             missing_ok: return {} where there is no such object.
 
         Raises:
-            HarnessError: no answer, or an error; with the API server's words.
+            ApiError: no answer, or an error.
         """
-        headers = {"Content-Type": content_type}
         try:
             with nullcontext(session) if session else self.session() as by:
-                answer = by.request(
-                    method, self.server + path, json=body, headers=headers, timeout=REQUEST_TIMEOUT_SECONDS
-                )
-        except requests.RequestException as error:
-            raise HarnessError(f"{method} {path}: the API server at {self.server} does not answer: {error}") from error
-        if missing_ok and answer.status_code == requests.codes.not_found:
-            return {}
-        if not answer.ok:
-            raise HarnessError(f"{method} {path} answered {answer.status_code}: {answer.text.strip()[:500]}")
+                answer = self.ask(by, method, path, json=body, headers={"Content-Type": content_type})
+        except ApiError as error:
+            if missing_ok and error.code == requests.codes.not_found:
+                return {}
+            raise
         sent: dict[str, Any] = answer.json()
         return sent
+
+    def ask(
+        self,
+        session: requests.Session,
+        method: str,
+        path: str,
+        *,
+        timeout: float | tuple[float, float] = REQUEST_TIMEOUT_SECONDS,
+        **arguments: Any,  # noqa: ANN401 - those of requests
+    ) -> requests.Response:
+        """Send one request by ``session`` and return the answer, which is none of an error; ``arguments`` as for requests.
+
+        Raises:
+            ApiError: no answer, or an error.
+        """
+        try:
+            answer = session.request(method, self.server + path, timeout=timeout, **arguments)
+        except requests.RequestException as error:
+            raise ApiError(f"{method} {path}: the API server at {self.server} does not answer: {error}") from error
+        if not answer.ok:
+            text = answer.text.strip()[:500]
+            raise ApiError(f"{method} {path} answered {answer.status_code}: {text}", answer.status_code)
+        return answer
 
     def token(self, namespace: str, account: str) -> str:
         """Return a fresh token of the ServiceAccount."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_apiservice.base.run import run
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.client.rollout import wait_for_rollout
+from pytest_apiservice.client.rollout import Explain, unexplained, wait_for_rollout
 from pytest_apiservice.programs.tools import RARE_COLLECTION, tool
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Helm:
         program: str = "helm",
         *,
         validate: bool = True,
+        explain: Explain = unexplained,
     ) -> None:
         """Bind to a release.
 
@@ -39,12 +40,14 @@ class Helm:
             program: "helm" (3) or "helm4".
             validate: False spares helm's own look at the schemas of the API, which is half of its processor time; the API
                 server's own, strict one is tests/e2e/test_chart_manifests.py.
+            explain: says why pods do not come.
         """
         self.cluster = cluster
         self.namespace = namespace
         self.release = release
         self.program = program
         self.validate = validate
+        self._explain = explain
 
     def __call__(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
         """Run helm with ``args``; raises HarnessError with helm's words if it fails."""
@@ -83,7 +86,7 @@ class Helm:
         options = ["--install", "--timeout=120s", *unseen, *from_files, *chosen]
         self("upgrade", self.release, chart, *options, *arguments)
         if wait:
-            wait_for_rollout(Api(self.cluster), self.namespace, self.release)
+            wait_for_rollout(Api(self.cluster), self.namespace, self.release, explain=self._explain)
 
     def uninstall(self) -> None:
         """Uninstall the release and wait until its objects are gone; not an error if there is none."""

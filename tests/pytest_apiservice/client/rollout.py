@@ -5,12 +5,11 @@ helm looks every two seconds, and says no more than "context deadline exceeded" 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.wait import NotYet, wait_for
-from pytest_apiservice.why.evidence import gather
-from pytest_apiservice.why.rules import first_lines
 
 if TYPE_CHECKING:
     import requests
@@ -19,13 +18,22 @@ if TYPE_CHECKING:
 
 CRASHES = 2  # more than bad luck, such as a dependency that starts at the same time
 Object = dict[str, Any]
+#: Returns lines on why the pods in a namespace do not come, as pytest_apiservice.why.rules does.
+Explain = Callable[["Api", str], Sequence[str]]
 
 
-def wait_for_rollout(api: Api, namespace: str, release: str, timeout_seconds: float = 120) -> None:
+def unexplained(_api: Api, _namespace: str) -> Sequence[str]:
+    """Have no explanation."""
+    return ()
+
+
+def wait_for_rollout(
+    api: Api, namespace: str, release: str, timeout_seconds: float = 120, explain: Explain = unexplained
+) -> None:
     """Wait until each Deployment of the release has all its pods ready, of its latest template.
 
     Raises:
-        HarnessError: not within ``timeout_seconds``, or a container crashes again and again; with what explains it.
+        HarnessError: not within ``timeout_seconds``, or a container crashes again and again; with the words of ``explain``.
     """
     with api.session() as session:
         rollout = _Rollout(api, session, namespace, release)
@@ -38,7 +46,7 @@ def wait_for_rollout(api: Api, namespace: str, release: str, timeout_seconds: fl
                 died=rollout.crashing,
             )
         except HarnessError as error:
-            raise HarnessError("\n".join([str(error), *first_lines(gather(api, [namespace]))])) from None
+            raise HarnessError("\n".join([str(error), *explain(api, namespace)])) from None
 
 
 class _Rollout:

@@ -2,7 +2,7 @@
 
 Our build (ci/tools/cert-manager) also runs beside a control plane, as a plain process with cluster-admin's kubeconfig:
 
-    kubectl apply --server-side -f <crds()>
+    kubectl apply --server-side -f <cert_manager_crds()>
     <tool("cert-manager")> --kubeconfig=<file>
 
 It needs the CRDs first, else it ends with "no matches for kind"; without --kubeconfig it takes its pod's ServiceAccount.
@@ -12,8 +12,8 @@ cluster is in ci/tools/cert-manager/deployment.yaml.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_apiservice.base.progress import step
@@ -23,18 +23,17 @@ from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.images.archive import load_program
 from pytest_apiservice.images.registry import forget_others, has_image, served
 from pytest_apiservice.programs.cache import digest
-from pytest_apiservice.programs.crds import generated_crds
+from pytest_apiservice.programs.crds import cert_manager_crds
 from pytest_apiservice.programs.tools import FAMILIES, pinned_version, tool
 
 if TYPE_CHECKING:
     from pytest_apiservice.cluster import Cluster
 
 FAMILY = FAMILIES / "cert-manager"
-MODULE = "github.com/cert-manager/cert-manager"
 NAMESPACE = "cert-manager"
 CHART = "oci://quay.io/jetstack/charts/cert-manager"
 OFFICIAL_IMAGE = "quay.io/jetstack/cert-manager-controller"
-API_PACKAGES = (f"{MODULE}/pkg/apis/certmanager/v1", f"{MODULE}/pkg/apis/acme/v1")
+ROLLOUT_SECONDS = 120
 PROBE = """
 apiVersion: cert-manager.io/v1
 kind: Issuer
@@ -49,17 +48,6 @@ spec:
   dnsNames: [probe.example.com]
   issuerRef: {name: probe}
 """
-
-
-def crds() -> Path:
-    """Return a folder with cert-manager's CustomResourceDefinitions, one YAML file each, generated from its types.
-
-    APISERVICE_CERT_MANAGER_CRDS names a folder instead: those of the program that APISERVICE_CERT_MANAGER names.
-    """
-    named = os.environ.get("APISERVICE_CERT_MANAGER_CRDS")
-    if named:
-        return Path(named)
-    return generated_crds("cert-manager", f"cert-manager {pinned_version('cert-manager')}", API_PACKAGES)
 
 
 def install_cert_manager(cluster: Cluster) -> None:
@@ -83,6 +71,20 @@ def install_cert_manager(cluster: Cluster) -> None:
         _wait_for_certificate(cluster)
 
 
+@contextmanager
+def scaled_down(cluster: Cluster) -> Iterator[None]:
+    """Have cert-manager's Deployments without pods within the block, and with them again after it."""
+    kubectl = Kubectl(cluster, NAMESPACE)
+    kubectl("scale", "deployment", "--all", "--replicas=0")
+    kubectl("wait", "pods", "--all", "--for=delete", f"--timeout={ROLLOUT_SECONDS}s", timeout_seconds=150)
+    try:
+        yield
+    finally:
+        kubectl("scale", "deployment", "--all", "--replicas=1")
+        for name in kubectl("get", "deployments", "-o", "name").stdout.split():
+            kubectl("rollout", "status", name, f"--timeout={ROLLOUT_SECONDS}s", timeout_seconds=150)
+
+
 def _image(version: str) -> str:
     """Return the name of an image with our build, made if the engine lacks it; the name stands for its content."""
     program = tool("cert-manager")
@@ -95,8 +97,8 @@ def _image(version: str) -> str:
 
 def _apply(cluster: Cluster, image: str) -> None:
     kubectl = Kubectl(cluster)
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crds()))
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crds()))
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(cert_manager_crds()))
+    kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(cert_manager_crds()))
     kubectl.apply((FAMILY / "deployment.yaml").read_text().replace("CERT_MANAGER_IMAGE", image))
 
 

@@ -9,22 +9,32 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-import yaml
+import pytest
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say
 from pytest_apiservice.base.run import run
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.kubectl import Kubectl
-from pytest_apiservice.clusters.existing_checks import demand_cert_manager, demand_rights, is_openshift, leftovers, ours
+from pytest_apiservice.cluster import Collector
+from pytest_apiservice.clusters.existing_checks import (
+    contexts,
+    demand_cert_manager,
+    demand_rights,
+    is_openshift,
+    known_contexts,
+    leftovers,
+    ours,
+)
 from pytest_apiservice.clusters.relay import relayed
-from pytest_apiservice.programs.tools import tool
+from pytest_apiservice.programs.tools import prepare, tool
 
 GONE_TIMEOUT_SECONDS = 120
+INSPECT_SECONDS = 90.0
 # stdin to the address, the address to stdout; the backend's image has Python and no other program.
 RELAY = """
 import os, shutil, socket, sys, threading
@@ -43,7 +53,7 @@ class ExistingCluster:
 
     kind = "existing"
     keep = True
-    logs_directory: Path | None = None
+    own_per_worker = False
 
     def __init__(self, *, context: str | None) -> None:
         """Take the context's name; KUBECONFIG, or ~/.kube/config, is read at `create`."""
@@ -60,7 +70,9 @@ class ExistingCluster:
             HarnessError: none was named.
         """
         if not self._named:
-            raise HarnessError(f"CLUSTER=existing needs the name of a context: set KUBECONTEXT to one of {_known()}")
+            raise HarnessError(
+                f"CLUSTER=existing needs the name of a context: set KUBECONTEXT to one of {known_contexts()}"
+            )
         return self._named
 
     @property
@@ -75,6 +87,10 @@ class ExistingCluster:
         """tls.mode=openshift where OpenShift's service-ca makes certificates; else nothing."""
         return self._values
 
+    def prepare(self) -> None:
+        """Build kubectl and helm unless they are there."""
+        prepare(("kubectl", "helm"))
+
     def create(self) -> None:
         """Open the context, ask whether we may do what the tests do, and note what is there.
 
@@ -83,7 +99,9 @@ class ExistingCluster:
         """
         context = self.context
         if context not in contexts():
-            raise HarnessError(f"the kubeconfig has no context '{context}': set KUBECONTEXT to one of {_known()}")
+            raise HarnessError(
+                f"the kubeconfig has no context '{context}': set KUBECONTEXT to one of {known_contexts()}"
+            )
         self._directory = Path(tempfile.mkdtemp(prefix="header-echo-existing-"))
         view = ["config", "view", "--raw", "--flatten", "--minify", f"--context={context}"]
         self.kubeconfig.touch(mode=0o600)
@@ -122,6 +140,19 @@ class ExistingCluster:
         if not self._values:
             demand_cert_manager(Kubectl(self), self.context)
 
+    def cert_manager_down(self) -> AbstractContextManager[None]:
+        """Skip the test: it is the cluster's, so it is not ours to stop."""
+        pytest.skip("only on kind or embedded: the cert-manager of an existing cluster is not ours to stop")
+
+    def backend_image(self) -> str:
+        """Return the image that APISERVICE_IMAGE names, which the cluster can pull; HarnessError if it names none."""
+        named = os.environ.get("APISERVICE_IMAGE")
+        if not named:
+            raise HarnessError(
+                "set APISERVICE_IMAGE to a backend image that the existing cluster can pull ('make image REGISTRY=…' pushes one)"
+            )
+        return named
+
     def delete(self) -> None:
         """Wait until everything of ours is gone, and forget the credentials.
 
@@ -146,6 +177,18 @@ class ExistingCluster:
         """Do nothing: the cluster pulls it."""
         say(f"the cluster pulls {image} itself: if it cannot, its pods will say ErrImagePull")
 
+    def collectors(self, namespaces: Sequence[str]) -> Iterator[Collector]:
+        """Yield what `oc adm inspect` collects, where there is an oc."""
+        oc = shutil.which("oc")
+        if oc is None:
+            return
+
+        def inspect(folder: Path) -> None:
+            where = [f"--kubeconfig={self.kubeconfig}", f"--context={self.context}", f"--dest-dir={folder}"]
+            run([oc, "adm", "inspect", *where, *(f"ns/{name}" for name in namespaces)], timeout_seconds=INSPECT_SECONDS)
+
+        yield Collector("oc-adm-inspect", "oc adm inspect", inspect, INSPECT_SECONDS)
+
     @contextmanager
     def pod_endpoint(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
         """Relay a loopback port to the pod's through Python in the pod: kubectl port-forward reaches its loopback alone."""
@@ -159,14 +202,3 @@ class ExistingCluster:
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
         self._directory = None
-
-
-def contexts() -> list[str]:
-    """Return the names of the contexts in the user's kubeconfig files."""
-    paths = os.environ.get("KUBECONFIG", str(Path.home() / ".kube" / "config")).split(os.pathsep)
-    files = [yaml.safe_load(Path(path).read_text()) or {} for path in paths if Path(path).is_file()]
-    return sorted({context["name"] for content in files for context in content.get("contexts") or []})
-
-
-def _known() -> str:
-    return ", ".join(contexts()) or "(your kubeconfig has none: set KUBECONFIG)"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
+
+import yaml
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.client.kubectl import Kubectl
@@ -32,6 +36,18 @@ KINDS = (
 LABELS = ("app.kubernetes.io/name=header-echo", OF_TESTS)
 OPENSHIFT_GROUP = "config.openshift.io"
 CERT_MANAGER_CRD = "certificates.cert-manager.io"
+
+
+def contexts() -> list[str]:
+    """Return the names of the contexts in the user's kubeconfig files."""
+    paths = os.environ.get("KUBECONFIG", str(Path.home() / ".kube" / "config")).split(os.pathsep)
+    files = [yaml.safe_load(Path(path).read_text()) or {} for path in paths if Path(path).is_file()]
+    return sorted({context["name"] for content in files for context in content.get("contexts") or []})
+
+
+def known_contexts() -> str:
+    """Return them for an error."""
+    return ", ".join(contexts()) or "(your kubeconfig has none: set KUBECONFIG)"
 
 
 def demand_rights(kubectl: Kubectl, context: str) -> None:

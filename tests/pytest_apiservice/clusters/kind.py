@@ -10,29 +10,35 @@ import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import yaml
 from pytest_kind.cluster import KindCluster
 
 from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.guard import Guard
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.run import run
-from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.kubectl import Kubectl
-from pytest_apiservice.clusters.cert_manager import install_cert_manager
-from pytest_apiservice.clusters.guard import Guard
+from pytest_apiservice.cluster import Collector
+from pytest_apiservice.clusters.cert_manager import install_cert_manager, scaled_down
+from pytest_apiservice.clusters.kind_node import network_exists, wait_for_node
 from pytest_apiservice.clusters.relay import relayed
+from pytest_apiservice.images.archive import load_program, short_name
+from pytest_apiservice.images.backend import build_image
+from pytest_apiservice.images.local_registry import NETWORK
 from pytest_apiservice.images.node_image import kind_config, node_image
 from pytest_apiservice.images.offline.engine import ensure_engine
+from pytest_apiservice.images.registry import has_image
 from pytest_apiservice.programs.cache import cache_dir
+from pytest_apiservice.programs.tools import PROGRAMS as ALL_PROGRAMS
 from pytest_apiservice.programs.tools import prepare, tool
 
 KEPT_NAME = "header-echo"
 PROGRAMS = ("kind", "kubectl", "helm")
-NETWORK = "kind"
+EXPORT_SECONDS = 90.0
 
 
 class Kind:
@@ -40,7 +46,7 @@ class Kind:
 
     kind = "kind"
     values: Mapping[str, str] = {}
-    logs_directory = None
+    own_per_worker = False
 
     def __init__(self, *, keep: bool = False, api_port: int | None = None) -> None:
         """Choose the name: fixed when kept, else new for each run so that two runs cannot meet."""
@@ -57,6 +63,10 @@ class Kind:
         """The container that is the node."""
         return f"{self.name}-control-plane"
 
+    def prepare(self) -> None:
+        """Build its programs unless they are there."""
+        prepare(PROGRAMS)
+
     def create(self) -> None:
         """Bring up engine, node image and cluster; a kept cluster of the last run is used again.
 
@@ -64,14 +74,14 @@ class Kind:
             HarnessError: no engine, a stale cluster of this name, a taken port, or kind failed.
         """
         ensure_engine()
-        prepare(PROGRAMS)
+        self.prepare()
         if self.name in _clusters():
             self._demand_usable()
             say(f"using the kept kind cluster '{self.name}'")
             return
         image = node_image()
         config = self._config(image)
-        had_network = _network_exists()
+        had_network = network_exists()
         if not self.keep:
             cleanup: list[list[str | Path]] = [[tool("kind"), "delete", "cluster", "--name", self.name]]
             if not had_network:
@@ -81,7 +91,7 @@ class Kind:
             with step(f"creating kind cluster '{self.name}' from {image}"):
                 self._pytest_kind(image).create(config)
             with step("waiting for its node"):
-                self._wait_for_node()
+                wait_for_node(Kubectl(self), self.node)
         except subprocess.CalledProcessError as error:
             self.delete()
             raise HarnessError(
@@ -96,11 +106,19 @@ class Kind:
         """Install it into the cluster; a kept cluster has it already."""
         install_cert_manager(self)
 
+    def cert_manager_down(self) -> AbstractContextManager[None]:
+        """Have its Deployments without pods within the block."""
+        return scaled_down(self)
+
+    def backend_image(self) -> str:
+        """Build the backend's image unless the engine has it."""
+        return build_image()
+
     def delete(self) -> None:
         """Delete the cluster, kind's network if nobody else uses it, and our files."""
         with step(f"deleting kind cluster '{self.name}'"):
             run([tool("kind"), "delete", "cluster", "--name", self.name], timeout_seconds=120)
-            if not _clusters() and _network_exists():
+            if not _clusters() and network_exists():
                 run(["docker", "network", "rm", NETWORK], timeout_seconds=30, check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
         if self._guard is not None:
@@ -108,11 +126,21 @@ class Kind:
 
     def load_image(self, image: str) -> None:
         """Load a local image unless the node has it; our tags are content hashes, so a name stands for its content."""
+        if short_name(image) in ALL_PROGRAMS and not has_image(image):
+            load_program(image, tool(short_name(image)))
         containerd = ["docker", "exec", self.node, "ctr", "--namespace=k8s.io", "images", "ls", "-q"]
         if f"docker.io/library/{image}" in run(containerd, timeout_seconds=30).stdout.split():
             return
         with step(f"loading image {image} into the node"):
             run([tool("kind"), "load", "docker-image", "--name", self.name, image], timeout_seconds=300)
+
+    def collectors(self, _namespaces: Sequence[str]) -> Iterator[Collector]:
+        """Yield what `kind export logs` exports."""
+
+        def export(folder: Path) -> None:
+            run([tool("kind"), "export", "logs", folder, "--name", self.name], timeout_seconds=EXPORT_SECONDS)
+
+        yield Collector("kind-logs", "kind export logs", export, EXPORT_SECONDS)
 
     @contextmanager
     def pod_endpoint(self, namespace: str, pod: str, port: int) -> Iterator[tuple[str, int]]:
@@ -125,7 +153,8 @@ class Kind:
         self.directory.mkdir(parents=True, exist_ok=True)
         cluster = KindCluster(self.name, self.kubeconfig, image, kind_path=tool("kind"), kubectl_path=tool("kubectl"))
         shutil.rmtree(cluster.path, ignore_errors=True)  # it makes ./.pytest-kind, which only its downloads need
-        _remove_if_empty(cluster.path.parent)
+        with suppress(OSError):  # others' may be there
+            cluster.path.parent.rmdir()
         return cluster
 
     def _config(self, image: str) -> Path:
@@ -140,30 +169,12 @@ class Kind:
 
     def _demand_usable(self) -> None:
         remedy = f"remove it with 'kind delete cluster --name {self.name}' (or make clean) and try again"
-        if not self.keep:
-            raise HarnessError(f"a kind cluster named '{self.name}' exists already: {remedy}")
         if not self.kubeconfig.exists():
             raise HarnessError(f"a kind cluster '{self.name}' exists that this project did not make: {remedy}")
         try:
-            self._wait_for_node()
+            wait_for_node(Kubectl(self), self.node)
         except HarnessError as error:
             raise HarnessError(f"the kept kind cluster '{self.name}' does not answer: {remedy}\n{error}") from error
-
-    def _wait_for_node(self) -> None:
-        def ready() -> None:
-            try:
-                nodes = Kubectl(self).get("nodes")["items"]
-            except HarnessError as error:
-                raise NotYet(str(error).splitlines()[-1].strip()) from error
-            conditions = {c["type"]: c for node in nodes for c in node["status"]["conditions"]}
-            if conditions.get("Ready", {}).get("status") != "True":
-                raise NotYet(conditions.get("Ready", {}).get("message", "no node registered"))
-
-        wait_for("the kind node to be Ready", ready, timeout_seconds=120, interval_seconds=0.5, died=self._node_died)
-
-    def _node_died(self) -> str | None:
-        state = run(["docker", "inspect", "-f", "{{.State.Status}}", self.node], timeout_seconds=20, check=False)
-        return None if state.stdout.strip() == "running" else f"its container is {state.stdout.strip() or 'gone'}"
 
 
 def delete_kept() -> None:
@@ -178,10 +189,6 @@ def _clusters() -> list[str]:
     return run([tool("kind"), "get", "clusters"], timeout_seconds=60).stdout.split()
 
 
-def _network_exists() -> bool:
-    return run(["docker", "network", "inspect", NETWORK], timeout_seconds=20, check=False).returncode == 0
-
-
 def _demand_free_port(port: int) -> None:
     with socket.socket() as probe:
         try:
@@ -190,10 +197,3 @@ def _demand_free_port(port: int) -> None:
             raise HarnessError(
                 f"API_PORT {port} is taken on this machine ({error.strerror}): choose another"
             ) from error
-
-
-def _remove_if_empty(directory: Path) -> None:
-    try:
-        directory.rmdir()
-    except OSError:
-        pass

@@ -13,12 +13,11 @@ import platform
 from pathlib import Path
 
 from pytest_apiservice.embedded.node.client import ApiClient, ApiError, Object, Store
-from pytest_apiservice.embedded.node.events import Events
+from pytest_apiservice.embedded.node.events import Events, now
 from pytest_apiservice.embedded.node.kubelet import KubeletServer
 from pytest_apiservice.embedded.node.network import KUBELET_PORT
 from pytest_apiservice.embedded.pod.references import NODE_NAME, Node, machine_resource
 from pytest_apiservice.embedded.pod.refusals import NODE_LABELS
-from pytest_apiservice.embedded.pod.status import now
 from pytest_apiservice.embedded.pod.worker import PodWorker
 from pytest_apiservice.programs.tools import kubernetes_version
 

@@ -10,26 +10,25 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_apiservice.base.errors import HarnessError
-from pytest_apiservice.base.process import last_lines
+from pytest_apiservice.base.process import copy_ends
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.wait import NotYet, wait_for
-from pytest_apiservice.clusters.cert_manager import crds
+from pytest_apiservice.cluster import Collector
 from pytest_apiservice.embedded import folder
 from pytest_apiservice.embedded.control import ask
 from pytest_apiservice.embedded.credentials import CONTEXT
+from pytest_apiservice.embedded.launch import START_TIMEOUT_SECONDS, start_supervisor, wait_until_ready
 from pytest_apiservice.embedded.node.images import LocalImage, compile_backend, local_image
+from pytest_apiservice.programs.crds import cert_manager_crds
 from pytest_apiservice.programs.tools import prepare, tool
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")
-START_TIMEOUT_SECONDS = 180.0  # about 4 s on an idle machine
-TESTS = Path(__file__).resolve().parents[2]
 
 
 class EmbeddedCluster:
@@ -85,13 +84,29 @@ class EmbeddedCluster:
         """Logs: one file per component, pods/<namespace>_<pod>_<uid>/<container>/<restart>.log."""
         return self._directory and self._directory / "logs"
 
+    @property
+    def own_per_worker(self) -> bool:
+        """It takes seconds, so each worker has one, unless it is to be found again."""
+        return not self.keep
+
+    def prepare(self) -> None:
+        """Build its programs and cert-manager's CRDs unless they are there."""
+        prepare(PROGRAMS)
+        cert_manager_crds()
+
+    def collectors(self, _namespaces: Sequence[str]) -> Iterator[Collector]:
+        """Yield the logs of components and pods, the ends of long ones."""
+        logs = self.logs_directory
+        if logs is not None:
+            yield Collector("control-plane", "logs of the control plane and the node", lambda to: copy_ends(logs, to))
+
     def create(self) -> None:
         """Start the cluster and wait until its API is ready and has cert-manager's kinds; a kept one that runs is used again.
 
         Raises:
             HarnessError: a component failed (its last lines are in the message), or a port is taken.
         """
-        prepare(PROGRAMS)
+        self.prepare()
         folder.sweep()
         if self.keep and folder.is_running(self.directory) and folder.state(self.directory)[0] == "ready":
             say(f"using the embedded cluster in {self.directory}")
@@ -104,9 +119,18 @@ class EmbeddedCluster:
         with step("starting cert-manager"):
             ask(self.directory, "install-cert-manager", program=str(tool("cert-manager")))
 
-    def stop_cert_manager(self) -> None:
-        """Let cert-manager be down until `install_cert_manager` is called again."""
+    @contextmanager
+    def cert_manager_down(self) -> Iterator[None]:
+        """Stop cert-manager, and start it again after the block."""
         ask(self.directory, "stop-cert-manager")
+        try:
+            yield
+        finally:
+            self.install_cert_manager()
+
+    def backend_image(self) -> str:
+        """Return a mere name: the backend's command stands for it."""
+        return os.environ.get("APISERVICE_IMAGE") or "header-echo:local"
 
     def delete(self) -> None:
         """End the cluster and remove its folder; harmless when called twice."""
@@ -157,50 +181,10 @@ class EmbeddedCluster:
         else:
             self._directory = Path(tempfile.mkdtemp(prefix=folder.PREFIX))
         (self.directory / "logs").mkdir()
-        command = [
-            sys.executable,
-            "-m",
-            "pytest_apiservice.embedded.supervisor",
-            f"--directory={self.directory}",
-            f"--crds={crds()}",
-        ]
         try:
-            with folder.Lock(self.directory) as lock, (self.directory / "logs" / "supervisor.log").open("wb") as log:
-                self._supervisor = subprocess.Popen(
-                    [*command, *self._options],
-                    stdin=subprocess.DEVNULL if self.keep else subprocess.PIPE,
-                    stdout=log,
-                    stderr=log,
-                    env={**os.environ, "PYTHONPATH": str(TESTS)},
-                    start_new_session=True,
-                    pass_fds=[lock.fileno()],
-                )
-                lock.name_holder(self._supervisor.pid)
+            self._supervisor = start_supervisor(self.directory, self._options, outlives_us=self.keep)
             compile_backend()
-            wait_for(
-                "the embedded cluster",
-                self._ready,
-                timeout_seconds=START_TIMEOUT_SECONDS,
-                interval_seconds=0.02,
-                max_interval_seconds=0.02,  # it reads a small file
-                died=self.died,
-            )
+            wait_until_ready(self.directory, self._supervisor)
         except BaseException:
             self.delete()
             raise
-
-    def _ready(self) -> None:
-        phase, message = folder.state(self.directory)
-        if phase == "failed":
-            raise HarnessError(message)
-        if phase != "ready":
-            raise NotYet(message or "starting")
-
-    def died(self) -> str | None:
-        """Return why the cluster ended, None while it runs: for `wait_for`."""
-        phase, message = folder.state(self.directory)
-        if phase == "failed":
-            return message
-        if self._supervisor is not None and self._supervisor.poll() is not None:
-            return f"its supervisor ended:\n{last_lines(self.directory / 'logs' / 'supervisor.log')}"
-        return None

@@ -43,6 +43,20 @@ def ask(directory: Path, do: str, *, timeout_seconds: float = 60.0, **arguments:
     Raises:
         HarnessError: nobody answers there, or the request failed.
     """
+    try:
+        answer = _exchange(directory, {"do": do, **arguments}, timeout_seconds)
+    except (OSError, ValueError) as error:
+        raise HarnessError(
+            f"the embedded cluster in {directory} does not answer ({error}): it has ended, start another"
+        ) from error
+    if "error" in answer:
+        raise HarnessError(f"the embedded cluster could not do '{do}': {answer['error']}")
+    result: object = answer["result"]
+    return result
+
+
+def _exchange(directory: Path, request: Object, timeout_seconds: float) -> Object:
+    """Send one line and return the answer; a path by way of the folder's descriptor is short enough for a socket, however deep it is."""
     here = os.open(directory, os.O_RDONLY)
     try:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -52,16 +66,9 @@ def ask(directory: Path, do: str, *, timeout_seconds: float = 60.0, **arguments:
                 if Path("/proc/self/fd").is_dir()
                 else str(directory / "control.sock")
             )
-            connection.sendall(json.dumps({"do": do, **arguments}).encode() + b"\n")
+            connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile() as lines:
-                answer = json.loads(lines.readline() or '{"error": "it ended meanwhile"}')
-    except (OSError, ValueError) as error:
-        raise HarnessError(
-            f"the embedded cluster in {directory} does not answer ({error}): it has ended, start another"
-        ) from error
+                answer: Object = json.loads(lines.readline() or '{"error": "it ended meanwhile"}')
+                return answer
     finally:
         os.close(here)
-    if "error" in answer:
-        raise HarnessError(f"the embedded cluster could not do '{do}': {answer['error']}")
-    result: object = answer["result"]
-    return result

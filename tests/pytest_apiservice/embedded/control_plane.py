@@ -16,6 +16,7 @@ import yaml
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.process import LocalProcess
+from pytest_apiservice.embedded import arguments
 from pytest_apiservice.embedded.credentials import Credentials, write_kubeconfig
 from pytest_apiservice.embedded.node.egress import CONFIGURATION as EGRESS_CONFIGURATION
 from pytest_apiservice.programs.tools import RARE_COLLECTION, minor_version, tool
@@ -74,18 +75,7 @@ class ControlPlane:
         Raises:
             HarnessError: a component ended or was not ready in time.
         """
-        await self._launch(
-            "etcd",
-            "--name=embedded",
-            "--data-dir=etcd",
-            "--unsafe-no-fsync",  # the data does not have to survive a power cut
-            "--listen-client-urls=unix://etcd.sock",
-            "--advertise-client-urls=unix://etcd.sock",
-            "--listen-peer-urls=unix://etcd-peer.sock",
-            "--initial-advertise-peer-urls=unix://etcd-peer.sock",
-            "--initial-cluster=embedded=unix://etcd-peer.sock",
-            "--log-level=warn",
-        )
+        await self._launch("etcd", *arguments.ETCD)
         await self._start_api_server()
         reads_slices = minor_version("kube-apiserver") >= AGGREGATOR_READS_SLICES_SINCE
         controllers = CONTROLLERS if reads_slices else (*CONTROLLERS, "endpoints-controller")
@@ -114,12 +104,12 @@ class ControlPlane:
             await self.components.pop().stop(STOP_SECONDS)
         self._reservation.close()
 
-    async def launch(self, name: str, *arguments: str, program: Path) -> LocalProcess:
+    async def launch(self, name: str, *flags: str, program: Path) -> LocalProcess:
         """Start one more component in the cluster's folder; it ends before those started earlier."""
         try:
             component = await LocalProcess.start(
                 name,
-                [program, *arguments],
+                [program, *flags],
                 log=self.directory / "logs" / f"{name}.log",
                 env={**RARE_COLLECTION, **os.environ},
                 cwd=self.directory,
@@ -129,26 +119,19 @@ class ControlPlane:
         self.components.append(component)
         return component
 
-    async def _launch(self, name: str, *arguments: str) -> LocalProcess:
-        return await self.launch(name, *arguments, program=tool(name))
+    async def _launch(self, name: str, *flags: str) -> LocalProcess:
+        return await self.launch(name, *flags, program=tool(name))
 
     async def _start_api_server(self) -> None:
         component = await self._launch(
             "kube-apiserver",
-            "--etcd-servers=unix://etcd.sock",
-            "--bind-address=127.0.0.1",
-            f"--secure-port={self.port}",
+            *arguments.of_api_server(self.credentials, self.port),
             "--permit-port-sharing",  # with our reservation
-            "--advertise-address=127.0.0.1",
-            "--endpoint-reconciler-type=none",  # it would refuse the loopback address
-            "--service-cluster-ip-range=10.255.0.0/24",
             "--allow-privileged=true",
-            "--authorization-mode=Node,RBAC",
             "--disable-admission-plugins=TaintNodesByCondition",  # no controller would take its not-ready off the node
             "--enable-aggregator-routing=true",
             "--egress-selector-config-file=egress.yaml",
             "--kubelet-preferred-address-types=InternalIP",
-            *self.credentials.api_server_arguments(minor_version("kube-apiserver")),
         )
         await self._until_ready(component)
 

@@ -33,6 +33,11 @@ class Image:
     path: str = field(default="/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin")
 
 
+def short_name(image: str) -> str:
+    """Return the last part of the image's repository, without tag and digest."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
+
+
 def write_archive(target: Path, images: Sequence[Image]) -> None:
     """Write ``images`` into the one archive ``target``, for `docker load` and `ctr images import`."""
     manifest = []

@@ -12,9 +12,21 @@ from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
 from pytest_apiservice.programs import go
 from pytest_apiservice.programs.cache import cache_dir, digest, locked
-from pytest_apiservice.programs.tools import FAMILIES, tool
+from pytest_apiservice.programs.tools import FAMILIES, pinned_version, tool
 
+CERT_MANAGER = tuple(f"github.com/cert-manager/cert-manager/pkg/apis/{group}/v1" for group in ("certmanager", "acme"))
 PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+
+
+def cert_manager_crds() -> Path:
+    """Return a folder with cert-manager's CRDs, one YAML file each.
+
+    APISERVICE_CERT_MANAGER_CRDS names a folder instead: those of the program that APISERVICE_CERT_MANAGER names.
+    """
+    named = os.environ.get("APISERVICE_CERT_MANAGER_CRDS")
+    if named:
+        return Path(named)
+    return generated_crds("cert-manager", f"cert-manager {pinned_version('cert-manager')}", CERT_MANAGER)
 
 
 def generated_crds(family: str, title: str, packages: Sequence[str]) -> Path:

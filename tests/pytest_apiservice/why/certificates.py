@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pytest_apiservice.why.collect_certificates import alternative_names, day, name_of, signers, usage, usages
 
+Object = dict[str, Any]
+
 WILDCARD = "*."
+
+
+def dns_name_of(service: Object) -> str:
+    """Return the only name the aggregator asks for, that of an APIService's ``spec.service``.
+
+    https://github.com/kubernetes/kube-aggregator, pkg/apiserver/handler_proxy.go
+    """
+    return f"{service['name']}.{service['namespace']}.svc"
 
 
 def fault(
@@ -24,8 +35,7 @@ def fault(
     Args:
         chain: tls.crt of the backend, the leaf first.
         bundle: spec.caBundle of the APIService.
-        dns_name: `<service>.<namespace>.svc`, the only name the aggregator asks for
-            (https://github.com/kubernetes/kube-aggregator, pkg/apiserver/handler_proxy.go).
+        dns_name: that of the APIService's Service.
     """
     if not chain:
         return "tls.crt holds no certificate"

@@ -7,33 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_apiservice.cluster import Collector
 from pytest_apiservice.why.redact import Redactor
 
-DEADLINE_SECONDS = 20.0
 AT_ONCE = 4
 INDEX = "index.txt"
-
-
-@dataclass(frozen=True)
-class Collector:
-    """One part of a dump.
-
-    Attributes:
-        name: the file or folder that it writes, relative to the dump.
-        holds: what that is, in a few words, for the index.
-        collect: returns the text of the file, or writes files into the folder it is given and returns None.
-        deadline_seconds: counted from its start.
-    """
-
-    name: str
-    holds: str
-    collect: Callable[[Path], str | None]
-    deadline_seconds: float = DEADLINE_SECONDS
 
 
 def collect_all(collectors: Sequence[Collector], directory: Path, redactor: Redactor) -> list[str]:

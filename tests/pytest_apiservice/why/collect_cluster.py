@@ -1,29 +1,20 @@
-"""The collectors of one cluster: objects, events, logs, helm's view, certificates in words, the control plane's logs."""
+"""The collectors of one cluster: objects, events, logs, helm's view, certificates in words, and what its kind can tell."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 
-from pytest_apiservice.base.run import run
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
-from pytest_apiservice.programs.tools import tool
-from pytest_apiservice.why.certificates import fault
-from pytest_apiservice.why.collect import Collector
+from pytest_apiservice.cluster import Cluster, Collector
+from pytest_apiservice.why.certificates import dns_name_of, fault
 from pytest_apiservice.why.collect_certificates import in_words, is_ca, load_base64
 from pytest_apiservice.why.evidence import Evidence, Object
 
-if TYPE_CHECKING:
-    from pytest_apiservice.cluster import Cluster
-
 DESCRIBED = "pods,deployments,replicasets,services,endpointslices"
-LOG_BYTES = 2_000_000  # the end of a control plane log; the whole may be hundreds of megabytes
-KIND_LOGS_SECONDS = 90.0
 
 
 def collectors(cluster: Cluster, evidence: Evidence) -> Iterator[Collector]:
@@ -36,17 +27,7 @@ def collectors(cluster: Cluster, evidence: Evidence) -> Iterator[Collector]:
     )
     for namespace in evidence.namespaces:
         yield from _of_namespace(cluster, evidence, namespace)
-    logs = cluster.logs_directory
-    if logs is not None:
-        yield Collector("control-plane", "logs of the control plane and the node", lambda path: _copy_ends(logs, path))
-    if cluster.kind == "kind":
-        name = cluster.context.removeprefix("kind-")
-        yield Collector("kind-logs", "kind export logs", lambda path: _export(name, path), KIND_LOGS_SECONDS)
-    oc = shutil.which("oc")
-    if cluster.kind == "existing" and oc is not None:
-        yield Collector(
-            "oc-adm-inspect", "oc adm inspect", lambda path: _inspect(oc, cluster, evidence, path), KIND_LOGS_SECONDS
-        )
+    yield from cluster.collectors(evidence.namespaces)
 
 
 def _of_namespace(cluster: Cluster, evidence: Evidence, namespace: str) -> Iterator[Collector]:
@@ -93,7 +74,7 @@ def certificates(evidence: Evidence) -> str:
         bundle = load_base64(spec.get("caBundle"))
         title = f"APIService {name}: caBundle, {len(bundle)} certificate(s)"
         parts.append("\n\n".join([f"# {title}", *map(in_words, bundle)]))
-        dns_name = f"{spec['service']['name']}.{spec['service']['namespace']}.svc"
+        dns_name = dns_name_of(spec["service"])
         for secret in evidence.of("secrets", spec["service"]["namespace"]):
             chain = load_base64((secret.get("data") or {}).get("tls.crt"))
             if chain:
@@ -129,20 +110,3 @@ def _times(event: Object) -> str:
 def _release(secret: Object) -> str:
     labels = secret["metadata"].get("labels") or {}
     return str(labels.get("name", "")) if labels.get("owner") == "helm" else ""
-
-
-def _copy_ends(source: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    for log in sorted(path for path in source.rglob("*") if path.is_file()):
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - LOG_BYTES))
-            (target / str(log.relative_to(source)).replace("/", "-")).write_bytes(file.read())
-
-
-def _export(name: str, target: Path) -> None:
-    run([tool("kind"), "export", "logs", target, "--name", name], timeout_seconds=KIND_LOGS_SECONDS)
-
-
-def _inspect(oc: str, cluster: Cluster, evidence: Evidence, target: Path) -> None:
-    where = [f"--kubeconfig={cluster.kubeconfig}", f"--context={cluster.context}", f"--dest-dir={target}"]
-    run([oc, "adm", "inspect", *where, *(f"ns/{n}" for n in evidence.namespaces)], timeout_seconds=KIND_LOGS_SECONDS)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
+from pytest_apiservice.client.api import Api, ApiError
 from pytest_apiservice.client.namespaces import OF_TESTS
 from pytest_apiservice.why.redact import Redactor, without_values
-
-if TYPE_CHECKING:
-    from pytest_apiservice.client.api import Api
 
 Object = dict[str, Any]
 
@@ -77,7 +75,7 @@ class Reader:
 
     def __init__(self, api: Api) -> None:
         """Use the administrator's credentials of ``api``."""
-        self.server = api.server
+        self._api = api
         self.faults: list[str] = []
         self.reachable = True
         self._session = api.session()
@@ -107,22 +105,13 @@ class Reader:
         if not self.reachable:
             return None
         try:
-            answer = self._session.request(method, self.server + path, timeout=TIMEOUT_SECONDS, **arguments)
-        except (requests.ConnectionError, requests.Timeout) as error:
-            self.reachable = False
-            self.faults.append(f"kube-apiserver at {self.server} does not answer: {error}")
+            return self._api.ask(self._session, method, path, timeout=TIMEOUT_SECONDS, **arguments)
+        except ApiError as error:
+            self.reachable = bool(error.code)
+            # No such kind, no previous log.
+            if error.code not in (requests.codes.not_found, requests.codes.bad_request):
+                self.faults.append(str(error))
             return None
-        except requests.RequestException as error:
-            self.faults.append(f"{method} {path}: {error}")
-            return None
-        if answer.ok:
-            return answer
-        if answer.status_code not in (
-            requests.codes.not_found,
-            requests.codes.bad_request,
-        ):  # no such kind, no previous log
-            self.faults.append(f"{method} {path} answered {answer.status_code}: {answer.text[:200]}")
-        return None
 
 
 def gather(api: Api, namespaces: Iterable[str] | None = None) -> Evidence:

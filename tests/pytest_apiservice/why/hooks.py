@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.parallel import plain
 from pytest_apiservice.programs.cache import locked
 from pytest_apiservice.why.collect import INDEX, collect_all
 from pytest_apiservice.why.collect_cluster import collectors
@@ -139,17 +138,18 @@ def add_options(group: pytest.OptionGroup) -> None:
     )
 
 
-def register(config: pytest.Config) -> None:
-    """Make failures of this run tell why."""
+def register(config: pytest.Config, plain: Callable[[str], str]) -> None:
+    """Make failures of this run tell why; ``plain`` returns a test's id as people know it."""
     root = config.rootpath / "reports" / "diagnostics"
     made = Diagnostics(config.getoption("--diagnostics"), root)
-    config.pluginmanager.register(_Hooks(made, config), "header-echo-diagnostics")
+    config.pluginmanager.register(_Hooks(made, config, plain), "header-echo-diagnostics")
 
 
 class _Hooks:
-    def __init__(self, diagnostics: Diagnostics, config: pytest.Config) -> None:
+    def __init__(self, diagnostics: Diagnostics, config: pytest.Config, plain: Callable[[str], str]) -> None:
         self.diagnostics = diagnostics
         self.config = config
+        self.plain = plain
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -170,7 +170,7 @@ class _Hooks:
         self, item: pytest.Item, report: pytest.TestReport, cluster: Cluster, error: BaseException | None
     ) -> None:
         try:
-            dump = self.diagnostics.of(f"{plain(item.nodeid)}-{report.when}", cluster, error)
+            dump = self.diagnostics.of(f"{self.plain(item.nodeid)}-{report.when}", cluster, error)
         except Exception as fault:  # noqa: BLE001 - nothing that happens here may change a test's outcome
             report.sections.insert(0, ("why", f"not found out: {type(fault).__name__}: {fault}"))
             return

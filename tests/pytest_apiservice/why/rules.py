@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pytest_apiservice.base.label_selectors import matches
+from pytest_apiservice.base.network_policies import admits, number_of, selecting
 from pytest_apiservice.why import pods as causes_pods
 from pytest_apiservice.why import tls as causes_tls
-from pytest_apiservice.why.evidence import Evidence, Object
+from pytest_apiservice.why.evidence import Evidence, Object, gather
 from pytest_apiservice.why.view import Cause, View
+
+if TYPE_CHECKING:
+    from pytest_apiservice.client.api import Api
 
 HEALTHY = "nothing in the cluster explains it: each APIService under test is Available and its pods are ready"
 NOTHING = "no release is installed in the namespaces of the tests"
@@ -58,6 +62,11 @@ def first_lines(evidence: Evidence) -> list[str]:
     if causes:
         return [line for cause in causes for line in cause.lines()]
     return [HEALTHY if evidence.of("apiservices") else NOTHING]
+
+
+def explain_pods(api: Api, namespace: str) -> list[str]:
+    """Return why the pods of ``namespace`` do not come, as lines for people: what a Helm takes as ``explain``."""
+    return first_lines(gather(api, [namespace]))
 
 
 def _service_missing(view: View) -> Cause | None:
@@ -128,32 +137,21 @@ def _target_port(view: View) -> Cause | None:
 def _network_policy(view: View) -> Cause | None:
     if not any(word in view.message.lower() for word in UNREACHED):
         return None
-    ports = {p for pod in view.pods for c in pod["spec"]["containers"] for p in c.get("ports") or [] for p in _ids(p)}
-    selecting = [
-        policy
-        for policy in view.evidence.of("networkpolicies", view.namespace)
-        if any(matches(policy["spec"].get("podSelector") or {}, pod) for pod in view.pods)
-        and "Ingress" in policy["spec"].get("policyTypes", ["Ingress"])
-    ]
-    if not selecting or any(_admits(policy, ports) for policy in selecting):
+    policies = view.evidence.of("networkpolicies", view.namespace)
+    kept_out = [pod for pod in view.pods if not _admitted(view, policies, pod)]
+    if not kept_out:
         return None
-    names = ", ".join(policy["metadata"]["name"] for policy in selecting)
+    found = {policy["metadata"]["name"] for pod in kept_out for policy in selecting(policies, pod)}
     return view.cause(
-        f"NetworkPolicy {view.namespace}/{names} keeps kube-apiserver out: it selects the pods and admits no address to their port",
+        f"NetworkPolicy {view.namespace}/{', '.join(sorted(found))} keeps kube-apiserver out: it selects the pods and admits no address to their port",
         "admit the control plane's addresses (networkPolicy.cidrs); pod labels do not match it, it is on the host network",
     )
 
 
-def _ids(port: Object) -> list[int | str]:
-    return [port["containerPort"], *([port["name"]] if "name" in port else [])]
-
-
-def _admits(policy: Object, ports: set[int | str]) -> bool:
-    return any(
-        (not rule.get("ports") or any(p.get("port") is None or p["port"] in ports for p in rule["ports"]))
-        and (not rule.get("from") or any("ipBlock" in peer for peer in rule["from"]))
-        for rule in policy["spec"].get("ingress") or []
-    )
+def _admitted(view: View, policies: list[Object], pod: Object) -> bool:
+    targets = [p.get("targetPort", p["port"]) for p in (view.service or {}).get("spec", {}).get("ports") or []]
+    numbers = [number for target in targets if (number := number_of(target, pod)) is not None]
+    return not numbers or any(admits(policies, pod, number, None) for number in numbers)
 
 
 def _unjudged(view: View) -> Cause | None:

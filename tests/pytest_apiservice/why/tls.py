@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_apiservice.why.certificates import fault
+from pytest_apiservice.why.certificates import dns_name_of, fault
 from pytest_apiservice.why.collect_certificates import load_base64, short
 from pytest_apiservice.why.evidence import Object
 from pytest_apiservice.why.view import Cause, View
@@ -22,7 +22,7 @@ def serving(view: View) -> Cause | None:
     if not spec or spec.get("insecureSkipTLSVerify"):
         return None
     bundle = load_base64(spec.get("caBundle"))
-    name = f"{spec['service']['name']}.{spec['service']['namespace']}.svc"
+    name = dns_name_of(spec["service"])
     for secret in serving_secrets(view):
         chain = load_base64(secret["data"]["tls.crt"])
         found = fault(chain, bundle, name)
@@ -66,4 +66,4 @@ def _leaf_remedy(view: View, secret: Object) -> str:
     for certificate in view.evidence.of("certificates", view.namespace):
         if certificate["spec"].get("secretName") == name:
             return f"cert-manager should renew it: 'kubectl describe certificate -n {view.namespace} {certificate['metadata']['name']}'"
-    return f"put a valid certificate for {view.apiservice['spec']['service']['name']}.{view.namespace}.svc into it"
+    return f"put a valid certificate for {dns_name_of(view.apiservice['spec']['service'])} into it"

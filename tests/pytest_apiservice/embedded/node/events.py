@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import secrets
 
 import aiohttp
 
 from pytest_apiservice.embedded.node.client import ApiClient, ApiError, Object
-from pytest_apiservice.embedded.pod.status import now
 
 LONGEST_MESSAGE = 1024
+
+
+def now() -> str:
+    """Return the time as the Kubernetes API writes it."""
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Events:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.images.archive import short_name
 from pytest_apiservice.programs.tools import PROGRAMS, tool
 
 BACKEND = Path(__file__).resolve().parents[4] / "backend"
@@ -38,11 +39,6 @@ LOCAL_IMAGES: dict[str, LocalImage] = {
         (sys.executable, "-m", "header_echo"), {"PYTHONPATH": str(BACKEND), "PYTHONUNBUFFERED": "1"}
     ),
 }
-
-
-def short_name(image: str) -> str:
-    """Return the last part of the image's repository, without tag and digest."""
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 
 def local_image(image: str, table: Mapping[str, LocalImage] | None = None) -> LocalImage:

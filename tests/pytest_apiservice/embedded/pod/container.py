@@ -8,12 +8,12 @@ import time
 
 from pytest_apiservice.base.process import LocalProcess
 from pytest_apiservice.embedded.node.client import Object, first_of
+from pytest_apiservice.embedded.node.events import now
 from pytest_apiservice.embedded.node.ports import taken_port
 from pytest_apiservice.embedded.pod.health import Health, Notify
 from pytest_apiservice.embedded.pod.launch import Launcher
 from pytest_apiservice.embedded.pod.probes import handle
 from pytest_apiservice.embedded.pod.references import Missing, Node
-from pytest_apiservice.embedded.pod.status import now
 
 FIRST_BACKOFF_SECONDS = 10.0  # after a first restart at once, as kubelet; doubled each time
 LARGEST_BACKOFF_SECONDS = 300.0

@@ -6,8 +6,9 @@ import platform
 from collections.abc import Iterator, Mapping
 
 from pytest_apiservice.embedded.node.client import Object
-from pytest_apiservice.embedded.node.images import LOCAL_IMAGES, LocalImage, short_name
+from pytest_apiservice.embedded.node.images import LOCAL_IMAGES, LocalImage
 from pytest_apiservice.embedded.pod.references import NODE_NAME
+from pytest_apiservice.images.archive import short_name
 
 VOLUMES = {"secret", "configMap", "projected", "downwardAPI", "emptyDir"}
 PROJECTIONS = {"secret", "configMap", "downwardAPI", "serviceAccountToken"}

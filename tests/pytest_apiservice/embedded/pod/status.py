@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from pytest_apiservice.embedded.node.client import Object
-
-if TYPE_CHECKING:
-    from pytest_apiservice.embedded.pod.container import Container
-
-
-def now() -> str:
-    """Return the time as the Kubernetes API writes it."""
-    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+from pytest_apiservice.embedded.node.events import now
+from pytest_apiservice.embedded.pod.container import Container
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import socket
 import ssl
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 from cryptography import x509
 
-from pytest_apiservice.why.certificates import fault
+from pytest_apiservice.why.certificates import dns_name_of, fault
 from pytest_apiservice.why.collect_certificates import load, load_base64, short
 
 if TYPE_CHECKING:
@@ -42,17 +43,15 @@ class Hop:
 def hops(api: Api) -> Iterator[Hop]:
     """Make a real request for the header echo and yield its stations, read from the live cluster."""
     session = api.session()
+    ask = functools.partial(api.ask, session, timeout=TIMEOUT_SECONDS)
 
     def get(path: str) -> Object:
-        answer: Object = session.get(
-            api.server + path, headers={"Accept": "application/json"}, timeout=TIMEOUT_SECONDS
-        ).json()
+        answer: Object = ask("GET", path, headers={"Accept": "application/json"}).json()
         return answer
 
     try:
-        user = session.post(
-            f"{api.server}/apis/authentication.k8s.io/v1/selfsubjectreviews", json=REVIEW, timeout=TIMEOUT_SECONDS
-        ).json()["status"]["userInfo"]
+        review = ask("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", json=REVIEW)
+        user = review.json()["status"]["userInfo"]
         yield Hop(
             "you",
             [("user", user["username"]), ("groups", ", ".join(user["groups"]))],
@@ -69,11 +68,7 @@ def hops(api: Api) -> Iterator[Hop]:
         ]
         yield Hop("kube-apiserver", rows, "authenticated, authorised by RBAC, identity headers replaced")
         yield from _behind(api, get, front_proxy)
-        echo = yaml.safe_load(
-            session.get(
-                f"{api.server}{api.path}/", headers={"Accept": "application/yaml"}, timeout=TIMEOUT_SECONDS
-            ).text
-        )
+        echo = yaml.safe_load(ask("GET", f"{api.path}/", headers={"Accept": "application/yaml"}).text)
         yield Hop("backend sees", [(name, _words(value)) for name, value in echo.items()])
     finally:
         session.close()
@@ -83,7 +78,7 @@ def _behind(api: Api, get: Any, front_proxy: Object) -> Iterator[Hop]:  # noqa: 
     apiservice = get(f"/apis/apiregistration.k8s.io/v1/apiservices/{api.version}.{api.group}")
     target, bundle = apiservice["spec"]["service"], load_base64(apiservice["spec"].get("caBundle"))
     condition = next(c for c in apiservice["status"]["conditions"] if c["type"] == "Available")
-    where, name = f"{target['namespace']}/{target['name']}", f"{target['name']}.{target['namespace']}.svc"
+    where, name = f"{target['namespace']}/{target['name']}", dns_name_of(target)
     rows = [("Available", f"{condition['status']}, {condition['reason']}"), ("trusts", "; ".join(map(short, bundle)))]
     yield Hop(f"APIService {api.version}.{api.group}", rows, f"port {target.get('port', 443)} of Service {where}")
     base = f"/apis/discovery.k8s.io/v1/namespaces/{target['namespace']}/endpointslices"

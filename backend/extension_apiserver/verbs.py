@@ -1,0 +1,93 @@
+"""The verbs of the Kubernetes API: one table, which everything that knows verbs reads.
+
+Authorization (`request_info`), metrics (`apiserver`), routes (`api.rest`), discovery and OpenAPI follow from it. It stands below `api`
+because `request_info` does.
+https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+#: What the path of a request ends in: the name of an object, or the resource.
+Place = Literal["name", "collection"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter.
+
+    Attributes:
+        name: in the query.
+        description: one sentence for OpenAPI.
+        values: all it may be.
+
+    """
+
+    name: str
+    description: str
+    values: tuple[str, ...]
+
+
+DRY_RUN = Parameter("dryRun", "'All' stores nothing.", ("All",))
+FIELD_VALIDATION = Parameter(
+    "fieldValidation", "What to do about unknown and duplicate fields.", ("Ignore", "Warn", "Strict")
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb.
+
+    Attributes:
+        name: as RBAC and discovery have it.
+        method: of HTTP.
+        on: what the path ends in.
+        answer: what success returns. None if a resource cannot have the verb yet; then what follows is not read.
+        description: for OpenAPI; the kind is appended.
+        code: HTTP code of success.
+        has_body: the request carries an object.
+        across_namespaces: it is also for all namespaces at once.
+        action: its name in OpenAPI, '' if that is `name`.
+        parameters: of the query.
+
+    """
+
+    name: str
+    method: str
+    on: Place
+    answer: Literal["object", "list", "status"] | None = None
+    description: str = ""
+    code: int = 200
+    has_body: bool = False
+    across_namespaces: bool = False
+    action: str = ""
+    parameters: tuple[Parameter, ...] = ()
+
+
+#: By name. Of two with the same method on the same place the first is meant unless the request says otherwise.
+VERBS: Mapping[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb("get", "GET", "name", "object", "read the object of kind"),
+        Verb("list", "GET", "collection", "list", "list objects of kind", across_namespaces=True),
+        Verb("watch", "GET", "collection"),
+        Verb(
+            "create", "POST", "collection", "object", "create an object of kind", 201,
+            has_body=True, action="post", parameters=(DRY_RUN, FIELD_VALIDATION),
+        ),
+        Verb(
+            "update", "PUT", "name", "object", "replace the object of kind",
+            has_body=True, action="put", parameters=(DRY_RUN, FIELD_VALIDATION),
+        ),
+        Verb("patch", "PATCH", "name"),
+        Verb("delete", "DELETE", "name", "status", "delete the object of kind", parameters=(DRY_RUN,)),
+        Verb("deletecollection", "DELETE", "collection"),
+    )
+}  # fmt: skip
+
+#: Names of those that a resource may have, sorted. The others are left out whole: a promise that is half kept blocks namespace
+#: deletion and garbage collection for the whole cluster.
+SERVED = tuple(sorted(verb.name for verb in VERBS.values() if verb.answer))

@@ -1,0 +1,74 @@
+"""An answer as HTTP/1.1."""
+
+from __future__ import annotations
+
+import http
+import time
+
+from extension_apiserver.request import JSON, Response
+from extension_apiserver.settings import Settings
+from extension_apiserver.status import StatusError
+
+from .http_message import RETRY
+
+#: Answers of these codes have none.
+NO_BODY = frozenset({204, 304})
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in http.HTTPStatus}
+
+
+def answer_in_too_many(method: str, length: int, settings: Settings) -> StatusError:
+    """Return the error for an answer for which there is no room beside those of others, or at all."""
+    most = settings.max_bytes_in_flight
+    if length > most:
+        return StatusError(500, f"Internal error occurred: the answer has {length} bytes, of at most {most} in flight")
+    # What was carried out must not be carried out twice.
+    done = method not in {"GET", "HEAD", "OPTIONS"}
+    sentence = "the request was carried out, but too many bytes are in flight for its answer"
+    return StatusError(503, sentence, headers=() if done else RETRY)
+
+
+class _Date:
+    """The Date header, made once a second."""
+
+    second = 0
+    line = ""
+
+    @classmethod
+    def now(cls) -> str:
+        second = int(time.time())
+        if second != cls.second:
+            cls.second, cls.line = second, time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second))
+        return cls.line
+
+
+def refusal(error: StatusError) -> Response:
+    """Return the answer that says an error."""
+    return Response(error.code, [("Content-Type", JSON), *error.headers], error.body())
+
+
+def encode(answer: Response, method: str, *, close: bool) -> bytes:
+    """Return an answer as HTTP/1.1.
+
+    Args:
+        answer: what to say.
+        method: of the request; HEAD gets no body.
+        close: no request will be answered after this one.
+
+    Raises:
+        ValueError: if a header holds a line break, which would make a second header or a second answer of it, or is not Latin-1.
+
+    """
+    lines = [_STATUS_LINES.get(answer.status) or f"HTTP/1.1 {answer.status} Unknown"]
+    lines += [f"{name}: {value}" for name, value in answer.headers]
+    # The application may leave the body of HEAD away, and then its length is not that of GET's.
+    if answer.status not in NO_BODY and (answer.body or method != "HEAD"):
+        lines.append(f"Content-Length: {len(answer.body)}")
+    lines.append(f"Date: {_Date.now()}")
+    lines.append("Server: extension-apiserver")
+    if close:
+        lines.append("Connection: close")
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+        raise ValueError("a response header holds a line break")
+    body = b"" if method == "HEAD" or answer.status in NO_BODY else answer.body
+    return b"%b\r\n\r\n%b" % (head.encode("latin-1"), body)

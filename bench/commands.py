@@ -1,0 +1,97 @@
+"""How each backend that is measured is started, and what the tables call it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.plane import ControlPlane
+from pytest_apiservice.programs import go
+from pytest_apiservice.programs.cache import cache_dir, digest, locked
+
+GO_SOURCES = Path(__file__).parent / "go"
+#: gunicorn's own advice for two cores: https://docs.gunicorn.org/en/stable/design.html#how-many-workers
+SYNC_WORKERS = 2 * (os.cpu_count() or 1) + 1
+#: (control plane, folder with tls.crt and tls.key, port, group) → command and environment.
+Command = Callable[[ControlPlane, Path, int, str], tuple[list[str | Path], dict[str, str]]]
+
+
+def go_program(name: str) -> Path:
+    """Return the program bench/go/cmd/<name>, built if it is not in the cache."""
+    sources = [GO_SOURCES / "go.mod", *GO_SOURCES.glob(f"cmd/{name}/*.go")]
+    target = cache_dir() / "bench" / f"{name}-{digest(sources, go.platform())}"
+    with locked("build-bench"):
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            building = target.with_suffix(".building")
+            go.build(
+                f"./cmd/{name}", building, directory=GO_SOURCES, link_flags="", title=f"building bench/go/cmd/{name}"
+            )
+            building.replace(target)
+    return target
+
+
+def _go_echo(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
+    del group
+    authorities = plane.credentials.folder / "front-proxy-ca.crt"
+    return [
+        go_program("echo"),
+        f"-address=127.0.0.1:{port}",
+        f"-certificate={tls / 'tls.crt'}",
+        f"-key={tls / 'tls.key'}",
+        f"-client-ca={authorities}",
+    ], {}
+
+
+def _on_the_library(module: str) -> Command:
+    def command(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
+        return [sys.executable, "-m", module, "serve"], {
+            "EXTENSION_APISERVER_BIND_ADDRESS": "127.0.0.1",
+            "EXTENSION_APISERVER_PORT": str(port),
+            "EXTENSION_APISERVER_GROUP": group,
+            "EXTENSION_APISERVER_TLS_DIRECTORY": str(tls),
+            "EXTENSION_APISERVER_SERVICE_ACCOUNT_DIRECTORY": str(plane.directory / "backend-account"),
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(plane.port),
+        }
+
+    return command
+
+
+def _gunicorn(*arguments: str) -> Command:
+    def command(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
+        del group
+        return [
+            *(sys.executable, "-m", "gunicorn", "bench.flask_echo:app"),
+            f"--bind=127.0.0.1:{port}",
+            f"--certfile={tls / 'tls.crt'}",
+            f"--keyfile={tls / 'tls.key'}",
+            f"--ca-certs={plane.credentials.folder / 'front-proxy-ca.crt'}",
+            "--cert-reqs=1",
+            "--keep-alive=100",
+            *arguments,
+        ], {}
+
+    return command
+
+
+COMMANDS: dict[str, Command] = {
+    "go": _go_echo,
+    "ours": _on_the_library("header_echo"),
+    "wsgi": _on_the_library("bench.wsgi_echo"),
+    "gthread": _gunicorn("--worker-class=gthread", "--workers=1", "--threads=32"),
+    "sync": _gunicorn("--worker-class=sync", f"--workers={SYNC_WORKERS}"),
+}
+#: These answer /readyz as soon as they know whom to trust.
+ON_THE_LIBRARY = ("ours", "wsgi")
+#: What the tables call them.
+TITLES = {
+    "go": "Go net/http echo",
+    "ours": "header-echo (a Flask route)",
+    "wsgi": "bare WSGI echo on the library",
+    "gthread": "Flask on gunicorn (1 worker, 32 threads)",
+    "sync": f"Flask on gunicorn ({SYNC_WORKERS} sync workers)",
+    "version": "/version of kube-apiserver",
+}

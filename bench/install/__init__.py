@@ -1,0 +1,1 @@
+"""How long an installation takes, part by part."""

@@ -1,0 +1,1 @@
+"""Hostile clients for minutes, beside honest ones: `make soak`."""
