@@ -17,6 +17,23 @@ hypothesis.settings.register_profile("unit", deadline=None, suppress_health_chec
 hypothesis.settings.load_profile("unit")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Measure no coverage in a test that measures time or memory itself, or calls the same lines hundreds of times."""
+    measuring = coverage.Coverage.current()
+    alike = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    if measuring is None or not (alike or item.get_closest_marker("unmeasured")):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # nor in processes that it starts
+        measuring.stop()
+        try:
+            yield
+        finally:
+            measuring.start()
+
+
 @pytest.fixture(scope="session")
 def pki() -> Pki:
     """Authorities and certificates."""
@@ -46,17 +63,3 @@ def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
     backend = prepare(pki, tmp_path)
     yield backend
     backend.close()
-
-
-@pytest.fixture
-def unmeasured() -> Iterator[None]:
-    """Nothing looks at each line that a test runs: it measures time or memory itself."""
-    measuring = coverage.Coverage.current()
-    if measuring is None:
-        yield
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # nor do processes that they start
-        measuring.stop()
-        yield
-        measuring.start()

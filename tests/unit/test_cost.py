@@ -32,7 +32,7 @@ from header_echo import header_lines
 from unit.fake_aggregator import Aggregator
 from unit.running import BASE, Backend, start
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
+pytestmark = pytest.mark.unmeasured
 
 #: As long as a line of a request header may be.
 LONGEST = 16384

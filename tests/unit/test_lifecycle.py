@@ -169,7 +169,7 @@ def test_unfinished_connections_do_not_delay_the_end(own: Backend) -> None:
     assert code == 0
 
 
-@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.unmeasured
 def test_start_to_ready_is_quick(own: Backend, capsys: pytest.CaptureFixture[str]) -> None:
     """From the start of Python to a passing `/readyz`; printed, and bounded generously because tests share their machine."""
     started = time.monotonic()

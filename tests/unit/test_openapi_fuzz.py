@@ -37,6 +37,7 @@ def session(shared: Backend) -> requests.Session:
     return session
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("path", ["/openapi/v2", f"/openapi/v3{BASE}"])
 def test_answers_are_what_the_document_says(shared: Backend, session: requests.Session, path: str) -> None:
     """Valid and invalid requests: codes, media types and bodies are documented, and nothing is a server error."""
