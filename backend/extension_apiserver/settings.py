@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_PREFIX = "EXTENSION_APISERVER_"
+_OLDER_PREFIX = "HEADER_ECHO_"
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#names
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -188,6 +189,8 @@ class Settings:
                 values[field.name] = field.metadata["parse"](text)
             except ValueError as error:
                 faults.append(f"{name} {error}, not '{text}'")
+        if prefix == DEFAULT_PREFIX:
+            faults += _older(environ, known)
         faults += [
             f"{name} is not a variable of this program; remove it or correct its name"
             for name in sorted(environ)
@@ -201,3 +204,13 @@ class Settings:
         if faults:
             raise SettingsError("\n".join(faults))
         return cls(**values)
+
+
+def _older(environ: Mapping[str, str], known: set[str]) -> list[str]:
+    """Name the variables of an older version that nothing in `environ` replaces; "tcp://" is a Service's, see _SERVICE_LINK."""
+    pairs = [(name, name.replace(DEFAULT_PREFIX, _OLDER_PREFIX, 1)) for name in sorted(known - environ.keys())]
+    return [
+        f"{older} is of an older version: set {name}"
+        for name, older in pairs
+        if older != name and "://" not in environ.get(older, "://")
+    ]
