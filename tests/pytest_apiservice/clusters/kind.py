@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
@@ -27,6 +27,7 @@ from pytest_apiservice.clusters.guard import Guard
 from pytest_apiservice.clusters.relay import relayed
 from pytest_apiservice.images.node_image import kind_config, node_image
 from pytest_apiservice.images.offline.engine import ensure_engine
+from pytest_apiservice.programs import older
 from pytest_apiservice.programs.cache import cache_dir
 from pytest_apiservice.programs.tools import prepare, tool
 
@@ -61,7 +62,7 @@ class Kind:
         """Bring up engine, node image and cluster; a kept cluster of the last run is used again.
 
         Raises:
-            HarnessError: no engine, a stale cluster of this name, a taken port, or kind failed.
+            HarnessError: no engine, a stale cluster of this name, one of another version, a taken port, or kind failed.
         """
         ensure_engine()
         prepare(PROGRAMS)
@@ -125,7 +126,8 @@ class Kind:
         self.directory.mkdir(parents=True, exist_ok=True)
         cluster = KindCluster(self.name, self.kubeconfig, image, kind_path=tool("kind"), kubectl_path=tool("kubectl"))
         shutil.rmtree(cluster.path, ignore_errors=True)  # it makes ./.pytest-kind, which only its downloads need
-        _remove_if_empty(cluster.path.parent)
+        with suppress(OSError):  # others' files are in it
+            cluster.path.parent.rmdir()
         return cluster
 
     def _config(self, image: str) -> Path:
@@ -134,6 +136,7 @@ class Kind:
         if self.api_port is not None:
             _demand_free_port(self.api_port)
             config.setdefault("networking", {})["apiServerPort"] = self.api_port
+        older.mark(self.directory)
         path = self.directory / "kind.yaml"
         path.write_text(yaml.safe_dump(config))
         return path
@@ -144,6 +147,7 @@ class Kind:
             raise HarnessError(f"a kind cluster named '{self.name}' exists already: {remedy}")
         if not self.kubeconfig.exists():
             raise HarnessError(f"a kind cluster '{self.name}' exists that this project did not make: {remedy}")
+        older.refuse_cluster(self.directory)
         try:
             self._wait_for_node()
         except HarnessError as error:
@@ -190,10 +194,3 @@ def _demand_free_port(port: int) -> None:
             raise HarnessError(
                 f"API_PORT {port} is taken on this machine ({error.strerror}): choose another"
             ) from error
-
-
-def _remove_if_empty(directory: Path) -> None:
-    try:
-        directory.rmdir()
-    except OSError:
-        pass

@@ -25,6 +25,7 @@ from pytest_apiservice.embedded import folder
 from pytest_apiservice.embedded.control import ask
 from pytest_apiservice.embedded.credentials import CONTEXT
 from pytest_apiservice.embedded.node.images import LocalImage, compile_backend, local_image
+from pytest_apiservice.programs import older
 from pytest_apiservice.programs.tools import prepare, tool
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")
@@ -89,8 +90,10 @@ class EmbeddedCluster:
         """Start the cluster and wait until its API is ready and has cert-manager's kinds; a kept one that runs is used again.
 
         Raises:
-            HarnessError: a component failed (its last lines are in the message), or a port is taken.
+            HarnessError: a component failed (its last lines are in the message), a port is taken, or another version kept it.
         """
+        if self.keep and folder.is_running(self.directory):
+            older.refuse_cluster(self.directory)
         prepare(PROGRAMS)
         folder.sweep()
         if self.keep and folder.is_running(self.directory) and folder.state(self.directory)[0] == "ready":
@@ -123,6 +126,7 @@ class EmbeddedCluster:
 
     def load_image(self, image: str, command: LocalImage | None = None) -> None:
         """Let pods run ``image``, for which ``command`` stands, or the one known by its short name; HarnessError if there is none."""
+        older.refuse_cluster(self.directory)
         chosen = command or local_image(image, self._images)
         ask(self.directory, "load-image", reference=image, image=chosen.to_json())
 
@@ -156,6 +160,7 @@ class EmbeddedCluster:
             self.directory.mkdir(mode=0o700, parents=True)
         else:
             self._directory = Path(tempfile.mkdtemp(prefix=folder.PREFIX))
+        older.mark(self.directory)
         (self.directory / "logs").mkdir()
         command = [
             sys.executable,
