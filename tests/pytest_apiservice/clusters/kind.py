@@ -122,21 +122,19 @@ class Kind:
         with relayed(["docker", "exec", "-i", self.node, "socat", "STDIO", f"TCP:{address}:{port}"]) as endpoint:
             yield endpoint
 
-    def _pytest_kind(self, image: str | None = None) -> KindCluster:
-        self.directory.mkdir(parents=True, exist_ok=True)
+    def _pytest_kind(self, image: str) -> KindCluster:
         cluster = KindCluster(self.name, self.kubeconfig, image, kind_path=tool("kind"), kubectl_path=tool("kubectl"))
         shutil.rmtree(cluster.path, ignore_errors=True)  # it makes ./.pytest-kind, which only its downloads need
-        with suppress(OSError):  # others' files are in it
+        with suppress(OSError):  # others' may be there
             cluster.path.parent.rmdir()
         return cluster
 
     def _config(self, image: str) -> Path:
-        self.directory.mkdir(parents=True, exist_ok=True)
+        older.mark(self.directory)
         config = yaml.safe_load(kind_config(image))
         if self.api_port is not None:
             _demand_free_port(self.api_port)
             config.setdefault("networking", {})["apiServerPort"] = self.api_port
-        older.mark(self.directory)
         path = self.directory / "kind.yaml"
         path.write_text(yaml.safe_dump(config))
         return path

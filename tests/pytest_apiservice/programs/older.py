@@ -51,7 +51,8 @@ def refuse_cache(directory: Path) -> None:
 
 
 def mark(directory: Path) -> None:
-    """Note in ``directory``, a cluster's folder, for whom it is."""
+    """Note in ``directory``, a cluster's folder, which layout it has; made if missing."""
+    directory.mkdir(parents=True, exist_ok=True)
     (directory / "layout").write_text(f"{LAYOUT}\n")
 
 
