@@ -144,7 +144,7 @@ def register(config: pytest.Config) -> None:
     """Make failures of this run tell why."""
     root = config.rootpath / "reports" / "diagnostics"
     made = Diagnostics(config.getoption("--diagnostics"), root)
-    config.pluginmanager.register(_Hooks(made, config), "header-echo-diagnostics")
+    config.pluginmanager.register(_Hooks(made, config), "apiservice-diagnostics")
 
 
 class _Hooks:
