@@ -60,6 +60,16 @@ def refusal(values, **options):
             {"env": [{"name": "EXTENSION_APISERVER_GROUP", "value": "x"}]},
             "env sets EXTENSION_APISERVER_GROUP, which the chart sets itself",
         ),
+        (
+            {"env": [{"name": "HEADER_ECHO_LOG_LEVEL", "value": "debug"}]},
+            "- env sets HEADER_ECHO_LOG_LEVEL, which is of an older version: set EXTENSION_APISERVER_LOG_LEVEL.\n",
+        ),
+        (
+            {"args": ["--port=$(HEADER_ECHO_PORT)"]},
+            "- args refers to $(HEADER_ECHO_PORT), which is of an older version: write $(EXTENSION_APISERVER_PORT).\n",
+        ),
+        ({"command": ["serve", "$(HEADER_ECHO_TLS_DIRECTORY)/tls.crt"]}, "write $(EXTENSION_APISERVER_TLS_DIRECTORY)."),
+        ({"env": [{"name": "SELF", "value": "x:$(HEADER_ECHO_PORT)"}]}, "- env refers to $(HEADER_ECHO_PORT)"),
         ({"commonLabels": {"app.kubernetes.io/name": "x"}}, "commonLabels sets app.kubernetes.io/name"),
         ({"podLabels": {"app.kubernetes.io/instance": "x"}}, "podLabels sets app.kubernetes.io/instance"),
         (
