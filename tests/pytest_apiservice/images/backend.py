@@ -22,7 +22,7 @@ from pytest_apiservice.programs.go import platform
 
 ROOT = Path(__file__).resolve().parents[3]
 BACKEND = ROOT / "backend"
-REQUIREMENTS = ROOT / "requirements" / "backend.txt"
+REQUIREMENTS = BACKEND / "requirements.txt"
 NAME = "header-echo"
 # Wheels for a C library up to that of the bases we know; pip matches what it is told, not the base.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
