@@ -67,6 +67,11 @@ def install(target: Path) -> list[Component]:
             sys.exit(f"error: pip could not install what requirements.txt pins (its words are above): {remedy}")
         installed = json.loads(report.read_text())["install"]
     shutil.rmtree(target / "bin", ignore_errors=True)  # commands of the wheels, which nothing calls
+    return components(installed)
+
+
+def components(installed: Sequence[dict[str, Any]]) -> list[Component]:
+    """Return the bill's component for each distribution that pip reports as ``installed``, by name."""
     return sorted(map(_component, installed), key=lambda component: str(component["name"]))
 
 

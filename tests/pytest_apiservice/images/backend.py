@@ -25,6 +25,7 @@ NAME = "header-echo"
 # Wheels for a C library up to that of the bases we know; pip matches what it is told, not the base.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 WHEELS = "wheels"
+STAGE_LABEL, STAGES = "header-echo.stage", ("build", "sbom")
 NOT_OURS = {"__pycache__", WHEELS}
 WHEEL_PLATFORMS = ("manylinux2014", "manylinux_2_17", "manylinux_2_28", "manylinux_2_34")
 
@@ -71,7 +72,7 @@ def _build(context: Path, base: str, name: str) -> None:
     make_context(context, python_of(base), [platform().partition("-")[2]])
     run(["docker", "build", "--build-arg", f"BASE={base}", "--tag", name, str(context)], timeout_seconds=600)
     forget_others(name)
-    forget_stages("header-echo.stage", ["build", "sbom"])
+    forget_stages(STAGE_LABEL, STAGES)
 
 
 def _wheels(python: str, architecture: str) -> Path:
