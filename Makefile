@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TOX = .venv/bin/tox -q run
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint unit chart embedded docs bench soak interop image clean load programs outdated audit ci summary gate release
+.PHONY: help demo test e2e lint unit chart embedded docs bench soak interop image clean load programs outdated audit ci summary coverage gate release
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -10,11 +10,13 @@ help:  ## this list
 demo: .venv/done  ## a cluster with the chart installed, and the headers it echoes (CLUSTER=embedded|kind)
 	@$(TOX) -e demo
 
-test: .venv/done  ## everything: lint, types, unit, chart, docs, the embedded cluster, e2e on it, e2e on kind
+test: .venv/done  ## everything: lint, types, unit, chart, docs, the embedded cluster, e2e on it, e2e on kind; then the coverage
+	@rm -rf reports/coverage
 	@$(TOX) -e programs
 	@$(TOX) -e lint,typing,unit,chart,docs,embedded
 	@CLUSTER=embedded $(TOX) -e e2e
 	@CLUSTER=kind $(TOX) -e e2e
+	@$(TOX) -e coverage
 
 e2e: .venv/done  ## the chart on a real cluster (CLUSTER=kind|embedded|existing KUBECONTEXT=...; KEEP=1 keeps it)
 	@$(TOX) -e e2e
@@ -66,6 +68,9 @@ ci: .venv/done  ## the steps of .github/workflows/ci.yaml in their order (RUN=1 
 
 summary:  ## what the last runs of the tests came to, and why they failed (on GitHub: the job's page)
 	@$(PYTHON) ci/summary.py
+
+coverage: .venv/done  ## what share of the backend and the harness the tests ran that were run last (fails below the floors in pyproject.toml)
+	@$(TOX) -e coverage
 
 release: .venv/done  ## what a release would do (PUSH=ghcr.io/owner TAG=v1.2.3 does it; PUSH=localhost:5000 rehearses it)
 	@$(TOX) -e release

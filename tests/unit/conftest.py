@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import coverage
 import hypothesis
 import pytest
 
@@ -45,3 +46,17 @@ def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
     backend = prepare(pki, tmp_path)
     yield backend
     backend.close()
+
+
+@pytest.fixture
+def unmeasured() -> Iterator[None]:
+    """Nothing looks at each line that a test runs: it measures time or memory itself."""
+    measuring = coverage.Coverage.current()
+    if measuring is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # nor do processes that they start
+        measuring.stop()
+        yield
+        measuring.start()

@@ -45,6 +45,7 @@ def seconds_of(client: Aggregator) -> float:
     return statistics.median(times)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_forty_stalled_connections(own: Backend, capsys: pytest.CaptureFixture[str]) -> None:
     """No hello, half a header, half a body, 40 of each: a usual request takes its usual time, and memory is bounded."""
     with process(own, MAX_UNVERIFIED_CONNECTIONS="128") as child:

@@ -32,6 +32,8 @@ from header_echo import header_lines
 from unit.fake_aggregator import Aggregator
 from unit.running import BASE, Backend, start
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 #: As long as a line of a request header may be.
 LONGEST = 16384
 LIMIT_SECONDS = 0.05

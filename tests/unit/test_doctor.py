@@ -90,6 +90,8 @@ def test_doctor_explains_every_reason(installation: Backend, run: Run, reason: s
         (APISERVICE, 403, "look yourself: kubectl get apiservice"),
         (SERVICE, 404, "does not exist"),
         (SERVICE, {"spec": {"ports": [{"port": 1}]}}, "has port 1, not"),
+        (APISERVICE, 500, "kube-apiserver answers 500"),
+        (APISERVICE, {"spec": {}}, "names no Service"),
         (SERVICE, {"spec": {"ports": [], "clusterIP": "None"}}, "has port none"),
         (SLICES, {"items": []}, "no EndpointSlice"),
         (SLICES, {"items": [{"endpoints": [{"conditions": {"ready": False}}]}]}, "none of them ready"),
@@ -137,6 +139,84 @@ def test_doctor_names_missing_rights(installation: Backend, run: Run) -> None:
     assert sum("bind" in line for line in lines if line.startswith("[-]")) == 2, lines
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"requestheader_client_ca_file": None}, "turn on the aggregation layer"),
+        ({"requestheader_allowed_names": "front-proxy-client"}, "look at its --requestheader flags"),
+    ],
+)
+def test_doctor_names_a_front_proxy_that_cannot_be_known(
+    installation: Backend, run: Run, changes: dict[str, str | None], words: str
+) -> None:
+    """What kube-apiserver publishes is checked, with the flags to look at."""
+    installation.apiserver.set_config_map(installation.pki.config_map(**changes))
+    code, lines = run("doctor")
+
+    assert code == 1
+    assert any(line.startswith("[-]") and words in line for line in lines), lines
+
+
+def test_doctor_says_that_a_service_is_headless(installation: Backend, run: Run) -> None:
+    """Its port alone does not help kube-apiserver, which dials the ClusterIP."""
+    spec = {"ports": [{"port": installation.port}], "clusterIP": "None"}
+    installation.apiserver.objects[SERVICE] = {"spec": spec}
+    code, lines = run("doctor")
+
+    assert code == 1
+    assert "[-] Service default/header-echo is headless; give it a ClusterIP, which kube-apiserver dials" in lines
+
+
+def test_doctor_outside_a_pod_looks_at_the_rest(installation: Backend, run: Run) -> None:
+    """Without the pod's certificate nothing is wrong yet; the line says where to look."""
+    (installation.directory / "tls" / "tls.crt").unlink()
+    code, lines = run("doctor")
+    [line] = [line for line in lines if not line.startswith("[+]")]
+
+    assert (code, line[:34]) == (0, "[?] no serving certificate is at /")
+    assert line.endswith("run this inside a pod of the backend to look at it")
+
+
+def test_doctor_cannot_ask_what_it_may(installation: Backend, run: Run) -> None:
+    """That is no fault, and is said."""
+    installation.apiserver.review_code = 500
+    code, lines = run("doctor", DELEGATED_AUTHORIZATION="true")
+
+    assert code == 0
+    assert any(line.startswith("[?]") and "may be created cannot be asked" in line for line in lines), lines
+
+
+@pytest.mark.parametrize("command", ["doctor", "selftest"])
+def test_a_service_that_nobody_answers_for_is_named(installation: Backend, run: Run, command: str) -> None:
+    """With its address, and why."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    found = apiservice(installation, "True", "Passed", "")
+    found["spec"]["service"]["port"] = port
+    installation.apiserver.objects[APISERVICE] = found
+    code, lines = run(command)
+
+    assert code == 1
+    assert any(
+        line.startswith("[-]") and f"https://{DNS_NAME}:{port}/apis/{GROUP}/v1 cannot be reached: " in line
+        for line in lines
+    ), lines
+
+
+def test_doctor_shows_an_answer_that_is_not_the_backends(installation: Backend, run: Run) -> None:
+    """Whatever stands there instead, here the fake kube-apiserver, is quoted."""
+    bundle = base64.b64encode(installation.pki.apiserver.pem.encode()).decode()
+    service = {"name": "header-echo", "namespace": "default", "port": installation.apiserver.port}
+    installation.apiserver.objects[APISERVICE] = apiservice(
+        installation, "True", "Passed", "", caBundle=bundle, service=service
+    )
+    installation.apiserver.objects[BASE] = 502
+    code, lines = run("doctor")
+
+    assert code == 1
+    assert any(line.startswith(f"[-] {DNS_NAME} answers 502 to {BASE}: ") for line in lines), lines
+
+
 def test_doctor_names_a_wrong_certificate(installation: Backend, run: Run) -> None:
     """The name that is missing is in the line."""
     code, lines = run("doctor", SERVICE_DNS_NAME="other.default.svc")
@@ -170,6 +250,25 @@ def test_selftest_fails(installation: Backend, run: Run, path: str, found: Any, 
 
     assert code == 1
     assert any(line.startswith("[-]") and words in line for line in lines), lines
+
+
+def test_selftest_without_a_ca_bundle_does_not_try_forgery(installation: Backend, run: Run) -> None:
+    """Whoever answered could be anybody."""
+    installation.apiserver.objects[APISERVICE] = apiservice(installation, "True", "Passed", "", caBundle="")
+    code, lines = run("selftest")
+
+    assert code == 0
+    assert lines[-1] == f"[?] forgery is not tried: APIService v1.{GROUP} has no caBundle to verify {DNS_NAME} by"
+
+
+def test_selftest_of_objects_that_name_no_user_lists_them(installation: Backend, run: Run) -> None:
+    """Only where objects say who the caller is can that be compared; what cannot be listed is left out."""
+    resources = [{"name": "cats", "verbs": ["get", "list"]}, {"name": "dogs", "verbs": ["get"]}]
+    installation.apiserver.objects |= {BASE: {"resources": resources}, f"{BASE}/cats": {"items": [{}, {}]}}
+    code, lines = run("selftest")
+
+    assert (code, len(lines)) == (0, 4)
+    assert f"[+] {BASE}/cats lists 2 objects" in lines
 
 
 def test_selftest_fails_where_a_direct_caller_is_answered(installation: Backend, run: Run) -> None:

@@ -31,7 +31,7 @@ def process(
     """Run a backend as a process of Python and learn its port from its log."""
     environ = {
         "PYTHONPATH": str(BACKEND),
-        "PATH": os.environ["PATH"],
+        **{name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")},
         **backend.environ(LOG_LEVEL="info", **variables),
     }
     with subprocess.Popen([sys.executable, *command], env=environ, stderr=subprocess.PIPE, text=True) as child:
@@ -169,6 +169,7 @@ def test_unfinished_connections_do_not_delay_the_end(own: Backend) -> None:
     assert code == 0
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_start_to_ready_is_quick(own: Backend, capsys: pytest.CaptureFixture[str]) -> None:
     """From the start of Python to a passing `/readyz`; printed, and bounded generously because tests share their machine."""
     started = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from extension_apiserver import Settings, SettingsError
 from header_echo.__main__ import main
+from unit.running import Backend
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +57,7 @@ def test_ipv6_address_of_kube_apiserver() -> None:
         ("DELEGATED_AUTHENTICATION", "yes", "'true' or 'false'"),
         ("SHUTDOWN_DELAY_SECONDS", "-1", "seconds"),
         ("SHUTDOWN_DELAY_SECONDS", "nan", "seconds"),
+        ("SHUTDOWN_DELAY_SECONDS", "five", "a number of seconds from 0 to 86400"),
         ("LOG_LEVEL", "loud", "debug, info"),
         ("MAX_BODY_BYTES", "0", "1 or more"),
         ("MAX_BODY_BYTES", "\N{SUPERSCRIPT TWO}", "whole number"),
@@ -197,3 +200,17 @@ def test_every_variable_is_documented() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? \|", text, re.MULTILINE))
 
     assert rows == {field.name.upper(): field.metadata["default"] for field in dataclasses.fields(Settings)}
+
+
+def test_a_port_that_is_taken_is_named(
+    own: Backend, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1: the environment is as it should be, and the port may be free the next time."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for name, value in own.environ(PORT=str(port)).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("sys.argv", ["header-echo"])
+
+        assert main() == 1
+    assert f"127.0.0.1 port {port}: " in capsys.readouterr().err

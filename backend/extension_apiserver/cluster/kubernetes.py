@@ -85,16 +85,6 @@ class ApiClient:
         """
         return _document(*await self._call("POST", path, document))
 
-    async def text(self, path: str) -> tuple[int, str]:
-        """Return code and body of a GET, whatever the code is.
-
-        Raises:
-            ApiError: if kube-apiserver cannot be reached.
-
-        """
-        code, body = await self._call("GET", path, None)
-        return code, body.decode(errors="replace")
-
     async def watch(self, path: str, *, timeout_seconds: float) -> AsyncIterator[dict[str, Any]]:
         """Yield watch events until kube-apiserver ends the stream.
 

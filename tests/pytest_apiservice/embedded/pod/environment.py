@@ -11,6 +11,9 @@ from pytest_apiservice.embedded.node.client import Object
 from pytest_apiservice.embedded.node.images import LocalImage
 from pytest_apiservice.embedded.pod.references import Missing, Node, container_resource, key_of, pod_field
 
+#: Lets a test's coverage include the Python processes of its pods: https://coverage.readthedocs.io/en/latest/subprocess.html
+MEASURES = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+
 
 class Mounts:
     """Where the volumes of one container are on this machine; none where the container has a root of its own (pytest_apiservice.embedded.pod.root).
@@ -39,7 +42,7 @@ class Mounts:
 def environment(
     node: Node, pod: Object, container: Object, image: LocalImage, mounts: Mounts, local_ip: str
 ) -> dict[str, str]:
-    """Return the complete environment of the container's process; nothing of ours but PATH, HOME and TMPDIR gets in.
+    """Return the complete environment of the container's process; nothing of ours but PATH, HOME, TMPDIR and MEASURES gets in.
 
     Args:
         local_ip: where the process can listen; status.podIP and its kin read so.
@@ -57,6 +60,7 @@ def environment(
         "HTTPS_PROXY": node.proxy,  # instead of DNS and Service addresses
         "NO_PROXY": "127.0.0.1,localhost",
     }
+    own |= {name: os.environ[name] for name in MEASURES if name in os.environ}
     temporary = mounts.folder("/tmp")  # noqa: S108 - the container's, not ours
     if temporary is not None:
         own |= {"TMPDIR": str(temporary), "HOME": str(temporary)}
