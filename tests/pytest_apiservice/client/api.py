@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 import urllib3
@@ -12,9 +12,7 @@ from urllib3.util import SKIP_HEADER
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.kubectl import Kubectl
-
-if TYPE_CHECKING:
-    from pytest_apiservice.cluster import Cluster
+from pytest_apiservice.cluster import Cluster
 
 REQUEST_TIMEOUT_SECONDS = 30
 # The headers that curl sends, and no more: requests would add its own.

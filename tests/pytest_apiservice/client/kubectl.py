@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_apiservice.base.run import run
+from pytest_apiservice.cluster import Cluster
 from pytest_apiservice.programs.tools import RARE_COLLECTION, tool
-
-if TYPE_CHECKING:
-    import subprocess
-
-    from pytest_apiservice.cluster import Cluster
 
 
 class Kubectl:

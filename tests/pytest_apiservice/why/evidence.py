@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
+from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.namespaces import OF_TESTS
 from pytest_apiservice.why.redact import Redactor, without_values
-
-if TYPE_CHECKING:
-    from pytest_apiservice.client.api import Api
 
 Object = dict[str, Any]
 
