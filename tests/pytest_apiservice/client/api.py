@@ -25,7 +25,6 @@ class Api:
     """The API server of a cluster, and the group/version that the chart registered there."""
 
     def __init__(self, cluster: Cluster, group: str = "cats.example.com", version: str = "v1") -> None:
-        """Read the cluster's kubeconfig."""
         from kubernetes import config  # half of the time that pytest needs to start, for runs without a cluster too
 
         self.cluster = cluster

@@ -17,7 +17,6 @@ class Kubectl:
     """The real kubectl, bound to a cluster and maybe a namespace."""
 
     def __init__(self, cluster: Cluster, namespace: str | None = None) -> None:
-        """Bind to ``cluster``; ``namespace`` goes into every call."""
         self.cluster = cluster
         self.namespace = namespace
 

@@ -17,7 +17,7 @@ from pytest_apiservice.client.api import Api
 CRASHES = 2  # more than bad luck, such as a dependency that starts at the same time
 Object = dict[str, Any]
 #: Returns lines on why the pods in a namespace do not come, as pytest_apiservice.why.rules does.
-Explain = Callable[["Api", str], Sequence[str]]
+Explain = Callable[[Api, str], Sequence[str]]
 
 
 def unexplained(_api: Api, _namespace: str) -> Sequence[str]:

@@ -156,7 +156,7 @@ class ExistingCluster:
         kubectl = Kubectl(self)
 
         def as_before() -> None:
-            left = checks.leftovers(kubectl, self._before)
+            left = sorted(checks.ours(kubectl) - self._before)
             if left:
                 raise NotYet(f"{', '.join(left)} (remove with kubectl delete)")
 
