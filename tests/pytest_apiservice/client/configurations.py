@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
 
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.client.helm import CHART
+from pytest_apiservice.client.helm import CHART, Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.programs.tools import kubernetes_version
-
-if TYPE_CHECKING:
-    from pytest_apiservice.client.helm import Helm
 
 CONFIGURATIONS = {
     path.name.removesuffix("-values.yaml"): path for path in sorted(CHART.glob("ci/*-values.yaml"))

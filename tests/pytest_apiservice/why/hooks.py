@@ -17,20 +17,17 @@ import shutil
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.client.api import Api
+from pytest_apiservice.cluster import Cluster
 from pytest_apiservice.programs.cache import locked
 from pytest_apiservice.why.collect import INDEX, collect_all
 from pytest_apiservice.why.collect_cluster import collectors
 from pytest_apiservice.why.evidence import Evidence, gather
 from pytest_apiservice.why.rules import first_lines
-
-if TYPE_CHECKING:
-    from pytest_apiservice.cluster import Cluster
 
 CLUSTER = pytest.StashKey["Cluster"]()  # set by the fixture `cluster` before it creates anything
 MODES = ("always", "on-failure", "never")
