@@ -8,9 +8,11 @@ import sys
 import pytest
 import yaml
 
-from chart.rendered import CHART, CONFIGURATIONS, environment, of_kind, only, render, template
+from chart.rendered import environment, of_kind, only, render, template
 from chart_docs import first_sentence
 from pytest_apiservice.base.run import run
+from pytest_apiservice.client.configurations import CONFIGURATIONS
+from pytest_apiservice.client.helm import CHART
 from pytest_apiservice.programs.tools import tool
 
 CHART_YAML = yaml.safe_load((CHART / "Chart.yaml").read_text())
