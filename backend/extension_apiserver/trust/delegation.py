@@ -74,7 +74,6 @@ class TokenReviewer:
     """Asks kube-apiserver whose token it is."""
 
     def __init__(self, reviews: Reviews) -> None:
-        """Take the way to ask."""
         self._reviews = reviews
         self._answers = _Answers()
         #: Tokens that were valid → until when their holders count as known.
@@ -115,7 +114,6 @@ class Authorizer:
     """Asks kube-apiserver whether somebody may do something."""
 
     def __init__(self, reviews: Reviews) -> None:
-        """Take the way to ask."""
         self._reviews = reviews
         self._answers = _Answers()
 

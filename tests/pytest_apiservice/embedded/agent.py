@@ -29,7 +29,6 @@ class NodeAgent:
     """Follows pods, ConfigMaps, Secrets and NetworkPolicies; has one worker per pod."""
 
     def __init__(self, node: Node, client: ApiClient, policies: Store) -> None:
-        """Prepare; see `start`."""
         self._node = node
         self._client = client
         self._events = Events(client)

@@ -33,7 +33,6 @@ class Container:
     """
 
     def __init__(self, node: Node, pod: Object, spec: Object, launcher: Launcher, notify: Notify) -> None:
-        """Prepare; nothing runs yet."""
         self.spec = spec
         self.log_folder = launcher.log_folder
         self.state: Object = {"waiting": {"reason": "ContainerCreating"}}

@@ -20,7 +20,7 @@ class Mounts:
     """
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
-        """Take local folders by mountPath."""
+        """Let ``folders``, by mountPath, stand for what the container would find there."""
         self._folders = {path.rstrip("/"): folder for path, folder in folders.items()}
         paths = "|".join(re.escape(path) for path in sorted(self._folders, key=len, reverse=True))
         self._pattern = re.compile(rf"(^|[=:,])({paths})(?=$|[/:,])") if self._folders else None
