@@ -2,8 +2,9 @@
 
 import pytest
 
-from chart.rendered import CHART, render, template
+from chart.rendered import render, template
 from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.client.helm import CHART
 
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 ELSEWHERE = {"create": False, "service": {"name": "cats", "namespace": "zoo"}}

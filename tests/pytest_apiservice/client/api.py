@@ -29,7 +29,6 @@ class ApiError(HarnessError):
     """
 
     def __init__(self, message: str, code: int = 0) -> None:
-        """Say what failed."""
         super().__init__(message)
         self.code = code
 
@@ -53,7 +52,7 @@ class Api:
 
     @property
     def server(self) -> str:
-        """The URL of the API server."""
+        """The URL of the API server, https://host:port as the kubeconfig has it."""
         return str(self._configuration.host)
 
     @property
