@@ -12,8 +12,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from pytest_apiservice.clusters.guard import Guard
 
+from pytest_apiservice.base.guard import Guard
 from pytest_apiservice.base.run import run
 from pytest_apiservice.images.backend import REQUIREMENTS, make_context
 from pytest_apiservice.images.base_image import base_image, python_of
