@@ -1,4 +1,4 @@
-"""Ask for known vulnerabilities of every Python package that requirements/*.txt pins (make audit).
+"""Ask for known vulnerabilities of every Python package that requirements/*.txt or backend/requirements.txt pins (make audit).
 
 pip-audit asks PyPI (https://docs.pypi.org/api/json/#known-vulnerabilities), or osv.dev if PIP_AUDIT_VULNERABILITY_SERVICE=osv.
 Exit code 1 if a finding is not explained here, and also if there was no answer about some package: pip-audit alone
@@ -20,6 +20,7 @@ from pytest_apiservice.base.run import run
 from pytest_apiservice.base.script import run_script
 
 ROOT = Path(__file__).resolve().parents[1]
+REQUIREMENTS = [*(ROOT / "requirements").glob("*.txt"), ROOT / "backend" / "requirements.txt"]
 ASK_SECONDS = 300
 # Advisory → why it does not concern us. What does is mended with `requirements/update --upgrade-package NAME`.
 EXPLAINED: dict[str, str] = {}
@@ -44,8 +45,8 @@ class Finding:
 
 
 def pins() -> list[str]:
-    """Return what requirements/*.txt pin for any Python and platform: ["aiohttp==3.12.0"]."""
-    texts = [path.read_text() for path in (ROOT / "requirements").glob("*.txt")]
+    """Return what REQUIREMENTS pin for any Python and platform: ["aiohttp==3.12.0"]."""
+    texts = [path.read_text() for path in REQUIREMENTS]
     return sorted({pin for text in texts for pin in re.findall(r"^[\w.-]+==\S+", text, re.MULTILINE)})
 
 

@@ -1,4 +1,4 @@
-"""Say which pins have a newer release: the programs of ci/tools/*/go.mod and the Python packages of requirements/*.txt.
+"""Say which pins have a newer release: the programs of ci/tools/*/go.mod and the Python packages of requirements/*.txt and backend/requirements.txt.
 
 Exit code 1 if there are any, 0 if none. What a pin's own requirements pin (indirect ones) moves with the pin.
 Update a program with `go get -tool <package>@<version>` in its folder, an older Kubernetes with `ci/interop/interop_pins.py`, Python with `requirements/update --upgrade`.
@@ -18,6 +18,7 @@ from pytest_apiservice.programs.go import go
 from pytest_apiservice.programs.tools import FAMILIES, PROGRAMS, pinned_version
 
 ROOT = Path(__file__).resolve().parents[1]
+REQUIREMENTS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "backend" / "requirements.txt"]
 ASK_SECONDS = 120
 
 
@@ -63,10 +64,10 @@ def newer_patches() -> Iterator[tuple[str, str, str, str]]:
 
 
 def python_pins() -> dict[str, str]:
-    """Return the packages that requirements/*.in name and the versions that *.txt pin, {"aiohttp": "3.12.0"}."""
+    """Return the packages that the *.in beside each of REQUIREMENTS name and the versions that these pin, {"aiohttp": "3.12.0"}."""
     named: set[str] = set()
     pinned: dict[str, str] = {}
-    for path in sorted((ROOT / "requirements").glob("*.txt")):
+    for path in REQUIREMENTS:
         named |= set(re.findall(r"^([A-Za-z][\w.-]*)", path.with_suffix(".in").read_text(), re.MULTILINE))
         pinned |= dict(re.findall(r"^([\w.-]+)==(\S+)", path.read_text(), re.MULTILINE))
     known = {normal(name): version for name, version in pinned.items()}

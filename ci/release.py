@@ -24,6 +24,7 @@ from pytest_apiservice.images.backend import MACHINES, make_context
 from pytest_apiservice.images.base_image import PUBLISHED, base_image, python_of
 from pytest_apiservice.images.offline.engine import ensure_engine
 from pytest_apiservice.images.push import (
+    bills_command,
     buildx_command,
     demand_buildx,
     demand_published_base,
@@ -74,7 +75,7 @@ class Release:
         return done.stdout + done.stderr
 
     def prepare(self) -> str:
-        """Fill dist/image with the packages, and the wheels for each architecture; return the base to build on."""
+        """Fill dist/image with backend/ and the wheels for each architecture; return the base to build on."""
         if not self.really:
             return PUBLISHED
         if not self.rehearsal:
@@ -90,14 +91,22 @@ class Release:
         base, name = self.prepare(), f"{self.image}:{self.version}"
         label = ["--label", f"org.opencontainers.image.version={self.version}"]
         if self.rehearsal:
-            architecture = own_platform().partition("/")[2]
-            arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"TARGETARCH={architecture}", *label]
+            arguments = ["--build-arg", f"BASE={base}", *label]
             self.do("image", "docker", "build", CONTEXT, *arguments, "--tag", name, timeout_seconds=BUILD_SECONDS)
             return push(name, "PUSH")
         metadata = DIST / "image.json"
         build = buildx_command(name, base, self.platforms, CONTEXT, metadata)
         self.do("image", *build, "--sbom=true", "--provenance=mode=max", *label, timeout_seconds=BUILD_SECONDS)
+        self.do("bills of materials", *bills_command(base, self.platforms, CONTEXT, DIST / "sbom"))
         return digest_in(metadata) if self.really else ""
+
+    def bills(self) -> list[Path]:
+        """Return the bills of materials, under names that a release's page can tell apart."""
+        named = {DIST / f"sbom-{one}.cdx.json": DIST / "sbom" / f"linux_{one}" / "sbom.cdx.json" for one in MACHINES}
+        if self.really:
+            for name, written in named.items():
+                shutil.copy(written, name)
+        return list(named)
 
     def push_chart(self, chart: Path) -> str:
         """Push the packaged chart; return its digest."""
@@ -139,8 +148,7 @@ class Release:
             say(f"a rehearsal, for {self.platforms[0]} alone: no SBOM and provenance by BuildKit, no GitHub release")
         else:
             notes: list[str | Path] = ["--verify-tag", "--notes-file", DIST / "notes.md"]
-            bills = [CONTEXT / f"sbom-{architecture}.cdx.json" for architecture in MACHINES]
-            self.do("GitHub release", "gh", "release", "create", f"v{self.version}", *notes, chart, *bills)
+            self.do("GitHub release", "gh", "release", "create", f"v{self.version}", *notes, chart, *self.bills())
         if self.really:
             chosen = f"oci://{self.registry}/charts/header-echo --version {self.version}"
             say(f"published: helm install header-echo {chosen} --namespace header-echo --create-namespace")

@@ -15,6 +15,7 @@ from typing import Any
 from . import variables
 
 DEFAULT_PREFIX = "EXTENSION_APISERVER_"
+_OLDER_PREFIX = "HEADER_ECHO_"
 
 # The kubelet adds variables for every Service of the namespace, and the Service may have the name of this program:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
@@ -92,6 +93,8 @@ class Settings:
                 values[field.name] = field.metadata["parse"](text)
             except ValueError as error:
                 faults.append(f"{name} {error}, not '{text}'")
+        if prefix == DEFAULT_PREFIX:
+            faults += _older(environ, known)
         faults += [
             f"{name} is not a variable of this program; remove it or correct its name"
             for name in sorted(environ)
@@ -105,3 +108,13 @@ class Settings:
         if faults:
             raise SettingsError("\n".join(faults))
         return cls(**values)
+
+
+def _older(environ: Mapping[str, str], known: set[str]) -> list[str]:
+    """Name the variables of an older version that nothing in `environ` replaces; "tcp://" is a Service's, see _SERVICE_LINK."""
+    pairs = [(name, name.replace(DEFAULT_PREFIX, _OLDER_PREFIX, 1)) for name in sorted(known - environ.keys())]
+    return [
+        f"{older} is of an older version: set {name}"
+        for name, older in pairs
+        if older != name and "://" not in environ.get(older, "://")
+    ]

@@ -70,6 +70,14 @@ All faults are shown at once. What one value alone decides (types, unknown keys,
 {{- range .env }}
 {{- if has .name $own }}
 - env sets {{ .name }}, which the chart sets itself: use the value that it comes from (see README.md).
+{{- else if hasPrefix "HEADER_ECHO_" (toString .name) }}
+- env sets {{ .name }}, which is of an older version: set {{ include "header-echo.newer" .name }}.
+{{- end }}
+{{- end }}
+{{- /* Kubernetes leaves a reference to what is not set as it is written, so the program would see these very letters. */}}
+{{- range $value := list "command" "args" "env" }}
+{{- range regexFindAll "[$][(]HEADER_ECHO_[A-Z_]+[)]" (toYaml (index $.Values $value)) -1 | uniq }}
+- {{ $value }} refers to {{ . }}, which is of an older version: write {{ include "header-echo.newer" . }}.
 {{- end }}
 {{- end }}
 {{- range $map := list "commonLabels" "podLabels" }}
@@ -81,3 +89,5 @@ All faults are shown at once. What one value alone decides (types, unknown keys,
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{- define "header-echo.newer" }}{{ replace "HEADER_ECHO_" "EXTENSION_APISERVER_" . }}{{ end }}

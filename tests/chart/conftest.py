@@ -4,7 +4,9 @@ import sys
 
 import pytest
 
-from chart.rendered import CHART, CONFIGURATIONS, render
+from chart.rendered import render
+from pytest_apiservice.client.configurations import CONFIGURATIONS
+from pytest_apiservice.client.helm import CHART
 
 sys.path.insert(0, str(CHART.parent / "ci" / "docs"))  # for the tests of its scripts
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
-from pathlib import Path
 
 import yaml
 
 from pytest_apiservice.base.run import run
-from pytest_apiservice.programs.tools import kubernetes_version, tool
-
-CHART = Path(__file__).parents[2] / "chart"
-CONFIGURATIONS = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
-SERVED = ("cert-manager.io/v1", "security.openshift.io/v1", "monitoring.coreos.com/v1")
+from pytest_apiservice.client.configurations import CONFIGURATIONS, OFFERED, offers
+from pytest_apiservice.client.helm import CHART
+from pytest_apiservice.programs.tools import tool
 
 
 @functools.cache
@@ -23,7 +20,7 @@ def template(
     show_only=(),
     release="header-echo",
     namespace="apps",
-    served=SERVED,
+    served=OFFERED,
     chart=CHART,
     program="helm",
     extra=(),
@@ -31,14 +28,13 @@ def template(
     """Return what `helm template` prints; a HarnessError carries helm's own words if it refuses."""
     flags = [f"--values={path}" for path in files]
     flags += [f"--show-only={path}" for path in show_only]
-    flags += [f"--api-versions={version}" for version in served]
-    flags += [f"--kube-version={kubernetes_version()}", f"--namespace={namespace}", "--values=-", *extra]
+    flags += [*offers(served), f"--namespace={namespace}", "--values=-", *extra]
     return run([tool(program), "template", release, chart, *flags], timeout_seconds=60, input=values).stdout
 
 
 def text(values=None, *, configuration="default", again=False, **options):
     """Return the text made of chart/ci/<configuration>-values.yaml and `values` over it; `again` renders it anew."""
-    files = (CHART / "ci" / f"{configuration}-values.yaml",)
+    files = (CONFIGURATIONS[configuration],)
     return (template.__wrapped__ if again else template)(json.dumps(values or {}), files, **options)
 
 

@@ -8,9 +8,11 @@ import sys
 import pytest
 import yaml
 
-from chart.rendered import CHART, CONFIGURATIONS, environment, of_kind, only, render, template
+from chart.rendered import environment, of_kind, only, render, template
 from chart_docs import first_sentence
 from pytest_apiservice.base.run import run
+from pytest_apiservice.client.configurations import CONFIGURATIONS
+from pytest_apiservice.client.helm import CHART
 from pytest_apiservice.programs.tools import tool
 
 CHART_YAML = yaml.safe_load((CHART / "Chart.yaml").read_text())
@@ -152,10 +154,8 @@ def test_secret_that_the_readme_names_is_the_one_that_is_made():
 def test_every_tls_mode_has_a_configuration_that_is_tested():
     """chart/ci is the list of what is supported."""
     modes = {
-        (yaml.safe_load((CHART / "ci" / f"{name}-values.yaml").read_text()) or {})
-        .get("tls", {})
-        .get("mode", "certManager")
-        for name in CONFIGURATIONS
+        (yaml.safe_load(path.read_text()) or {}).get("tls", {}).get("mode", "certManager")
+        for path in CONFIGURATIONS.values()
     }
 
     assert set(SCHEMA["properties"]["tls"]["properties"]["mode"]["enum"]) == modes
@@ -163,9 +163,7 @@ def test_every_tls_mode_has_a_configuration_that_is_tested():
 
 def test_every_configuration_says_what_it_is_for():
     """In its first line."""
-    assert [
-        name for name in CONFIGURATIONS if not (CHART / "ci" / f"{name}-values.yaml").read_text().startswith("# ")
-    ] == []
+    assert [name for name, path in CONFIGURATIONS.items() if not path.read_text().startswith("# ")] == []
 
 
 def test_readme_has_the_rescue_command_and_leads_to_the_reasons():

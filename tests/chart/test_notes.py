@@ -6,7 +6,8 @@ import shutil
 import pytest
 import yaml
 
-from chart.rendered import CHART, template
+from chart.rendered import template
+from pytest_apiservice.client.helm import CHART
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from chart.rendered import CHART, render, template
+from chart.rendered import render, template
 from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.client.helm import CHART
 
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 ELSEWHERE = {"create": False, "service": {"name": "cats", "namespace": "zoo"}}
@@ -60,6 +61,16 @@ def refusal(values, **options):
             {"env": [{"name": "EXTENSION_APISERVER_GROUP", "value": "x"}]},
             "env sets EXTENSION_APISERVER_GROUP, which the chart sets itself",
         ),
+        (
+            {"env": [{"name": "HEADER_ECHO_LOG_LEVEL", "value": "debug"}]},
+            "- env sets HEADER_ECHO_LOG_LEVEL, which is of an older version: set EXTENSION_APISERVER_LOG_LEVEL.\n",
+        ),
+        (
+            {"args": ["--port=$(HEADER_ECHO_PORT)"]},
+            "- args refers to $(HEADER_ECHO_PORT), which is of an older version: write $(EXTENSION_APISERVER_PORT).\n",
+        ),
+        ({"command": ["serve", "$(HEADER_ECHO_TLS_DIRECTORY)/tls.crt"]}, "write $(EXTENSION_APISERVER_TLS_DIRECTORY)."),
+        ({"env": [{"name": "SELF", "value": "x:$(HEADER_ECHO_PORT)"}]}, "- env refers to $(HEADER_ECHO_PORT)"),
         ({"commonLabels": {"app.kubernetes.io/name": "x"}}, "commonLabels sets app.kubernetes.io/name"),
         ({"podLabels": {"app.kubernetes.io/instance": "x"}}, "podLabels sets app.kubernetes.io/instance"),
         (

@@ -4,7 +4,8 @@ import re
 
 import yaml
 
-from chart.rendered import CHART, leaves, render, text, title
+from chart.rendered import leaves, render, text, title
+from pytest_apiservice.client.helm import CHART
 
 # Where an empty value is the meaning: https://cert-manager.io/docs/configuration/selfsigned/, a volume without options.
 MEANT = {"selfSigned", "emptyDir"}

@@ -130,7 +130,8 @@ def test_the_tls_modes_are_those_of_the_chart():
 def test_what_the_first_run_left_is_removed_as_the_readme_says(tmp_path):
     """Typed by a user whose home holds nothing else; what was fetched is read-only, as Go leaves it."""
     left = [
-        tmp_path / name for name in (".cache/header-echo/tools/helm", ".cache/go-build/00/a-d", "go/pkg/mod/a@v1/b.go")
+        tmp_path / name
+        for name in (".cache/pytest-apiservice/tools/helm", ".cache/go-build/00/a-d", "go/pkg/mod/a@v1/b.go")
     ]
     for path in left:
         path.parent.mkdir(parents=True)

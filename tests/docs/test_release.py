@@ -72,9 +72,10 @@ def test_a_chart_readme_that_cannot_be_rewritten_for_the_release_is_named(tree):
 def test_the_dry_run_says_what_would_be_run_in_its_order(tree):
     planned = [line for line in release(tree).stderr.splitlines() if line.startswith("would run: ")]
     words = [" ".join(line.split()[2:4]) for line in planned]
-    assert words == ["docker buildx", "helm push", "cosign sign", "cosign sign", "gh release"]
+    assert words == ["docker buildx", "docker buildx", "helm push", "cosign sign", "cosign sign", "gh release"]
     assert all(option in planned[0] for option in ("linux/amd64,linux/arm64", "--sbom=true", "--provenance=mode=max"))
-    assert planned[-1].endswith("dist/image/sbom-amd64.cdx.json dist/image/sbom-arm64.cdx.json")
+    assert all(option in planned[1] for option in ("linux/amd64,linux/arm64", "--target sbom"))
+    assert planned[-1].endswith("dist/sbom-amd64.cdx.json dist/sbom-arm64.cdx.json")
 
 
 def test_versions_that_differ_are_refused_with_all_of_them(tree):

@@ -14,8 +14,8 @@ import yaml
 from readme import blocks
 
 from demo_picture import PICTURE, lines_of
+from docs.clone import copy_tree, with_environment
 from pytest_apiservice.base.run import run
-from pytest_apiservice.images.clone import copy_tree, with_environment
 from pytest_apiservice.programs.cache import cache_dir
 from workflow_steps import outside
 

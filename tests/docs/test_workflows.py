@@ -123,7 +123,7 @@ def test_a_cache_is_saved_only_by_the_job_that_has_all_of_it():
     assert list(used_steps("actions/cache@")) == []
     restored = {step["with"]["path"] for _, _, step in used_steps("actions/cache/restore@")}
     saved = {(job, step["with"]["path"]) for _, job, step in used_steps("actions/cache/save@")}
-    programs = "~/.cache/header-echo/tools"
+    programs = "~/.cache/pytest-apiservice/tools"
     assert saved == {("programs", programs), ("interop", programs), ("unit", "~/.cache/pip")}
     assert restored == {path for _, path in saved}
 

@@ -15,9 +15,9 @@ from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.embedded.node.images import LocalImage, local_image
 from pytest_apiservice.embedded.node.ports import taken_port
 from pytest_apiservice.embedded.pod.environment import Mounts, command_line, environment, expand
-from pytest_apiservice.embedded.pod.files import publish
 from pytest_apiservice.embedded.pod.references import Missing, Node, container_resource, parse_quantity, pod_field
 from pytest_apiservice.embedded.pod.refusals import refusals, unseen_paths
+from pytest_apiservice.embedded.pod.volumes import publish
 from pytest_apiservice.images.archive import short_name
 
 POD = {

@@ -10,9 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_apiservice.base.network_policies import admits
-from pytest_apiservice.embedded.node.egress import EgressProxy
+from pytest_apiservice.embedded.node.egress import EgressProxy, ServiceNames
 from pytest_apiservice.embedded.node.network import KUBELET_PORT, PodNetwork
-from pytest_apiservice.embedded.node.services import ServiceNames
 from pytest_apiservice.embedded.pod.probes import Target, handle, run_probe
 from pytest_apiservice.embedded.pod.status import PodState, pod_status
 

@@ -4,7 +4,6 @@ import ast
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-MOST_LINES = 200
 # Functions that may sleep: not to wait for something, but because the passing of time is their work.
 SLEEPERS = {
     "application": "is slow",
@@ -47,11 +46,6 @@ def test_every_fixture_says_what_it_yields():
     silent = [f"{path.relative_to(TESTS)}: {one.name}" for path, one in fixtures if not ast.get_docstring(one)]
     assert fixtures
     assert silent == [], "fixtures without a docstring"
-
-
-def test_every_module_of_the_harness_has_at_most_200_lines():
-    lines = {str(path): len(path.read_text().splitlines()) for path in (TESTS / "pytest_apiservice").rglob("*.py")}
-    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 
 
 def test_nothing_sleeps_in_order_to_wait():

@@ -3,7 +3,7 @@
 import pytest
 from readme import install_block
 
-from pytest_apiservice.images.clone import make_release_clone
+from docs.clone import make_release_clone
 
 RELEASED = "0.0.1"
 

@@ -44,9 +44,9 @@ def configure(config: pytest.Config, choice: Choice) -> None:
     if getattr(config.option, "dist", "no") == "load":
         config.option.dist = "worksteal" if cluster_for(choice).own_per_worker else "loadgroup"
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Controller(), "header-echo-parallel")
+        config.pluginmanager.register(_Controller(), "apiservice-parallel")
     elif not cluster_for(choice).own_per_worker:
-        config.pluginmanager.register(_Worker(), "header-echo-parallel")
+        config.pluginmanager.register(_Worker(), "apiservice-parallel")
 
 
 def plain(nodeid: str) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pytest_apiservice.base.authorities import (
-    LIFETIME,
+    Signer,
+    SigningKey,
     certificate_builder,
     distinguished_name,
     general_name,
@@ -22,7 +23,6 @@ from pytest_apiservice.base.authorities import (
     key_usage,
 )
 
-_Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 DNS_NAME = "header-echo.default.svc"
 
 
@@ -51,7 +51,7 @@ class Pair:
         return files
 
 
-class Authority:
+class Authority(Signer):
     """A certificate authority as clusters have it."""
 
     def __init__(
@@ -60,26 +60,11 @@ class Authority:
         parent: Authority | None = None,
         *,
         key_identifiers: bool = False,
-        key: _Key | None = None,
+        key: SigningKey | None = None,
     ) -> None:
-        """Make it; without key identifiers it is as EKS makes it, with them as Go and cert-manager do."""
+        """Make it, by default as EKS does."""
+        super().__init__(common_name, parent, key=key, key_identifiers=key_identifiers)
         self.common_name = common_name
-        self._key = key or ec.generate_private_key(ec.SECP256R1())
-        # Ed25519 has its own hash.
-        self._hash = None if isinstance(self._key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
-        self._name = distinguished_name(common_name)
-        self._key_identifiers = key_identifiers
-        signer = parent or self
-        builder = (
-            certificate_builder(self._name, signer._name, self._key.public_key(), dt.timedelta(), LIFETIME)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(key_usage(certificate_authority=True), critical=True)
-        )
-        if key_identifiers:
-            builder = builder.add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
-            )
-        self._certificate = builder.sign(signer._key, signer._hash)
         self.pem = _pem(self._certificate)
 
     def rewrite(self, change: Callable[[list[bytes]], list[bytes]]) -> None:
@@ -123,7 +108,7 @@ class Authority:
     ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         begins, ends = (dt.timedelta(days=number) for number in days)
-        builder = certificate_builder(subject, self._name, key.public_key(), begins, ends)
+        builder = certificate_builder(subject, self.name, key.public_key(), begins, ends)
         builder = builder.add_extension(key_usage(certificate_authority=False), critical=True)
         if usage is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -131,11 +116,7 @@ class Authority:
             builder = builder.add_extension(constraints, critical=True)
         if names is not None:
             builder = builder.add_extension(names, critical=True)
-        if self._key_identifiers:
-            identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-            builder = builder.add_extension(identifier, critical=False)
-        certificate = _pem(builder.sign(self._key, self._hash))
-        return Pair(certificate, key_pem(key).decode())
+        return Pair(_pem(self._sign_leaf(builder)), key_pem(key).decode())
 
     def issue_as_leaf_authority(self, common_name: str, issued: str, *, says_so: bool = True) -> Pair:
         """Issue a client certificate that itself, without being an authority, signed another one; both form the chain.

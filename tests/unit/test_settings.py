@@ -100,10 +100,63 @@ def test_all_faults_are_named_at_once() -> None:
 
 
 def test_variables_of_a_service_of_the_same_name_are_no_fault() -> None:
-    """The kubelet adds these when the Service is called header-echo."""
+    """The kubelet adds these when the Service is called extension-apiserver."""
     links = {"SERVICE_HOST": "10.96.3.4", "SERVICE_PORT": "443", "SERVICE_PORT_HTTPS": "443", "PORT_443_TCP": "tcp://x"}
 
     Settings.from_environ({**MINIMUM, **{f"EXTENSION_APISERVER_{name}": value for name, value in links.items()}})
+
+
+def test_variables_of_an_older_version_are_faults() -> None:
+    """Each on its line, with the name that it has now; what was no setting then is nobody's business."""
+    older = {
+        "HEADER_ECHO_GROUP": "a.b",
+        "HEADER_ECHO_PORT": "8443",
+        "HEADER_ECHO_LOG_LEVEL": "",
+        "HEADER_ECHO_IMAGE": "x",
+    }
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ({**MINIMUM, **older})
+
+    assert str(raised.value).splitlines() == [
+        "HEADER_ECHO_GROUP is of an older version: set EXTENSION_APISERVER_GROUP",
+        "HEADER_ECHO_LOG_LEVEL is of an older version: set EXTENSION_APISERVER_LOG_LEVEL",
+        "HEADER_ECHO_PORT is of an older version: set EXTENSION_APISERVER_PORT",
+    ]
+
+
+def test_every_variable_of_an_older_version_is_a_fault_until_its_successor_is_set() -> None:
+    """Then nothing is lost silently, and one manifest can serve both versions of a rollback."""
+    fields = [field for field in dataclasses.fields(Settings) if field.metadata["prefixed"]]
+    defaults = {field.name.upper(): field.metadata["default"] for field in fields}
+    older = {f"HEADER_ECHO_{name}": value for name, value in defaults.items()}
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environ({**MINIMUM, **older})
+
+    assert len(str(raised.value).splitlines()) == len(fields)
+    Settings.from_environ(
+        {**MINIMUM, **older, **{f"EXTENSION_APISERVER_{name}": value for name, value in defaults.items()}}
+    )
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "sctp"])
+def test_variables_of_services_named_as_an_older_version_are_no_fault(protocol: str) -> None:
+    """The kubelet adds these for Services header-echo and header-echo-kubernetes."""
+    place = f"{protocol}://10.96.3.4:443"
+    links = {"SERVICE_HOST": "10.96.3.4", "SERVICE_PORT": "443", "SERVICE_PORT_HTTPS": "443", "PORT": place}
+    links |= {
+        f"PORT_443_{protocol.upper()}": place,
+        "PORT_10250_TCP_PORT": "10250",
+        "KUBERNETES_SERVICE_HOST": "10.96.3.5",
+    }
+
+    Settings.from_environ({**MINIMUM, **{f"HEADER_ECHO_{name}": value for name, value in links.items()}})
+
+
+def test_a_program_with_a_prefix_of_its_own_never_had_the_older_one() -> None:
+    """Its variables are those with its prefix, whatever that is."""
+    Settings.from_environ({**MINIMUM, "HEADER_ECHO_GROUP": "x"}, prefix="CATS_")
+
+    assert Settings.from_environ({**MINIMUM, "HEADER_ECHO_GROUP": "a.b"}, prefix="HEADER_ECHO_").group == "a.b"
 
 
 def test_a_wrong_environment_exits_2_without_a_traceback(
@@ -111,11 +164,13 @@ def test_a_wrong_environment_exits_2_without_a_traceback(
 ) -> None:
     """Exit code 2 means called wrongly."""
     monkeypatch.setenv("EXTENSION_APISERVER_GROUP", "x")
+    monkeypatch.setenv("HEADER_ECHO_PORT", "8443")
     monkeypatch.setattr("sys.argv", ["header-echo", "serve"])
 
     assert main() == 2
     error = capsys.readouterr().err
     assert "EXTENSION_APISERVER_GROUP" in error
+    assert "HEADER_ECHO_PORT is of an older version: set EXTENSION_APISERVER_PORT\n" in error
     assert "Traceback" not in error
 
 

@@ -1,4 +1,4 @@
-"""Certificate authorities of the embedded cluster: one per trust domain, as a real control plane has them."""
+"""Certificate authorities, one per trust domain as a real control plane has them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+SigningKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 LIFETIME = dt.timedelta(days=30)
 CLOCK_SKEW = dt.timedelta(minutes=5)
 
@@ -30,20 +32,53 @@ class KeyPair:
             write_private(folder / f"{name}.{suffix}", content)
 
 
-class Authority:
-    """A certificate authority that lives in memory; its key is never written."""
+class Signer:
+    """The key of a certificate authority, which is never written, and its certificate.
 
-    def __init__(self, name: str) -> None:
-        """Make a self-signed CA with the common name ``name``."""
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = distinguished_name(name)
-        self._certificate = (
-            certificate_builder(self._name, self._name, self._key.public_key(), dt.timedelta(), LIFETIME)
+    Attributes:
+        name: its distinguished name, which is the issuer of what it signs.
+    """
+
+    def __init__(
+        self, name: str, issuer: Signer | None = None, *, key: SigningKey | None = None, key_identifiers: bool = True
+    ) -> None:
+        """Make a CA.
+
+        Args:
+            name: its common name.
+            issuer: signs its certificate; None makes it self-signed.
+            key: None makes a new one.
+            key_identifiers: whether certificates name their keys, as those of Go and cert-manager do. By it OpenSSL tells a CA
+                from its successor of the same name. Those of EKS do not.
+        """
+        self._key = key or ec.generate_private_key(ec.SECP256R1())
+        self.name = distinguished_name(name)
+        self._key_identifiers = key_identifiers
+        signer = issuer or self
+        public = self._key.public_key()
+        builder = (
+            certificate_builder(self.name, signer.name, public, dt.timedelta(), LIFETIME)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(key_usage(certificate_authority=True), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
         )
+        if key_identifiers:
+            builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        self._certificate = signer.sign(builder)
+
+    def sign(self, builder: x509.CertificateBuilder) -> x509.Certificate:
+        """Return the certificate, signed as it is."""
+        # Ed25519 has its own hash.
+        return builder.sign(self._key, None if isinstance(self._key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+
+    def _sign_leaf(self, builder: x509.CertificateBuilder) -> x509.Certificate:
+        if self._key_identifiers:
+            identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+            builder = builder.add_extension(identifier, critical=False)
+        return self.sign(builder)
+
+
+class Authority(Signer):
+    """A certificate authority that lives in memory."""
 
     @property
     def certificate(self) -> bytes:
@@ -61,19 +96,17 @@ class Authority:
     def _issue(self, subject: x509.Name, usage: x509.ObjectIdentifier, names: Sequence[str]) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
-            certificate_builder(subject, self._name, key.public_key(), dt.timedelta(), LIFETIME)
+            certificate_builder(subject, self.name, key.public_key(), dt.timedelta(), LIFETIME)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(key_usage(certificate_authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-            # By it OpenSSL tells a CA from its successor of the same name; Go writes it into every certificate too.
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if names:
             # An empty critical subjectAltName is refused by Go ("unhandled critical extension"), so only when there are names.
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([general_name(name) for name in names]), critical=False
             )
-        return KeyPair(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), key_pem(key))
+        return KeyPair(self._sign_leaf(builder).public_bytes(serialization.Encoding.PEM), key_pem(key))
 
 
 def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -115,7 +148,11 @@ def general_name(name: str) -> x509.GeneralName:
 
 
 def certificate_builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begins: dt.timedelta, ends: dt.timedelta
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: CertificatePublicKeyTypes,
+    begins: dt.timedelta,
+    ends: dt.timedelta,
 ) -> x509.CertificateBuilder:
     """Return a certificate to be, without extensions; it is valid from ``begins``, less some clock skew, to ``ends``, both from now."""
     now = dt.datetime.now(dt.UTC)

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from pytest_apiservice.base.run import SHOWN_LINES, tail
+
 PR_SET_PDEATHSIG = 1
-SHOWN_LINES = 20
 COPIED_BYTES = 2_000_000
 
 
@@ -40,7 +41,6 @@ class LocalProcess:
     """One running child."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
-        """Use `start`."""
         self.name = name
         self.log = log
         self._process = process
@@ -139,8 +139,4 @@ def copy_ends(source: Path, target: Path) -> None:
 
 def last_lines(log: Path, count: int = SHOWN_LINES) -> str:
     """Return the last ``count`` lines of a file, indented; '' when there is none."""
-    try:
-        lines = log.read_text(errors="replace").splitlines()
-    except FileNotFoundError:
-        return ""
-    return "\n".join(f"    {line}" for line in lines[-count:])
+    return tail(log.read_text(errors="replace"), count) if log.exists() else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 import urllib3
@@ -12,9 +12,7 @@ from urllib3.util import SKIP_HEADER
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.kubectl import Kubectl
-
-if TYPE_CHECKING:
-    from pytest_apiservice.cluster import Cluster
+from pytest_apiservice.cluster import Cluster
 
 REQUEST_TIMEOUT_SECONDS = 30
 # The headers that curl sends, and no more: requests would add its own.
@@ -31,7 +29,6 @@ class ApiError(HarnessError):
     """
 
     def __init__(self, message: str, code: int = 0) -> None:
-        """Say what failed."""
         super().__init__(message)
         self.code = code
 
@@ -40,7 +37,6 @@ class Api:
     """The API server of a cluster, and the group/version that the chart registered there."""
 
     def __init__(self, cluster: Cluster, group: str = "cats.example.com", version: str = "v1") -> None:
-        """Read the cluster's kubeconfig."""
         from kubernetes import config  # half of the time that pytest needs to start, for runs without a cluster too
 
         self.cluster = cluster
@@ -56,7 +52,7 @@ class Api:
 
     @property
     def server(self) -> str:
-        """The URL of the API server."""
+        """The URL of the API server, https://host:port as the kubeconfig has it."""
         return str(self._configuration.host)
 
     @property

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
 
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.client.helm import CHART
+from pytest_apiservice.client.helm import CHART, Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.programs.tools import kubernetes_version
-
-if TYPE_CHECKING:
-    from pytest_apiservice.client.helm import Helm
 
 CONFIGURATIONS = {
     path.name.removesuffix("-values.yaml"): path for path in sorted(CHART.glob("ci/*-values.yaml"))
@@ -32,11 +29,14 @@ OFFERED = ("cert-manager.io/v1", "security.openshift.io/v1", "monitoring.coreos.
 OF_PROMETHEUS = {"ServiceMonitor", "PrometheusRule"}  # kinds that a cluster serves if it has the Prometheus operator
 
 
+def offers(served: Iterable[str] = OFFERED) -> list[str]:
+    """Return the flags that tell `helm template` of a cluster: its version, and the optional APIs that it serves."""
+    return [f"--kube-version={kubernetes_version()}", *(f"--api-versions={version}" for version in served)]
+
+
 def rendered(helm: Helm, path: Path, *arguments: str) -> list[dict[str, Any]]:
     """Return the objects, hooks too, that the chart makes of the values file ``path`` where every optional API is offered."""
-    offered = [f"--api-versions={version}" for version in OFFERED]
-    version = f"--kube-version={kubernetes_version()}"
-    text = helm("template", helm.release, CHART, f"--values={path}", version, *offered, *arguments).stdout
+    text = helm("template", helm.release, CHART, f"--values={path}", *offers(), *arguments).stdout
     return [one for one in yaml.safe_load_all(text) if one]
 
 

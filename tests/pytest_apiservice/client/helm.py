@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_apiservice.base.run import run
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.rollout import Explain, unexplained, wait_for_rollout
+from pytest_apiservice.cluster import Cluster
 from pytest_apiservice.programs.tools import RARE_COLLECTION, tool
-
-if TYPE_CHECKING:
-    import subprocess
-
-    from pytest_apiservice.cluster import Cluster
 
 CHART = Path(__file__).resolve().parents[3] / "chart"
 

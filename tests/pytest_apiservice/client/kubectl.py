@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_apiservice.base.run import run
+from pytest_apiservice.cluster import Cluster
 from pytest_apiservice.programs.tools import RARE_COLLECTION, tool
-
-if TYPE_CHECKING:
-    import subprocess
-
-    from pytest_apiservice.cluster import Cluster
 
 
 class Kubectl:
     """The real kubectl, bound to a cluster and maybe a namespace."""
 
     def __init__(self, cluster: Cluster, namespace: str | None = None) -> None:
-        """Bind to ``cluster``; ``namespace`` goes into every call."""
         self.cluster = cluster
         self.namespace = namespace
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.api import Api
-
-if TYPE_CHECKING:
-    from pytest_apiservice.cluster import Cluster
+from pytest_apiservice.cluster import Cluster
 
 PART_OF, OURS = "app.kubernetes.io/part-of", "header-echo-tests"
 OF_TESTS = f"{PART_OF}={OURS}"

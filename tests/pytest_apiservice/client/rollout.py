@@ -6,20 +6,18 @@ helm looks every two seconds, and says no more than "context deadline exceeded" 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import requests
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.wait import NotYet, wait_for
-
-if TYPE_CHECKING:
-    import requests
-
-    from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.api import Api
 
 CRASHES = 2  # more than bad luck, such as a dependency that starts at the same time
 Object = dict[str, Any]
 #: Returns lines on why the pods in a namespace do not come, as pytest_apiservice.why.rules does.
-Explain = Callable[["Api", str], Sequence[str]]
+Explain = Callable[[Api, str], Sequence[str]]
 
 
 def unexplained(_api: Api, _namespace: str) -> Sequence[str]:

@@ -6,14 +6,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import urllib3
 
 from pytest_apiservice.base.wait import NotYet, wait_for
-
-if TYPE_CHECKING:
-    from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.api import Api
 
 CLIENTS = 4
 PAUSE_SECONDS = (

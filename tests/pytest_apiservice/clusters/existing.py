@@ -21,15 +21,7 @@ from pytest_apiservice.base.run import run
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.cluster import Collector
-from pytest_apiservice.clusters.existing_checks import (
-    contexts,
-    demand_cert_manager,
-    demand_rights,
-    is_openshift,
-    known_contexts,
-    leftovers,
-    ours,
-)
+from pytest_apiservice.clusters import existing_checks as checks
 from pytest_apiservice.clusters.relay import relayed
 from pytest_apiservice.programs.tools import prepare, tool
 
@@ -71,7 +63,7 @@ class ExistingCluster:
         """
         if not self._named:
             raise HarnessError(
-                f"CLUSTER=existing needs the name of a context: set KUBECONTEXT to one of {known_contexts()}"
+                f"CLUSTER=existing needs the name of a context: set KUBECONTEXT to one of {checks.known_contexts()}"
             )
         return self._named
 
@@ -98,9 +90,9 @@ class ExistingCluster:
             HarnessError: no such context, no answer, too few rights, or a release of the chart is installed already.
         """
         context = self.context
-        if context not in contexts():
+        if context not in checks.contexts():
             raise HarnessError(
-                f"the kubeconfig has no context '{context}': set KUBECONTEXT to one of {known_contexts()}"
+                f"the kubeconfig has no context '{context}': set KUBECONTEXT to one of {checks.known_contexts()}"
             )
         self._directory = Path(tempfile.mkdtemp(prefix="header-echo-existing-"))
         view = ["config", "view", "--raw", "--flatten", "--minify", f"--context={context}"]
@@ -119,14 +111,14 @@ class ExistingCluster:
                 f"the cluster of context '{self.context}' does not answer ({answer.stderr.strip().splitlines()[-1]}):"
                 f" check the network, and your login to it"
             )
-        demand_rights(kubectl, self.context)
-        self._before = ours(kubectl)
+        checks.demand_rights(kubectl, self.context)
+        self._before = checks.ours(kubectl)
         if self._before:
             raise HarnessError(
                 f"the cluster of context '{self.context}' has objects of an earlier run or release ({', '.join(sorted(self._before))}):"
                 f" uninstall them first"
             )
-        if is_openshift(kubectl):
+        if checks.is_openshift(kubectl):
             self._values = {"tls.mode": "openshift"}
             say(
                 "OpenShift: certificates by its service-ca operator; not checked: tls.mode certManager, a fixed user id"
@@ -138,7 +130,7 @@ class ExistingCluster:
     def install_cert_manager(self) -> None:
         """Demand that cert-manager is there; it is the cluster's, so it is not ours to install."""
         if not self._values:
-            demand_cert_manager(Kubectl(self), self.context)
+            checks.demand_cert_manager(Kubectl(self), self.context)
 
     def cert_manager_down(self) -> AbstractContextManager[None]:
         """Skip the test: it is the cluster's, so it is not ours to stop."""
@@ -164,7 +156,7 @@ class ExistingCluster:
         kubectl = Kubectl(self)
 
         def as_before() -> None:
-            left = leftovers(kubectl, self._before)
+            left = sorted(checks.ours(kubectl) - self._before)
             if left:
                 raise NotYet(f"{', '.join(left)} (remove with kubectl delete)")
 

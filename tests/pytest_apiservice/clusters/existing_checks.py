@@ -86,8 +86,3 @@ def ours(kubectl: Kubectl) -> set[str]:
         bindings = kubectl("get", "rolebindings", "--namespace=kube-system", "-o", "name", "-l", label)
         found |= {f"kube-system/{name}" for name in bindings.stdout.split()}
     return found
-
-
-def leftovers(kubectl: Kubectl, before: set[str]) -> list[str]:
-    """Return what of ours is there now and was not before."""
-    return sorted(ours(kubectl) - before)

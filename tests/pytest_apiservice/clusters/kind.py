@@ -32,6 +32,7 @@ from pytest_apiservice.images.local_registry import NETWORK
 from pytest_apiservice.images.node_image import kind_config, node_image
 from pytest_apiservice.images.offline.engine import ensure_engine
 from pytest_apiservice.images.registry import has_image
+from pytest_apiservice.programs import older
 from pytest_apiservice.programs.cache import cache_dir
 from pytest_apiservice.programs.tools import PROGRAMS as ALL_PROGRAMS
 from pytest_apiservice.programs.tools import prepare, tool
@@ -71,7 +72,7 @@ class Kind:
         """Bring up engine, node image and cluster; a kept cluster of the last run is used again.
 
         Raises:
-            HarnessError: no engine, a stale cluster of this name, a taken port, or kind failed.
+            HarnessError: no engine, a stale cluster of this name, one of another version, a taken port, or kind failed.
         """
         ensure_engine()
         self.prepare()
@@ -149,8 +150,7 @@ class Kind:
         with relayed(["docker", "exec", "-i", self.node, "socat", "STDIO", f"TCP:{address}:{port}"]) as endpoint:
             yield endpoint
 
-    def _pytest_kind(self, image: str | None = None) -> KindCluster:
-        self.directory.mkdir(parents=True, exist_ok=True)
+    def _pytest_kind(self, image: str) -> KindCluster:
         cluster = KindCluster(self.name, self.kubeconfig, image, kind_path=tool("kind"), kubectl_path=tool("kubectl"))
         shutil.rmtree(cluster.path, ignore_errors=True)  # it makes ./.pytest-kind, which only its downloads need
         with suppress(OSError):  # others' may be there
@@ -158,7 +158,7 @@ class Kind:
         return cluster
 
     def _config(self, image: str) -> Path:
-        self.directory.mkdir(parents=True, exist_ok=True)
+        older.mark(self.directory)
         config = yaml.safe_load(kind_config(image))
         if self.api_port is not None:
             _demand_free_port(self.api_port)
@@ -171,6 +171,7 @@ class Kind:
         remedy = f"remove it with 'kind delete cluster --name {self.name}' (or make clean) and try again"
         if not self.kubeconfig.exists():
             raise HarnessError(f"a kind cluster '{self.name}' exists that this project did not make: {remedy}")
+        older.refuse_cluster(self.directory)
         try:
             wait_for_node(Kubectl(self), self.node)
         except HarnessError as error:

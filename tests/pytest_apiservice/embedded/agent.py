@@ -2,7 +2,7 @@
 
 What a container gets that a local process can have: its command, arguments, environment, volumes at their paths (pytest_apiservice.embedded.pod.root),
 ServiceAccount token, probes, hooks, grace period and restarts. What it has not: an image, a user, a network or limits of its own, the cluster's DNS and Service addresses
-(instead, HTTPS_PROXY names a proxy that knows Services: pytest_apiservice.embedded.node.services).
+(instead, HTTPS_PROXY names a proxy that knows Services: pytest_apiservice.embedded.node.egress).
 Pods that ask for host features, or for an image that nobody mapped to a local command, are refused with an event (pytest_apiservice.embedded.pod.refusals).
 """
 
@@ -28,7 +28,6 @@ class NodeAgent:
     """Follows pods, ConfigMaps, Secrets and NetworkPolicies; has one worker per pod."""
 
     def __init__(self, node: Node, client: ApiClient, policies: Store) -> None:
-        """Prepare; see `start`."""
         self._node = node
         self._client = client
         self._events = Events(client)

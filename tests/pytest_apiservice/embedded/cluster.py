@@ -25,6 +25,7 @@ from pytest_apiservice.embedded.control import ask
 from pytest_apiservice.embedded.credentials import CONTEXT
 from pytest_apiservice.embedded.launch import START_TIMEOUT_SECONDS, start_supervisor, wait_until_ready
 from pytest_apiservice.embedded.node.images import LocalImage, compile_backend, local_image
+from pytest_apiservice.programs import older
 from pytest_apiservice.programs.crds import cert_manager_crds
 from pytest_apiservice.programs.tools import prepare, tool
 
@@ -104,8 +105,10 @@ class EmbeddedCluster:
         """Start the cluster and wait until its API is ready and has cert-manager's kinds; a kept one that runs is used again.
 
         Raises:
-            HarnessError: a component failed (its last lines are in the message), or a port is taken.
+            HarnessError: a component failed (its last lines are in the message), a port is taken, or another version kept it.
         """
+        if self.keep and folder.is_running(self.directory):
+            older.refuse_cluster(self.directory)
         self.prepare()
         folder.sweep()
         if self.keep and folder.is_running(self.directory) and folder.state(self.directory)[0] == "ready":
@@ -147,6 +150,7 @@ class EmbeddedCluster:
 
     def load_image(self, image: str, command: LocalImage | None = None) -> None:
         """Let pods run ``image``, for which ``command`` stands, or the one known by its short name; HarnessError if there is none."""
+        older.refuse_cluster(self.directory)
         chosen = command or local_image(image, self._images)
         ask(self.directory, "load-image", reference=image, image=chosen.to_json())
 
@@ -180,6 +184,7 @@ class EmbeddedCluster:
             self.directory.mkdir(mode=0o700, parents=True)
         else:
             self._directory = Path(tempfile.mkdtemp(prefix=folder.PREFIX))
+        older.mark(self.directory)
         (self.directory / "logs").mkdir()
         try:
             self._supervisor = start_supervisor(self.directory, self._options, outlives_us=self.keep)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import aiohttp
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.embedded.node.client import ApiError, Object
 
-Requests = Mapping[str, Callable[[Object], Awaitable[Any]]]
+Requests = Mapping[str, Callable[[Object], Any]]  # what they return is awaited if it can be
 
 
 async def serve_control(path: Path, requests: Requests) -> asyncio.Server:
@@ -24,13 +25,11 @@ async def serve_control(path: Path, requests: Requests) -> asyncio.Server:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = json.loads(await reader.readline())
-            answer = {"result": await requests[request["do"]](request)}
+            result = requests[request["do"]](request)
+            answer = {"result": await result if inspect.isawaitable(result) else result}
         except (HarnessError, ApiError, aiohttp.ClientError, OSError, KeyError, ValueError) as error:
-            answer = {
-                "error": str(error)
-                if isinstance(error, HarnessError | ApiError)
-                else f"{type(error).__name__}: {error}"
-            }
+            known = isinstance(error, HarnessError | ApiError)
+            answer = {"error": str(error) if known else f"{type(error).__name__}: {error}"}
         writer.write(json.dumps(answer).encode() + b"\n")
         writer.close()
 

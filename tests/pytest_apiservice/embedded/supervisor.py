@@ -16,7 +16,7 @@ import shutil
 import signal
 import ssl
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,13 @@ from pytest_apiservice.base.authorities import write_private
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.embedded.agent import NodeAgent
 from pytest_apiservice.embedded.cert_manager import create_crds, start_cert_manager, stop_cert_manager
-from pytest_apiservice.embedded.control import serve_control
+from pytest_apiservice.embedded.control import Requests, serve_control
 from pytest_apiservice.embedded.control_plane import ControlPlane, death
 from pytest_apiservice.embedded.node.client import ApiClient, ApiError, Object, Store
-from pytest_apiservice.embedded.node.egress import EgressProxy
+from pytest_apiservice.embedded.node.egress import EgressProxy, ServiceNames
 from pytest_apiservice.embedded.node.images import LocalImage
 from pytest_apiservice.embedded.node.network import PodNetwork
 from pytest_apiservice.embedded.node.policies import NetworkPolicies
-from pytest_apiservice.embedded.node.services import ServiceNames
 from pytest_apiservice.embedded.pod import root as pod_root
 from pytest_apiservice.embedded.pod.references import Node
 
@@ -91,20 +90,22 @@ class Supervisor:
                 raise HarnessError(f"the embedded cluster is broken: {cause}")
             await asyncio.sleep(DEATH_POLL_SECONDS)
 
-    def requests(self) -> dict[str, Callable[[Object], Awaitable[Any]]]:
+    def requests(self) -> Requests:
         """Return what can be asked for at the control socket, by name."""
         return {
             "load-image": self._load_image,
             "pod-address": self._pod_address,
             "restart-api-server": self._restart_api_server,
-            "publish-front-proxy-ca": self._publish_front_proxy_ca,
-            "use-front-proxy-ca": self._use_front_proxy_ca,
-            "install-cert-manager": self._install_cert_manager,
-            "stop-cert-manager": self._stop_cert_manager,
-            "stop": self._stop,
+            "publish-front-proxy-ca": lambda _: self.control_plane.credentials.publish_front_proxy_ca(),
+            "use-front-proxy-ca": lambda _: self.control_plane.credentials.use_front_proxy_ca(),
+            "install-cert-manager": lambda request: start_cert_manager(
+                self.control_plane, Path(request["program"]), self._held_back
+            ),
+            "stop-cert-manager": lambda _: stop_cert_manager(self.control_plane),
+            "stop": lambda _: self._ended.set(),
         }
 
-    async def _load_image(self, request: Object) -> None:
+    def _load_image(self, request: Object) -> None:
         self.node.load_image(request["reference"], LocalImage(**request["image"]))
 
     async def _pod_address(self, request: Object) -> str | None:
@@ -113,27 +114,12 @@ class Supervisor:
             await self.client.request("GET", f"/api/v1/namespaces/{request['namespace']}/pods/{request['pod']}")
         return found
 
-    async def _stop(self, _: Object) -> None:
-        self._ended.set()
-
     async def _restart_api_server(self, _: Object) -> None:
         self._restarting = True
         try:
             await self.control_plane.restart_api_server()
         finally:
             self._restarting = False
-
-    async def _publish_front_proxy_ca(self, _: Object) -> None:
-        self.control_plane.credentials.publish_front_proxy_ca()
-
-    async def _use_front_proxy_ca(self, _: Object) -> None:
-        self.control_plane.credentials.use_front_proxy_ca()
-
-    async def _install_cert_manager(self, request: Object) -> None:
-        await start_cert_manager(self.control_plane, Path(request["program"]), self._held_back)
-
-    async def _stop_cert_manager(self, _: Object) -> None:
-        await stop_cert_manager(self.control_plane)
 
 
 async def supervise(directory: Path, crds: Path, *, owned: bool, api_port: int | None, no_root: str) -> int:

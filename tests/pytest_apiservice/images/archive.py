@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import platform
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,8 +17,7 @@ from pathlib import Path
 
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
-
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+from pytest_apiservice.programs.go import architecture
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def load_program(name: str, program: Path, user: str = "") -> None:
 
 def _configuration(image: Image, layer_digest: str) -> dict[str, object]:
     return {
-        "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
+        "architecture": architecture(),
         "os": "linux",
         "config": {"Entrypoint": list(image.entrypoint), "Env": [f"PATH={image.path}"], "User": image.user},
         "history": [{"created_by": "header-echo"}],  # one entry a layer, or tools attribute sizes to the wrong ones

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -24,17 +22,7 @@ PUBLISHED = "python:3.13-slim"
 NAME = "header-echo-base"
 PACKAGES = ("python3-minimal", "libpython3-stdlib")
 ACCOUNTS = "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n"
-QUESTION = (
-    "import json, platform, sys; print(json.dumps(['.'.join(platform.python_version_tuple()[:2]), sys.executable]))"
-)
-
-
-@dataclass(frozen=True)
-class Python:
-    """The Python inside an image: "3.13" and its path."""
-
-    version: str
-    executable: str
+QUESTION = "import sys; print('{}.{}'.format(*sys.version_info))"
 
 
 @cache
@@ -60,8 +48,8 @@ def base_image() -> str:
     return _own()
 
 
-def python_of(base: str) -> Python:
-    """Return what Python the image ``base`` has.
+def python_of(base: str) -> str:
+    """Return what Python the image ``base`` has, "3.13".
 
     Raises:
         HarnessError: it has none.
@@ -75,7 +63,7 @@ def python_of(base: str) -> Python:
         raise HarnessError(
             f"the base image '{base}' runs no python3 ({answer.stderr.strip()}): set {VARIABLE} to another"
         )
-    return Python(*json.loads(answer.stdout))
+    return answer.stdout.strip()
 
 
 def _own() -> str:

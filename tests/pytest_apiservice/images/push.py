@@ -128,6 +128,12 @@ def buildx_command(name: str, base: str, chosen: Sequence[str], context: Path, m
     return [*where, "--build-arg", f"BASE={base}", "--tag", name, "--metadata-file", metadata, "--push"]
 
 
+def bills_command(base: str, chosen: Sequence[str], context: Path, folder: Path) -> list[str | Path]:
+    """Return the command that writes the bill of materials of each of ``chosen``, as built just before, into a folder of ``folder``."""
+    where: list[str | Path] = ["docker", "buildx", "build", context, "--platform", ",".join(chosen)]
+    return [*where, "--build-arg", f"BASE={base}", "--target", "sbom", "--output", f"type=local,dest={folder}"]
+
+
 def digest_in(metadata: Path) -> str:
     """Return the digest that buildx wrote into ``metadata``."""
     return str(json.loads(metadata.read_text())["containerimage.digest"])

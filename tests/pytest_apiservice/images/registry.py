@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 
 from pytest_apiservice.base.errors import HarnessError
@@ -55,6 +56,15 @@ def _inspect(name: str, template: str) -> str:
     """Return what ``template`` says of the image ``name``; "" if the engine has none of that name."""
     command = ["docker", "image", "inspect", "--format", template, name]
     return run(command, timeout_seconds=30, check=False).stdout.strip()
+
+
+def forget_stages(label: str, stages: Sequence[str]) -> None:
+    """Remove what a builder other than BuildKit leaves of the earlier ``stages`` of a build, but the newest of each, its cache."""
+    for stage in stages:
+        chosen = ["--filter", "dangling=true", "--filter", f"label={label}={stage}"]
+        listed = run(["docker", "image", "ls", "--quiet", "--no-trunc", *chosen], timeout_seconds=30).stdout
+        for old in listed.split()[1:]:
+            run(["docker", "image", "rm", old], timeout_seconds=60, check=False)  # a build may be using it
 
 
 def forget_others(name: str) -> None:

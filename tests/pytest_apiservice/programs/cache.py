@@ -12,13 +12,21 @@ from pathlib import Path
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say
+from pytest_apiservice.programs import older
 
 
 def cache_dir() -> Path:
-    """Return the cache folder: $APISERVICE_CACHE, else header-echo in the user's cache folder; made if missing."""
+    """Return the cache folder: $APISERVICE_CACHE, else pytest-apiservice in the user's cache folder; made if missing.
+
+    Raises:
+        HarnessError: it cannot be made, or an older version's is there instead.
+    """
+    older.refuse_settings()
     named = os.environ.get("APISERVICE_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    directory = Path(named) if named else Path(base) / "header-echo"
+    directory = Path(named) if named else Path(base) / "pytest-apiservice"
+    if not named:
+        older.refuse_cache(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:

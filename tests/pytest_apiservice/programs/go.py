@@ -25,8 +25,12 @@ BUILD_TIMEOUT_SECONDS = 3600
 
 def platform() -> str:
     """Return this machine as Go names it, "linux-amd64"."""
-    names = {"x86_64": "amd64", "aarch64": "arm64"}
-    return f"{machine.system().lower()}-{names.get(machine.machine(), machine.machine())}"
+    return f"{machine.system().lower()}-{architecture()}"
+
+
+def architecture() -> str:
+    """Return this machine's processor as Go, Docker and Kubernetes name it, "amd64"."""
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine.machine(), machine.machine())
 
 
 @cache

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
-from pytest_apiservice.programs import go
+from pytest_apiservice.programs import go, older
 from pytest_apiservice.programs.cache import cache_dir, demand_free_disk, digest, locked
 
 FAMILIES = Path(__file__).resolve().parents[3] / "ci" / "tools"
@@ -121,6 +121,7 @@ def prepare(names: Iterable[str]) -> None:
 
 @cache
 def _found(name: str) -> Path | None:
+    older.refuse_settings(map(variable, PROGRAMS))
     named = os.environ.get(variable(name))
     if named:
         if not os.access(named, os.X_OK):

@@ -98,7 +98,7 @@ class Reader:
         return created
 
     def close(self) -> None:
-        """Close the connections."""
+        """Give up the connection that is kept between reads."""
         self._session.close()
 
     def _send(self, method: str, path: str, **arguments: Any) -> requests.Response | None:  # noqa: ANN401 - requests'

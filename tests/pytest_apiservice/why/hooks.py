@@ -17,19 +17,17 @@ import shutil
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.client.api import Api
+from pytest_apiservice.cluster import Cluster
 from pytest_apiservice.programs.cache import locked
 from pytest_apiservice.why.collect import INDEX, collect_all
 from pytest_apiservice.why.collect_cluster import collectors
 from pytest_apiservice.why.evidence import Evidence, gather
 from pytest_apiservice.why.rules import first_lines
-
-if TYPE_CHECKING:
-    from pytest_apiservice.cluster import Cluster
 
 CLUSTER = pytest.StashKey["Cluster"]()  # set by the fixture `cluster` before it creates anything
 MODES = ("always", "on-failure", "never")
@@ -142,7 +140,7 @@ def register(config: pytest.Config, plain: Callable[[str], str]) -> None:
     """Make failures of this run tell why; ``plain`` returns a test's id as people know it."""
     root = config.rootpath / "reports" / "diagnostics"
     made = Diagnostics(config.getoption("--diagnostics"), root)
-    config.pluginmanager.register(_Hooks(made, config, plain), "header-echo-diagnostics")
+    config.pluginmanager.register(_Hooks(made, config, plain), "apiservice-diagnostics")
 
 
 class _Hooks:
@@ -159,7 +157,12 @@ class _Hooks:
         report = yield
         mode = self.diagnostics.mode
         if self.config.stash.get(CLUSTER, None) is not None:
-            self.diagnostics.forget_earlier_runs(self.config.stash[CLUSTER].kind)
+            try:
+                self.diagnostics.forget_earlier_runs(self.config.stash[CLUSTER].kind)
+            except (
+                HarnessError
+            ) as fault:  # the cache cannot be had; an error here would end the whole run without a word
+                report.sections.insert(0, ("why", f"what earlier runs left in {self.diagnostics.root} stays: {fault}"))
         wanted = mode != "never" and (report.failed or (mode == "always" and report.when == "call"))
         cluster = self.config.stash.get(CLUSTER, None)
         if wanted and cluster is not None and "cluster" in getattr(item, "fixturenames", ()):

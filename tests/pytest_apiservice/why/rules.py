@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pytest_apiservice.base.network_policies import admits, number_of, selecting
+from pytest_apiservice.client.api import Api
 from pytest_apiservice.why import pods as causes_pods
 from pytest_apiservice.why import tls as causes_tls
 from pytest_apiservice.why.evidence import Evidence, Object, gather
 from pytest_apiservice.why.view import Cause, View
-
-if TYPE_CHECKING:
-    from pytest_apiservice.client.api import Api
 
 HEALTHY = "nothing in the cluster explains it: each APIService under test is Available and its pods are ready"
 NOTHING = "no release is installed in the namespaces of the tests"

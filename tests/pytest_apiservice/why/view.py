@@ -48,7 +48,7 @@ class View:
 
     @classmethod
     def of(cls, apiservice: Object, evidence: Evidence) -> View:
-        """Return the view of ``apiservice``."""
+        """Return the view of ``apiservice``: its Service, and the pods that this selects or leaves out."""
         target = apiservice["spec"]["service"]
         view = cls.without_apiservice(target["namespace"], evidence)
         view.apiservice = apiservice
@@ -81,7 +81,7 @@ class View:
 
     @property
     def selector(self) -> dict[str, str] | None:
-        """The Service's selector."""
+        """The labels by which the Service finds its pods; None where it has none, or there is no Service."""
         found: dict[str, str] | None = (self.service or {}).get("spec", {}).get("selector")
         return found
 
@@ -98,7 +98,7 @@ class View:
 
     @property
     def message(self) -> str:
-        """The condition's message."""
+        """Why the aggregator judged so, in its words; empty before it has judged."""
         return str(self.condition.get("message", ""))
 
     def cause(self, summary: str, remedy: str, seen: str = "") -> Cause:

@@ -28,7 +28,6 @@ class ApiError(Exception):
     """
 
     def __init__(self, code: int, status: Object) -> None:
-        """Wrap a Status object."""
         super().__init__(str(status.get("message", code)))
         self.code = code
         self.reason = str(status.get("reason", ""))

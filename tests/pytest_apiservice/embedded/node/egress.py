@@ -9,20 +9,21 @@ a loopback address, by HTTPS_PROXY; it knows the names of Services.
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import aiohttp
 
-from pytest_apiservice.embedded.node.client import ApiError
+from pytest_apiservice.embedded.node.client import ApiClient, ApiError
 from pytest_apiservice.embedded.node.network import KUBELET_PORT, PodNetwork
 from pytest_apiservice.embedded.node.policies import NetworkPolicies
-from pytest_apiservice.embedded.node.services import ServiceNames
 
 CHUNK_BYTES = 1 << 16
 CONNECT_TIMEOUT_SECONDS = 5.0
 DROPPED_SECONDS = (
     30.0  # until who dials what a NetworkPolicy drops gives up, as Go's net.Dialer in the API server would
 )
+SERVICE = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.cluster\.local)?")
 
 CONFIGURATION = {
     "apiVersion": "apiserver.k8s.io/v1beta1",
@@ -35,6 +36,38 @@ CONFIGURATION = {
         }
     ],
 }
+
+
+class ServiceNames:
+    """Finds a pod for `<service>.<namespace>.svc`, as DNS and kube-proxy do together; the cluster has neither."""
+
+    def __init__(self, client: ApiClient) -> None:
+        """Ask the API of ``client`` at each look-up: they are few."""
+        self._client = client
+
+    async def endpoint(self, host: str, port: int) -> tuple[str, int]:
+        """Return the address and port of a ready pod behind the Service's ``port``; what is no Service's name comes back as it is.
+
+        Raises:
+            OSError: there is no such Service port, or no ready pod behind it.
+            ApiError: there is no such Service.
+        """
+        name = SERVICE.fullmatch(host)
+        if name is None:
+            return host, port
+        service, namespace = name[1], name[2]
+        found = await self._client.request("GET", f"/api/v1/namespaces/{namespace}/services/{service}")
+        ports = [each.get("name", "") for each in found["spec"]["ports"] if each["port"] == port]
+        selector = f"labelSelector=kubernetes.io/service-name={service}"
+        slices = await self._client.request(
+            "GET", f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?{selector}"
+        )
+        for each in slices["items"]:
+            for target in each["ports"] or []:
+                for endpoint in each["endpoints"] or []:
+                    if target.get("name", "") in ports and endpoint["conditions"].get("ready"):
+                        return endpoint["addresses"][0], target["port"]
+        raise OSError(f"no ready pod behind port {port} of Service {namespace}/{service}")
 
 
 class EgressProxy:

@@ -22,7 +22,6 @@ class Events:
     """Writes events; one that cannot be written is dropped, as kubelet drops it."""
 
     def __init__(self, client: ApiClient) -> None:
-        """Write through ``client``."""
         self._client = client
         self._pending: set[asyncio.Task[None]] = set()
 

@@ -22,7 +22,6 @@ class KubeletServer:
     """Serves /containerLogs/{namespace}/{pod}/{container} to whoever has a certificate of the node CA: the API server."""
 
     def __init__(self, find: Find) -> None:
-        """Look containers up with ``find``."""
         self._find = find
         application = web.Application()
         application.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)

@@ -10,9 +10,8 @@ from pytest_apiservice.base.process import LocalProcess
 from pytest_apiservice.embedded.node.client import Object, first_of
 from pytest_apiservice.embedded.node.events import now
 from pytest_apiservice.embedded.node.ports import taken_port
-from pytest_apiservice.embedded.pod.health import Health, Notify
 from pytest_apiservice.embedded.pod.launch import Launcher
-from pytest_apiservice.embedded.pod.probes import handle
+from pytest_apiservice.embedded.pod.probes import Health, Notify, handle
 from pytest_apiservice.embedded.pod.references import Missing, Node
 
 FIRST_BACKOFF_SECONDS = 10.0  # after a first restart at once, as kubelet; doubled each time
@@ -33,7 +32,6 @@ class Container:
     """
 
     def __init__(self, node: Node, pod: Object, spec: Object, launcher: Launcher, notify: Notify) -> None:
-        """Prepare; nothing runs yet."""
         self.spec = spec
         self.log_folder = launcher.log_folder
         self.state: Object = {"waiting": {"reason": "ContainerCreating"}}

@@ -23,7 +23,6 @@ class Mounts:
     """
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
-        """Take local folders by mountPath."""
         self._folders = {path.rstrip("/"): folder for path, folder in folders.items()}
         paths = "|".join(re.escape(path) for path in sorted(self._folders, key=len, reverse=True))
         self._pattern = re.compile(rf"(^|[=:,])({paths})(?=$|[/:,])") if self._folders else None

@@ -44,7 +44,7 @@ class Launcher:
         self.log_folder = node.directory / "logs" / "pods" / folder / spec["name"]
 
     async def start(self, restart_count: int) -> LocalProcess:
-        """Start the main process.
+        """Start the main process; each restart has a log of its own.
 
         Raises:
             Missing: something that its environment refers to is absent.

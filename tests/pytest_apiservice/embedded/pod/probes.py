@@ -1,4 +1,4 @@
-"""Startup, readiness and liveness probes, asked and counted as kubelet does.
+"""Startup, readiness and liveness probes, asked and counted as kubelet does, and what they lead to: started, ready, or a reason to kill.
 
 One difference, for speed: until a startup or readiness probe succeeds for the first time it is asked more often than ``periodSeconds``;
 failures still count once per period.
@@ -17,7 +17,9 @@ from pytest_apiservice.embedded.node.client import Object
 from pytest_apiservice.embedded.pod.references import Missing
 
 EAGER_SECONDS = 0.05
+POST_START_TIMEOUT_SECONDS = 60.0
 GOOD_STATUSES = range(200, 400)
+Kill = Callable[[str, float | None], Awaitable[None]]  # why; grace in seconds, None for the pod's
 Exec = Callable[[list[str], float], Awaitable[tuple[int, str]]]
 
 
@@ -116,3 +118,66 @@ async def run_probe(probe: Object, target: Target, *, eager: bool) -> AsyncItera
             in_a_row = 0
             yield success, cause or ""
         await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+
+@dataclass(frozen=True)
+class Notify:
+    """Whom a container tells.
+
+    Attributes:
+        changed: what its status says may be different now.
+        report: an event: type ("Normal" | "Warning"), reason, message.
+    """
+
+    changed: Callable[[], None]
+    report: Callable[[str, str, str], None]
+
+
+class Health:
+    """Watches over one run of a container.
+
+    Attributes:
+        ready, started: as in containerStatuses.
+    """
+
+    def __init__(self, spec: Object, target: Target, *, notify: Notify, kill: Kill) -> None:
+        self.ready = self.started = False
+        self._spec, self._target = spec, target
+        self._kill, self._report, self._on_change = kill, notify.report, notify.changed
+
+    async def watch(self) -> None:
+        """Run hook and probes until cancelled: the startup probe first, then liveness and readiness side by side."""
+        post_start = (self._spec.get("lifecycle") or {}).get("postStart")
+        if post_start and (cause := await handle(post_start, self._target, POST_START_TIMEOUT_SECONDS)) is not None:
+            self._report("Warning", "FailedPostStartHook", cause)
+            return await self._kill(f"its postStart hook failed: {cause}", None)
+        startup, readiness, liveness = (self._spec.get(f"{kind}Probe") for kind in ("startup", "readiness", "liveness"))
+        if startup and not await self._until_failing(startup, "Startup", until_first_success=True):
+            return None
+        self.started, self.ready = True, readiness is None
+        self._on_change()
+        async with asyncio.TaskGroup() as probes:
+            if liveness:
+                probes.create_task(self._until_failing(liveness, "Liveness"))
+            if readiness:
+                probes.create_task(self._follow(readiness))
+        return None
+
+    async def _until_failing(self, probe: Object, kind: str, *, until_first_success: bool = False) -> bool:
+        """Ask until the threshold of failures is reached, and then kill (False), or until the first success (True)."""
+        async for success, cause in run_probe(probe, self._target, eager=until_first_success):
+            if success and until_first_success:
+                return True
+            if not success:
+                self._report("Warning", "Unhealthy", f"{kind} probe failed: {cause}")
+                await self._kill(f"its {kind.lower()} probe failed", probe.get("terminationGracePeriodSeconds"))
+                return False
+        return False
+
+    async def _follow(self, probe: Object) -> None:
+        async for success, cause in run_probe(probe, self._target, eager=True):
+            if not success:
+                self._report("Warning", "Unhealthy", f"Readiness probe failed: {cause}")
+            if success != self.ready:
+                self.ready = success
+                self._on_change()

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator, Mapping
 
 from pytest_apiservice.embedded.node.client import Object
 from pytest_apiservice.embedded.node.images import LOCAL_IMAGES, LocalImage
 from pytest_apiservice.embedded.pod.references import NODE_NAME
 from pytest_apiservice.images.archive import short_name
+from pytest_apiservice.programs.go import architecture
 
 VOLUMES = {"secret", "configMap", "projected", "downwardAPI", "emptyDir"}
 PROJECTIONS = {"secret", "configMap", "downwardAPI", "serviceAccountToken"}
 HANDLERS = {"httpGet", "tcpSocket", "exec", "sleep"}
 HOST_FEATURES = ("hostNetwork", "hostPID", "hostIPC")
-MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 NODE_LABELS = {
     "kubernetes.io/hostname": NODE_NAME,
     "kubernetes.io/os": "linux",
-    "kubernetes.io/arch": MACHINES.get(platform.machine(), platform.machine()),
+    "kubernetes.io/arch": architecture(),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 import aiohttp
 
 from pytest_apiservice.embedded.node.client import ApiError, Object, first_of
-from pytest_apiservice.embedded.pod.files import Files, publish
 from pytest_apiservice.embedded.pod.references import Missing, Node, container_resource, pod_field
 
+DATA = "..data"
 RENEW_AT = 0.8  # of a token's lifetime, as kubelet does
+Files = dict[str, tuple[bytes, int]]  # content and mode by path below the mount
 
 
 @dataclass
@@ -143,3 +145,38 @@ def _items(contents: dict[str, bytes], entry: Object, mode: int, what: str) -> F
         elif not entry.get("optional"):
             raise Missing(f'{what} has no key "{item["key"]}"')
     return files
+
+
+def publish(folder: Path, files: Files) -> None:
+    """Make ``folder`` show exactly ``files``, by one switch of the link ``..data``, as kubelet does; nothing happens if it does already.
+
+    Programs that watch for that switch (https://pkg.go.dev/k8s.io/kubernetes/pkg/volume/util#AtomicWriter) work unchanged.
+    """
+    link = folder / DATA
+    current = link.resolve() if link.is_symlink() else None
+    if current is not None and files == _files_in(current):
+        return
+    fresh = folder / f"..{time.time_ns()}"
+    for path, (content, mode) in files.items():
+        target = fresh / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        target.chmod(mode & 0o777)
+    fresh.mkdir(exist_ok=True)
+    switch = folder / "..data_tmp"
+    switch.symlink_to(fresh.name)
+    switch.replace(link)
+    shown = {Path(path).parts[0] for path in files}
+    for name in shown:
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"{DATA}/{name}")
+    for entry in folder.iterdir():
+        if not entry.name.startswith("..") and entry.name not in shown:
+            entry.unlink()
+    if current is not None:
+        shutil.rmtree(current)
+
+
+def _files_in(folder: Path) -> Files:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mode & 0o777) for path in files}

@@ -12,8 +12,8 @@ import aiohttp
 from pytest_apiservice.embedded.node.client import MERGE_PATCH, ApiError, Object
 from pytest_apiservice.embedded.node.events import Events
 from pytest_apiservice.embedded.pod.container import Container
-from pytest_apiservice.embedded.pod.health import Notify
 from pytest_apiservice.embedded.pod.launch import Launcher
+from pytest_apiservice.embedded.pod.probes import Notify
 from pytest_apiservice.embedded.pod.references import NODE_NAME, Missing, Node
 from pytest_apiservice.embedded.pod.refusals import refusals, unseen_paths
 from pytest_apiservice.embedded.pod.status import PodState, pod_status

@@ -23,14 +23,14 @@ from pytest_apiservice.why.report.html import page
 from pytest_apiservice.why.report.model import CAUSE, DUMP, Run, Stage, Test
 from pytest_apiservice.why.report.path import Hop, hops
 
-FROM_WORKER = "header_echo_run"
+FROM_WORKER = "apiservice_run"
 HIDDEN = (CAUSE, DUMP)
 FILE = "run-{kind}.html"
 
 
 def register(config: pytest.Config) -> None:
     """Have this run reported."""
-    config.pluginmanager.register(_Hooks(config), "header-echo-report")
+    config.pluginmanager.register(_Hooks(config), "apiservice-report")
     if not hasattr(config, "workerinput"):  # several workers at once would be noise
         _show_progress(config)
 

@@ -17,7 +17,7 @@ SHOWN_WORDS = 4000
 
 
 def page(run: Run) -> str:
-    """Return the whole page."""
+    """Return the report of ``run`` as one HTML file that needs no other."""
     failed, passed, skipped = (run.count(outcome) for outcome in ("failed", "passed", "skipped"))
     verdict = "failed" if failed else "passed"
     when = dt.datetime.fromtimestamp(run.began, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")

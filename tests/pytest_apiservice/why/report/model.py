@@ -23,7 +23,7 @@ class Stage:
 
 @dataclass
 class Test:
-    """One test.
+    """How one test went.
 
     Attributes:
         began: seconds since 1970.

@@ -8,17 +8,15 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
 from cryptography import x509
 
+from pytest_apiservice.client.api import Api
 from pytest_apiservice.why.certificates import dns_name_of, fault
 from pytest_apiservice.why.collect_certificates import load, load_base64, short
-
-if TYPE_CHECKING:
-    from pytest_apiservice.client.api import Api
 
 Object = dict[str, Any]
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}

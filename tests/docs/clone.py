@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_apiservice.base.run import run
 from pytest_apiservice.images.push import version
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 MADE_FROM = ("requirements/tox.txt", "ci/setup.py")  # .venv, by the Makefile
 
 
