@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from extension_apiserver import Api, Settings, serve
-from extension_apiserver.apps.wsgi import _Threads
+from extension_apiserver.apps.calls import _Threads
 from extension_apiserver.cluster.kubernetes import ApiClient, ApiError
 from extension_apiserver.observe.metrics import Gauge, Metrics
 from extension_apiserver.serve import _allow_descriptors
