@@ -17,7 +17,7 @@ from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.namespaces import fresh_namespace
 from pytest_apiservice.cluster import Choice, Cluster, cluster_for
-from pytest_apiservice.plugin import backend_image, image_values
+from pytest_apiservice.fixtures import backend_image, image_values
 
 DEADLINE_SECONDS = 180.0
 

@@ -13,7 +13,7 @@ from bench.peers import go_program
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.cluster import Choice, cluster_for
-from pytest_apiservice.plugin import backend_image
+from pytest_apiservice.fixtures import backend_image
 
 REPLICAS = (1, 2, 3)
 CONNECTIONS = 32

@@ -14,7 +14,7 @@ from pytest_apiservice.cluster import Choice, Cluster
 from pytest_apiservice.clusters.kind import Kind
 from pytest_apiservice.embedded.cluster import EmbeddedCluster
 from pytest_apiservice.embedded.folder import delete_kept
-from pytest_apiservice.plugin import backend_image, image_values
+from pytest_apiservice.fixtures import backend_image, image_values
 from pytest_apiservice.programs.tools import tool
 
 NAMESPACE = "header-echo"

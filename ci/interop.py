@@ -23,13 +23,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.run import tail
 from pytest_apiservice.clusters.cert_manager import API_PACKAGES
 from pytest_apiservice.programs.crds import generated_crds
 from pytest_apiservice.programs.tools import (
-    FAMILIES,
     KUBERNETES_PACKAGES,
     PROGRAMS,
     Program,
@@ -118,7 +118,7 @@ def _e2e(name: str, environment: Callable[[], Mapping[str, str]]) -> Part:
         "-v",
         "-n",
         "auto",
-        "--cluster=embedded",
+        "--apiservice-cluster=embedded",
         f"--junitxml={REPORTS / f'interop-{name}.xml'}",
         "tests/e2e",
     ]

@@ -15,12 +15,22 @@ from pytest_apiservice.base.run import run
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = [
     "CHANGELOG.md",
-    "backend/pyproject.toml",
+    "LICENSE",
+    "backend",
     "chart",
     "ci/chart_docs.py",
     "ci/release.py",
+    "ci/distributions.py",
+    "ci/kind.yaml",
+    "ci/node-image",
     "ci/released_chart.py",
+    "ci/tools",
     "examples/Dockerfile",
+    "requirements/go.txt",
+    "tests/LICENSE",
+    "tests/README.md",
+    "tests/pyproject.toml",
+    "tests/pytest_apiservice",
 ]
 
 
@@ -30,8 +40,10 @@ def tree(tmp_path):
     for name in NEEDED:
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, target)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, target, follow_symlinks=False)
     return tmp_path
 
 

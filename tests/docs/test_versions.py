@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from outdated import python_pins
+from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.programs import go
-from pytest_apiservice.programs.tools import FAMILIES, kubernetes_version, pinned_version
+from pytest_apiservice.programs.tools import kubernetes_version, pinned_version
 from release import changelog, released_version
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from pytest_apiservice.base.data import CHART
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.client.helm import CHART
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.programs.tools import kubernetes_version
 

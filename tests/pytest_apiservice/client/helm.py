@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_apiservice.base.data import CHART
 from pytest_apiservice.base.run import run
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.rollout import wait_for_rollout
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     import subprocess
 
     from pytest_apiservice.cluster import Cluster
-
-CHART = Path(__file__).resolve().parents[3] / "chart"
 
 
 class Helm:

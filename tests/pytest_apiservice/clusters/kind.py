@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from pytest_kind.cluster import KindCluster
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
@@ -29,6 +28,13 @@ from pytest_apiservice.images.node_image import kind_config, node_image
 from pytest_apiservice.images.offline.engine import ensure_engine
 from pytest_apiservice.programs.cache import cache_dir
 from pytest_apiservice.programs.tools import prepare, tool
+
+try:
+    from pytest_kind.cluster import KindCluster
+except ModuleNotFoundError as missing:
+    raise HarnessError(
+        "CLUSTER=kind needs pytest-kind: pip install 'pytest-apiservice[kind]', or use CLUSTER=embedded"
+    ) from missing
 
 KEPT_NAME = "header-echo"
 PROGRAMS = ("kind", "kubectl", "helm")

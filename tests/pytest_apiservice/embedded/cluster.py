@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from pytest_apiservice.base.data import module_path
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.process import last_lines
 from pytest_apiservice.base.progress import say, step
@@ -29,7 +30,6 @@ from pytest_apiservice.programs.tools import prepare, tool
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")
 START_TIMEOUT_SECONDS = 180.0  # about 4 s on an idle machine
-TESTS = Path(__file__).resolve().parents[2]
 
 
 class EmbeddedCluster:
@@ -171,7 +171,7 @@ class EmbeddedCluster:
                     stdin=subprocess.DEVNULL if self.keep else subprocess.PIPE,
                     stdout=log,
                     stderr=log,
-                    env={**os.environ, "PYTHONPATH": str(TESTS)},
+                    env={**os.environ, "PYTHONPATH": module_path("pytest_apiservice")},
                     start_new_session=True,
                     pass_fds=[lock.fileno()],
                 )

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_apiservice.cluster import Cluster
 
 CLUSTER = pytest.StashKey["Cluster"]()  # set by the fixture `cluster` before it creates anything
-MODES = ("always", "on-failure", "never")
 MOST_DUMPS = 10  # when everything fails, one reason is behind it, and each dump takes seconds
 LONGEST_NAME = 100
 
@@ -129,20 +128,14 @@ def folder_name(test: str) -> str:
     return f"{name[:LONGEST_NAME]}-{hashlib.sha256(test.encode()).hexdigest()[:6]}"
 
 
-def add_options(group: pytest.OptionGroup) -> None:
-    """Add --diagnostics to the plugin's options."""
-    group.addoption(
-        "--diagnostics",
-        choices=MODES,
-        default="on-failure",
-        help="when to write a folder about the cluster to reports/diagnostics (default: on-failure)",
-    )
+def register(config: pytest.Config, mode: str) -> None:
+    """Make failures of this run tell why.
 
-
-def register(config: pytest.Config) -> None:
-    """Make failures of this run tell why."""
+    Args:
+        mode: when to write a folder too: "always", "on-failure" or "never".
+    """
     root = config.rootpath / "reports" / "diagnostics"
-    made = Diagnostics(config.getoption("--diagnostics"), root)
+    made = Diagnostics(mode, root)
     config.pluginmanager.register(_Hooks(made, config), "header-echo-diagnostics")
 
 
