@@ -7,6 +7,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
@@ -19,10 +20,15 @@ BUILD_SECONDS = 300
 TOOLS = "requirements/release.txt has what builds them: pip install -r requirements/release.txt"
 
 
+def projects() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each folder with its pyproject.toml's table "project"."""
+    for folder in FOLDERS:
+        yield folder, tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
+
+
 def versions() -> Iterator[tuple[str, str]]:
     """Yield where a version of ours stands in the pyproject.toml files, and that version."""
-    for folder in FOLDERS:
-        project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
+    for folder, project in projects():
         yield f"{folder}/pyproject.toml version", str(project["version"])
         for requirement in project["dependencies"]:
             if ours := re.fullmatch(r"extension-apiserver == (\S+)", requirement):

@@ -183,7 +183,9 @@ class Release:
         else:
             say("not signed: keyless signatures need Sigstore's servers; COSIGN_KEY=cosign.key signs without them")
         if self.rehearsal:
-            say(f"a rehearsal, for {self.platforms[0]} alone: no SBOM and provenance by BuildKit, no PyPI, no GitHub release")
+            say(
+                f"a rehearsal, for {self.platforms[0]} alone: no SBOM and provenance by BuildKit, no PyPI, no GitHub release"
+            )
         else:
             self.upload(packages)
             notes: list[str | Path] = ["--verify-tag", "--notes-file", DIST / "notes.md"]
