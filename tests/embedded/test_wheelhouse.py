@@ -19,6 +19,7 @@ from pytest_apiservice.base.run import run
 from pytest_apiservice.programs.cache import cache_dir, digest, locked
 
 ROOT = Path(__file__).resolve().parents[2]
+EXTRA = "pytest-apiservice[kind]"
 NAMES = ("extension-apiserver", "header-echo", "pytest-apiservice")
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 README = (ROOT / "README.md").read_text()
@@ -46,26 +47,16 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def installed(built, tmp_path_factory):
-    """Yield a function (arguments of pip install) → the Python of an environment that was empty before, without an index."""
-
-    def install(*wanted):
-        environment = tmp_path_factory.mktemp("environment")
-        run([sys.executable, "-m", "venv", "--without-pip", environment], timeout_seconds=60)
-        python = environment / "bin" / "python"
-        house = [f"--find-links={built}", f"--find-links={wheels_of_others(wanted)}"]
-        command = [*PIP, "--python", python, "install", "--quiet", "--no-index", *house, *wanted]
-        run(command, cwd=environment, env=outside(PIP_FIND_LINKS=""), timeout_seconds=300)
-        return python
-
-    return install
-
-
-@pytest.fixture(scope="module")
-def python(installed):
-    """Yield the Python of an environment with what the README says to install."""
+def python(built, tmp_path_factory):
+    """Yield the Python of an environment that was empty before, with what the README says to install; from files, without an index."""
     (line,) = re.findall(r"^    pip install (.+)$", README, re.MULTILINE)
-    return installed(*line.split())
+    environment = tmp_path_factory.mktemp("environment")
+    run([sys.executable, "-m", "venv", "--without-pip", environment], timeout_seconds=60)
+    python = environment / "bin" / "python"
+    house = ["--no-index", f"--find-links={built}", f"--find-links={wheels_of_others(*line.split())}"]
+    command = [*PIP, "--python", python, "install", "--quiet", *house, *line.split()]
+    run(command, cwd=environment, env=outside(PIP_FIND_LINKS=""), timeout_seconds=300)
+    return python
 
 
 def outside(**variables):
@@ -74,7 +65,7 @@ def outside(**variables):
     return {**kept, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", **variables}
 
 
-def wheels_of_others(wanted):
+def wheels_of_others(*wanted):
     """Return the cache's folder with the pinned wheels that ``wanted`` distributions of ours need; fetched with their hashes if it is not there."""
     pins = "\n".join(pinned(name) for name in sorted(needed(wanted)))
     folder = cache_dir() / f"wheelhouse-{digest([], pins, sys.version)}"
@@ -118,13 +109,12 @@ def dependencies(name, extras):
 
 def pinned(name):
     """Return requirements/dev.txt's lines about ``name``: version and hashes."""
-    (lines,) = re.findall(
-        rf"^{re.escape(name)}==.*(?:\\\n.*)*", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE
-    )
+    pins = (ROOT / "requirements" / "dev.txt").read_text()
+    (lines,) = re.findall(rf"^{re.escape(name)}==.*(?:\n    .*)*", pins, re.MULTILINE)
     return lines
 
 
-def tested(python, folder, *arguments, **variables):
+def ran(python, folder, *arguments, **variables):
     command = [python, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     return run(command, cwd=folder, env=outside(**variables), timeout_seconds=600, check=False)
 
@@ -132,7 +122,7 @@ def tested(python, folder, *arguments, **variables):
 def test_the_tests_that_the_readme_shows_pass_without_a_checkout(python, tmp_path, record_property):
     (tmp_path / "test_cats.py").write_text(files(blocks(README))["test_cats.py"])
     began = time.monotonic()
-    done = tested(python, tmp_path, CLUSTER="embedded")
+    done = ran(python, tmp_path, CLUSTER="embedded")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
     assert str(ROOT) not in done.stdout + done.stderr
@@ -162,7 +152,9 @@ print(json.dumps([packages, files, local_image("header-echo").to_json(), sys.pat
 
 def test_all_that_the_harness_needs_of_the_checkout_is_in_its_wheel(built):
     listed = run(
-        ["git", "ls-files", "chart", "ci/tools", "ci/node-image", "ci/kind.yaml", "requirements/go.txt"], cwd=ROOT
+        ["git", "ls-files", "chart", "ci/tools", "ci/node-image", "ci/kind.yaml", "requirements/go.txt"],
+        cwd=ROOT,
+        timeout_seconds=30,
     )
     wanted = {name for name in listed.stdout.split() if not name.startswith("ci/tools/interop/")}
     (wheel,) = built.glob("pytest_apiservice-*.whl")
@@ -177,8 +169,13 @@ def test_all_that_the_harness_needs_of_the_checkout_is_in_its_wheel(built):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_older_python_is_refused_by_pip(built, tmp_path, name):
     (wheel,) = built.glob(f"{name.replace('-', '_')}-*.whl")
-    old = ["--python-version=3.10", "--only-binary=:all:", "--no-deps", f"--target={tmp_path}"]
-    done = run([*PIP, "install", "--dry-run", "--no-index", *old, wheel], timeout_seconds=60, check=False)
+    old = [
+        "--python-version=3.10",
+        "--only-binary=:all:",
+        "--no-deps",
+        f"--dest={tmp_path}",
+    ]  # install asks only its own Python
+    done = run([*PIP, "download", "--no-index", *old, wheel], timeout_seconds=60, check=False)
     assert done.returncode == 1
     assert f"Package '{name}' requires a different Python: 3.10.0 not in '>=3.11'" in done.stderr
 
@@ -186,19 +183,27 @@ def test_an_older_python_is_refused_by_pip(built, tmp_path, name):
 def test_another_plugin_may_have_options_of_the_same_names(python, tmp_path):
     (tmp_path / "theirs.py").write_text(CLASHING)
     (tmp_path / "test_theirs.py").write_text(THEIRS)
-    done = tested(python, tmp_path, "-p", "theirs", "--cluster=mine", PYTHONPATH=str(tmp_path))
+    done = ran(python, tmp_path, "-p", "theirs", "--cluster=mine", PYTHONPATH=str(tmp_path))
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_beside_another_plugin_the_one_of_pytest_kind_can_be_kept_out(installed, tmp_path):
+def test_beside_another_plugin_the_one_of_pytest_kind_can_be_kept_out(python, built, tmp_path):
+    """Both as tests/README.md says; what the extra brings is laid over the environment."""
+    overlay = tmp_path / "overlay"
+    house = ["--no-index", f"--find-links={built}", f"--find-links={wheels_of_others(EXTRA)}"]
+    install = [*PIP, "--python", python, "install", "--quiet"]
+    run([*install, "--dry-run", *house, EXTRA], cwd=tmp_path, env=outside(PIP_FIND_LINKS=""), timeout_seconds=120)
+    brought = ["pytest-kind", "pykube-ng"]
+    run([*install, *house, "--no-deps", f"--target={overlay}", *brought], cwd=tmp_path, timeout_seconds=120)
     (tmp_path / "theirs.py").write_text(CLASHING)
     (tmp_path / "test_theirs.py").write_text(THEIRS)
     (tmp_path / "test_kind.py").write_text("def test_our_kind():\n    import pytest_apiservice.clusters.kind\n")
-    python = installed("pytest-apiservice[kind]")
-    theirs = ["-p", "theirs", "--cluster=mine"]
-    clash = tested(python, tmp_path, *theirs, PYTHONPATH=str(tmp_path))
-    assert "option names {'--kubeconfig'} already added" in clash.stderr
-    done = tested(python, tmp_path, "-p", "no:pytest-kind", *theirs, PYTHONPATH=str(tmp_path))
+    theirs, path = ["-p", "theirs", "--cluster=mine"], f"{tmp_path}{os.pathsep}{overlay}"
+    clash = ran(python, tmp_path, *theirs, PYTHONPATH=path)
+    assert clash.stderr.startswith("Error while loading plugin"), clash.stderr
+    assert "pytest_kind/plugin.py" in clash.stderr
+    assert "--kubeconfig" in clash.stderr
+    done = ran(python, tmp_path, "-p", "no:pytest-kind", *theirs, "test_theirs.py", "test_kind.py", PYTHONPATH=path)
     assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
@@ -206,24 +211,36 @@ def test_beside_another_plugin_the_one_of_pytest_kind_can_be_kept_out(installed,
 def test_the_plugin_may_be_named_as_well(python, tmp_path, words):
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["pytest_apiservice.plugin"]\n')
     (tmp_path / "test_it.py").write_text("def test_it(run_id):\n    assert run_id\n")
-    done = tested(python, tmp_path, *words)
+    done = ran(python, tmp_path, *words)
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
-    ("cluster", "sentence"),
+    ("cluster", "line"),
     [
-        ("kind", "CLUSTER=kind needs pytest-kind: pip install 'pytest-apiservice[kind]', or use CLUSTER=embedded"),
-        ("existing", "set KUBECONTEXT"),
-        ("minikube", "CLUSTER is 'minikube' and must be one of kind, embedded, existing: try CLUSTER=embedded"),
+        ("minikube", "ERROR: CLUSTER is 'minikube' and must be one of kind, embedded, existing: try CLUSTER=embedded"),
+        (
+            "kind",
+            "E   pytest_apiservice.base.errors.HarnessError: CLUSTER=kind needs pytest-kind: pip install 'pytest-apiservice[kind]', or use CLUSTER=embedded",
+        ),
     ],
+    ids=["minikube", "kind"],
 )
-def test_a_cluster_that_is_not_to_be_had_is_one_sentence(python, tmp_path, cluster, sentence):
+def test_a_cluster_that_is_not_to_be_had_is_one_sentence(python, tmp_path, cluster, line):
     (tmp_path / "test_it.py").write_text("def test_it(cluster):\n    pass\n")
-    done = tested(python, tmp_path, CLUSTER=cluster, KUBECONFIG="", KUBECONTEXT="")
+    done = ran(python, tmp_path, CLUSTER=cluster)
     assert done.returncode != 0
-    assert sentence in done.stdout + done.stderr
-    assert "site-packages" not in done.stdout + done.stderr, "a traceback"
+    said = [re.sub("^E +", "E   ", one) for one in (done.stdout + done.stderr).splitlines()]
+    assert [one for one in said if one.startswith(("E  ", "ERROR: "))] == [line]
+
+
+def test_what_needs_a_checkout_says_what_to_do_without_one(python, tmp_path):
+    script = "from pytest_apiservice.images.backend import build_image; build_image()"
+    done = run([python, "-c", script], cwd=tmp_path, env=outside(), timeout_seconds=60, check=False)
+    assert done.stderr.splitlines()[-1].endswith(
+        "this needs a checkout of header-echo, and pytest-apiservice is installed without one:"
+        " set APISERVICE_IMAGE to your backend's image"
+    )
 
 
 def test_a_run_that_uses_no_fixture_of_ours_is_left_alone(python, tmp_path):
@@ -241,7 +258,7 @@ def test_a_run_that_uses_no_fixture_of_ours_is_left_alone(python, tmp_path):
         "    names = {name for name, _ in pytestconfig.pluginmanager.list_name_plugin()}\n"
         "    assert [name for name in names if name.startswith('header-echo')] == []\n"
     )
-    done = tested(python, tmp_path, CLUSTER="minikube", API_PORT="no port")
+    done = ran(python, tmp_path, CLUSTER="minikube", API_PORT="no port")
     assert "1 passed" in done.stdout, done.stdout + done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"conftest.py", "test_it.py"}
 

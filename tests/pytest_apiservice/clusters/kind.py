@@ -31,10 +31,10 @@ from pytest_apiservice.programs.tools import prepare, tool
 
 try:
     from pytest_kind.cluster import KindCluster
-except ModuleNotFoundError as missing:
+except ModuleNotFoundError:
     raise HarnessError(
         "CLUSTER=kind needs pytest-kind: pip install 'pytest-apiservice[kind]', or use CLUSTER=embedded"
-    ) from missing
+    ) from None
 
 KEPT_NAME = "header-echo"
 PROGRAMS = ("kind", "kubectl", "helm")
