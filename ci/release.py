@@ -1,12 +1,14 @@
-"""Release: check that versions agree, cut the changelog, build; with PUSH, publish image, chart and notes, signed.
+"""Release: check that versions agree, cut the changelog, build; with PUSH, publish image, chart, Python distributions and notes, signed.
 
 Without PUSH nothing leaves this machine, and what would is printed. With PUSH=ghcr.io/owner and TAG=v1.2.3: the image
 ghcr.io/owner/header-echo for both architectures with SBOM and provenance, the chart ghcr.io/owner/charts/header-echo with that image's
 digest as its default, keyless signatures of both (https://docs.sigstore.dev/cosign/signing/overview/), and the GitHub release with the
-bills of materials of the image's Python part. COSIGN_KEY=cosign.key signs with that key instead.
+bills of materials of the image's Python part and the Python distributions. COSIGN_KEY=cosign.key signs with that key instead.
+PYPI=1 uploads the distributions to PyPI too, as its trusted publisher in the workflow (https://docs.pypi.org/trusted-publishers/),
+elsewhere with twine's own settings.
 
 A registry on this machine, PUSH=localhost:5000, is a rehearsal with what is there: one architecture, no SBOM and provenance by
-BuildKit, no GitHub release, and signatures only with COSIGN_KEY, since keyless ones need Sigstore's servers.
+BuildKit, no PyPI, no GitHub release, and signatures only with COSIGN_KEY, since keyless ones need Sigstore's servers.
 All results are in dist/.
 """
 
@@ -16,6 +18,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import distributions
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.run import run
@@ -130,8 +133,18 @@ class Release:
         cosign = tool("cosign") if self.really else "cosign"
         self.do(f"signature of {reference}", cosign, "sign", "--yes", *options, reference)
 
+    def upload(self, packages: list[Path]) -> None:
+        """Upload the Python distributions if PYPI asks for it; what an interrupted release has uploaded is left alone."""
+        if os.environ.get("PYPI", "") in ("", "0"):
+            say("not on PyPI: PYPI=1 uploads the distributions there too")
+            return
+        python = sys.executable if self.really else "python"
+        self.do("PyPI", python, "-m", "twine", "upload", "--non-interactive", "--skip-existing", *packages)
+
     def publish(self) -> None:
-        """Push image and chart, sign both, make the GitHub release."""
+        """Build the distributions, push image and chart, sign both, upload the distributions, make the GitHub release."""
+        packages = distributions.build(DIST / "python")
+        distributions.check(packages)
         digest = self.push_image()
         chart = package(self.version, self.registry, digest, DIST)
         say(f"{self.version}: dist/{chart.name} and dist/notes.md are ready")
@@ -145,10 +158,15 @@ class Release:
         else:
             say("not signed: keyless signatures need Sigstore's servers; COSIGN_KEY=cosign.key signs without them")
         if self.rehearsal:
-            say(f"a rehearsal, for {self.platforms[0]} alone: no SBOM and provenance by BuildKit, no GitHub release")
+            say(
+                f"a rehearsal, for {self.platforms[0]} alone: no SBOM and provenance by BuildKit, no PyPI, no GitHub release"
+            )
         else:
+            self.upload(packages)
             notes: list[str | Path] = ["--verify-tag", "--notes-file", DIST / "notes.md"]
-            self.do("GitHub release", "gh", "release", "create", f"v{self.version}", *notes, chart, *self.bills())
+            self.do(
+                "GitHub release", "gh", "release", "create", f"v{self.version}", *notes, chart, *self.bills(), *packages
+            )
         if self.really:
             chosen = f"oci://{self.registry}/charts/header-echo --version {self.version}"
             say(f"published: helm install header-echo {chosen} --namespace header-echo --create-namespace")

@@ -14,7 +14,7 @@ from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.cluster import Choice, Cluster
 from pytest_apiservice.clusters.choose import cluster_for
-from pytest_apiservice.plugin import image_values
+from pytest_apiservice.fixtures import image_values
 from pytest_apiservice.programs.tools import tool
 from pytest_apiservice.why.rules import explain_pods
 

@@ -5,24 +5,24 @@ from pathlib import Path
 
 import yaml
 
+import distributions
 from pytest_apiservice.base.errors import HarnessError
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def released_version(tag: str) -> str:
-    """Return the version that chart, backend, example and (if given) tag agree on.
+    """Return the version that chart, distributions, example and (if given) tag agree on.
 
     Raises:
         HarnessError: they don't; it names all of them.
     """
     chart = yaml.safe_load((ROOT / "chart" / "Chart.yaml").read_text())
-    project = re.search(r'^version = "(.+)"', (ROOT / "backend" / "pyproject.toml").read_text(), re.MULTILINE)
     example = re.search(r"^FROM header-echo:(\S+)", (ROOT / "examples" / "Dockerfile").read_text(), re.MULTILINE)
     versions = {
         "chart/Chart.yaml version": str(chart["version"]),
         "chart/Chart.yaml appVersion": str(chart["appVersion"]),
-        "backend/pyproject.toml version": project[1] if project else "(none)",
+        **dict(distributions.versions()),
         "examples/Dockerfile": example[1] if example else "(none)",
     }
     if tag:

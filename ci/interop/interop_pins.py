@@ -13,12 +13,12 @@ import re
 import sys
 from pathlib import Path
 
+from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
 from pytest_apiservice.base.script import run_script
 from pytest_apiservice.programs import go
-from pytest_apiservice.programs.tools import FAMILIES
 
 PROGRAMS = ("kube-apiserver", "kube-controller-manager")
 MODULE = "k8s.io/kubernetes"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.programs.crds import CERT_MANAGER, generated_crds
 from pytest_apiservice.programs.tools import (
-    FAMILIES,
     KUBERNETES_PACKAGES,
     Program,
     kubernetes_version,
@@ -80,7 +80,7 @@ def _e2e(name: str, environment: Callable[[], Mapping[str, str]]) -> Part:
         "-v",
         "-n",
         "auto",
-        "--cluster=embedded",
+        "--apiservice-cluster=embedded",
         f"--junitxml={REPORTS / f'interop-{name}.xml'}",
         "tests/e2e",
     ]

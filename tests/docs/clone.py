@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+from pytest_apiservice.base.data import checkout
 from pytest_apiservice.base.run import run
 from pytest_apiservice.images.push import version
 
@@ -20,9 +21,10 @@ def make_clone(folder: Path) -> Path:
 
 def copy_tree(folder: Path) -> Path:
     """Fill ``folder`` with what git tracks or would track; return it."""
+    checkout("git clone https://github.com/header-echo/header-echo")
     listed = run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, timeout_seconds=60).stdout
     for name in listed.splitlines():
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     return folder
@@ -41,7 +43,8 @@ def with_environment(folder: Path) -> Path:
 def make_release_clone(folder: Path, released: str) -> Path:
     """Do the same, and in the clone what comes before a release: give it the version ``released``, and its changelog a date."""
     clone = make_clone(folder)
-    for name in ("chart/Chart.yaml", "backend/pyproject.toml", "examples/Dockerfile", "CHANGELOG.md"):
+    projects = [f"{folder}/pyproject.toml" for folder in ("backend", "backend/header_echo", "tests")]
+    for name in ("chart/Chart.yaml", *projects, "examples/Dockerfile", "CHANGELOG.md"):
         path = clone / name
         path.write_text(re.sub(rf"(?<=[ :\"\[]){re.escape(version())}(?=[\"\]\n])", released, path.read_text()))
     changelog = clone / "CHANGELOG.md"

@@ -21,7 +21,7 @@ class Block:
 KINDS = {
     "path": r".* → .*",  # kubectl → kube-apiserver → …
     "python": r"# \w+\.py\n",
-    "commands": r"(([A-Z]+=|(git|cd|make|helm|kubectl|go|rm) )[^\n]*\n?)+",
+    "commands": r"(([A-Z]+=|(git|cd|make|helm|kubectl|go|rm|pip) )[^\n]*\n?)+",
     "headers": r"(([\w.%-]+:( [^\n]*)?|- [^\n]+)\n?)+",
 }
 

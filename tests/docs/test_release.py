@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,27 +14,70 @@ import yaml
 from pytest_apiservice.base.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """A tree after a release's dry run, the files it had before, and what that said."""
+
+    tree: Path
+    before: set[Path]
+    said: str
+
+    @property
+    def planned(self):
+        """The commands that it says it would run."""
+        return [line for line in self.said.splitlines() if line.startswith("would run: ")]
+
+
 NEEDED = [
     "CHANGELOG.md",
-    "backend/pyproject.toml",
+    "LICENSE",
+    "backend",
     "chart",
     "ci/docs/chart_docs.py",
     "ci/release.py",
+    "ci/distributions.py",
     "ci/docs/released_chart.py",
     "ci/docs/versions.py",
+    "ci/kind.yaml",
+    "ci/node-image",
+    "ci/tools",
     "examples/Dockerfile",
+    "requirements/go.txt",
+    "tests/LICENSE",
+    "tests/README.md",
+    "tests/pyproject.toml",
+    "tests/pytest_apiservice",
 ]
+
+
+def copied(folder):
+    """Fill ``folder`` with what a release reads; return it."""
+    for name in NEEDED:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, target, follow_symlinks=False)
+    return folder
 
 
 @pytest.fixture
 def tree(tmp_path):
     """Have a copy of what a release reads."""
-    for name in NEEDED:
-        target = tmp_path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, target)
-    return tmp_path
+    return copied(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def dry(tmp_path_factory):
+    """Yield a copy after its dry run, with PYPI, and what that said; before: the files it had."""
+    tree = copied(tmp_path_factory.mktemp("dry"))
+    before = set(tree.rglob("*"))
+    done = release(tree, PYPI="1")
+    assert done.returncode == 0, done.stderr
+    return DryRun(tree, before, done.stderr)
 
 
 def release(tree, **variables):
@@ -47,11 +91,9 @@ def replace(path, old, new):
     path.write_text(text.replace(old, new))
 
 
-def test_the_dry_run_packages_the_chart_and_cuts_the_changelog(tree):
-    done = release(tree)
-    assert done.returncode == 0, done.stderr
-    assert (tree / "dist" / "notes.md").read_text().startswith("### ")
-    with tarfile.open(next((tree / "dist").glob("header-echo-*.tgz"))) as chart:
+def test_the_dry_run_packages_the_chart_and_cuts_the_changelog(dry):
+    assert (dry.tree / "dist" / "notes.md").read_text().startswith("### ")
+    with tarfile.open(next((dry.tree / "dist").glob("header-echo-*.tgz"))) as chart:
         assert "header-echo/templates/apiservice.yaml" in chart.getnames()
         values = yaml.safe_load(chart.extractfile("header-echo/values.yaml"))
         readme = chart.extractfile("header-echo/README.md").read().decode()
@@ -62,6 +104,34 @@ def test_the_dry_run_packages_the_chart_and_cuts_the_changelog(tree):
     assert [link for link in links if not link.startswith("https://")] == [], "links that lead nowhere without a clone"
 
 
+def test_the_dry_run_builds_a_wheel_and_an_sdist_of_each_distribution(dry):
+    names = ("extension_apiserver", "header_echo", "pytest_apiservice")
+    forms = ("-0.1.0-py3-none-any.whl", "-0.1.0.tar.gz")
+    assert {path.name for path in (dry.tree / "dist" / "python").iterdir()} == {
+        f"{name}{form}" for name in names for form in forms
+    }
+
+
+def test_a_build_leaves_nothing_in_the_tree(dry):
+    made = set(dry.tree.rglob("*")) - dry.before
+    assert {path.relative_to(dry.tree).parts[0] for path in made} == {"dist"}
+
+
+def test_a_distribution_that_an_index_would_not_take_is_refused(tree):
+    replace(tree / "tests" / "pyproject.toml", 'readme = "README.md"\n', "")
+    done = release(tree)
+    assert done.returncode == 1
+    assert "error: an index would not take the distributions" in done.stderr
+    assert "`long_description` missing" in done.stderr
+
+
+def test_a_distribution_that_does_not_build_is_named(tree):
+    (tree / "tests" / "README.md").unlink()
+    done = release(tree)
+    assert done.returncode == 1
+    assert "error: tests does not build" in done.stderr
+
+
 def test_a_chart_readme_that_cannot_be_rewritten_for_the_release_is_named(tree):
     replace(tree / "chart" / "README.md", "./chart ", "./charts ")
     done = release(tree)
@@ -69,13 +139,47 @@ def test_a_chart_readme_that_cannot_be_rewritten_for_the_release_is_named(tree):
     assert "error: chart/README.md has nothing like" in done.stderr
 
 
-def test_the_dry_run_says_what_would_be_run_in_its_order(tree):
-    planned = [line for line in release(tree).stderr.splitlines() if line.startswith("would run: ")]
-    words = [" ".join(line.split()[2:4]) for line in planned]
-    assert words == ["docker buildx", "docker buildx", "helm push", "cosign sign", "cosign sign", "gh release"]
-    assert all(option in planned[0] for option in ("linux/amd64,linux/arm64", "--sbom=true", "--provenance=mode=max"))
-    assert all(option in planned[1] for option in ("linux/amd64,linux/arm64", "--target sbom"))
-    assert planned[-1].endswith("dist/sbom-amd64.cdx.json dist/sbom-arm64.cdx.json")
+def test_the_dry_run_says_what_would_be_run_in_its_order(dry):
+    words = [" ".join(line.split()[2:4]) for line in dry.planned]
+    assert words == [
+        "docker buildx",
+        "docker buildx",
+        "helm push",
+        "cosign sign",
+        "cosign sign",
+        "python -m",
+        "gh release",
+    ]
+    assert all(
+        option in dry.planned[0] for option in ("linux/amd64,linux/arm64", "--sbom=true", "--provenance=mode=max")
+    )
+    assert all(option in dry.planned[1] for option in ("linux/amd64,linux/arm64", "--target sbom"))
+    assert " dist/sbom-amd64.cdx.json dist/sbom-arm64.cdx.json dist/python/" in dry.planned[-1]
+
+
+def test_pypi_is_sent_all_distributions(dry):
+    (upload,) = [line for line in dry.planned if "twine upload" in line]
+    assert upload.count(" dist/python/") == 6
+
+
+def test_without_pypi_the_release_says_how_to_upload(tree):
+    done = release(tree)
+    assert "not on PyPI: PYPI=1" in done.stderr
+    assert "twine" not in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["backend", "backend/header_echo", "tests"])
+def test_a_distribution_of_another_version_is_refused(tree, folder):
+    replace(tree / folder / "pyproject.toml", 'version = "', 'version = "9.')
+    done = release(tree)
+    assert (done.returncode, f"{folder}/pyproject.toml version 9.0.1.0" in done.stderr) == (1, True), done.stderr
+
+
+def test_an_echo_that_wants_another_library_is_refused(tree):
+    replace(tree / "backend/header_echo/pyproject.toml", "extension-apiserver == ", "extension-apiserver == 9.")
+    done = release(tree)
+    assert done.returncode == 1
+    assert "backend/header_echo/pyproject.toml extension-apiserver 9.0.1.0" in done.stderr
 
 
 def test_versions_that_differ_are_refused_with_all_of_them(tree):

@@ -3,12 +3,12 @@
 import os
 import re
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from pytest_apiservice.images.clone import copy_tree
 
 from pytest_apiservice.base.run import run
 
@@ -23,11 +23,7 @@ LINES = [shlex.split(line) for line in re.findall(r"^    (cosign .*)$", PAGE.rep
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory):
     """Yield what the release signs, under the names that the workflow gives it, without digests; tried in a copy, for it writes dist/."""
-    tree = tmp_path_factory.mktemp("tree")
-    for name in run(["git", "ls-files"], cwd=ROOT, timeout_seconds=60).stdout.splitlines():
-        if (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tree / name)
+    tree = copy_tree(tmp_path_factory.mktemp("tree"))
     environment = {**os.environ, "PUSH": "", "TAG": ""}
     planned = run([sys.executable, tree / "ci" / "release.py"], env=environment, timeout_seconds=300)
     steps = yaml.safe_load((ROOT / WORKFLOW).read_text())["jobs"]["release"]["steps"]

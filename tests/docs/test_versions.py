@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+import distributions
 from outdated import python_pins
+from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.programs import go
-from pytest_apiservice.programs.tools import FAMILIES, kubernetes_version, pinned_version
+from pytest_apiservice.programs.tools import kubernetes_version, pinned_version
 from versions import changelog, released_version
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +27,7 @@ def minor(version):
     return tuple(int(part) for part in version.removeprefix("v").split(".")[:2])
 
 
-def test_chart_backend_and_changelog_have_one_version():
+def test_chart_distributions_and_changelog_have_one_version():
     assert changelog(released_version(""), dated=False)
 
 
@@ -51,7 +53,9 @@ def test_readme_shows_the_kubernetes_we_build_with():
     assert shown == {kubernetes_version()}
 
 
-@pytest.mark.parametrize("project", ["pyproject.toml", "backend/pyproject.toml"])
+@pytest.mark.parametrize(
+    "project", ["pyproject.toml", *(f"{folder}/pyproject.toml" for folder in distributions.FOLDERS)]
+)
 def test_the_oldest_python_in_ci_is_the_oldest_that_a_project_admits(project):
     required = tomllib.loads((ROOT / project).read_text())["project"]["requires-python"]
     assert required == f">={PYTHONS[-1]}"

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from contextlib import contextmanager
 
 import pytest
@@ -11,7 +10,7 @@ from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import CHART, Helm
 from pytest_apiservice.client.namespaces import fresh_namespace
-from pytest_apiservice.embedded.node.images import BACKEND, LocalImage
+from pytest_apiservice.embedded.node.images import of_this_python
 from pytest_apiservice.why.rules import explain_pods
 
 pytestmark = pytest.mark.only_on("embedded", reason="its image is the user's to build; here its command stands for it")
@@ -22,7 +21,7 @@ GROUP = "zoo.example.com"
 @contextmanager
 def installed(cluster, base_values, name, program, group, resource):
     """Yield the API of the Python file ``program`` and its release, served."""
-    cluster.load_image(f"{name}:1", LocalImage([sys.executable, str(program)], {"PYTHONPATH": str(BACKEND)}))
+    cluster.load_image(f"{name}:1", of_this_python(str(program)))
     values = {
         **base_values,
         "image.repository": name,

@@ -69,7 +69,7 @@ def runs(tmp_path_factory):
                 "no:cacheprovider",
                 "-p",
                 "no:schemathesis",
-                "--cluster=embedded",
+                "--apiservice-cluster=embedded",
             ]
             with (folder / f"{ending}.log").open("wb") as log:
                 running[ending] = subprocess.Popen(

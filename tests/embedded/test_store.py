@@ -4,7 +4,6 @@ https://github.com/kubernetes/kubernetes/blob/master/test/e2e/apimachinery/aggre
 """
 
 import json
-import sys
 
 import pytest
 
@@ -13,7 +12,7 @@ from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
-from pytest_apiservice.embedded.node.images import BACKEND, LocalImage
+from pytest_apiservice.embedded.node.images import of_this_python
 from pytest_apiservice.why.rules import explain_pods
 
 pytestmark = pytest.mark.only_on(
@@ -54,7 +53,7 @@ def notes(cluster, cert_manager, base_values, run_id, tmp_path_factory):
     """Yield the API server, once it serves notes: a backend that stores in its memory, installed with the chart."""
     program = tmp_path_factory.mktemp("notes") / "notes.py"
     program.write_text(PROGRAM)
-    cluster.load_image("notes:1", LocalImage([sys.executable, str(program)], {"PYTHONPATH": str(BACKEND)}))
+    cluster.load_image("notes:1", of_this_python(str(program)))
     own = {
         "image.repository": "notes",
         "image.tag": "1",

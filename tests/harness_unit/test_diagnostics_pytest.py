@@ -120,13 +120,13 @@ def test_there_is_one_folder_for_each_failure_and_one_for_a_setup_that_failed_tw
 
 
 def test_never_writes_nothing(ran):
-    folder, output = ran("--diagnostics=never")
+    folder, output = ran("--apiservice-diagnostics=never")
     assert not (folder / "reports/diagnostics/embedded").exists()
     assert " why " not in output
 
 
 def test_always_writes_a_folder_for_a_passed_test_too(ran):
-    folder, _ = ran("--diagnostics=always", "-k", "good")
+    folder, _ = ran("--apiservice-diagnostics=always", "-k", "good")
     assert (folder / "reports/diagnostics/embedded/test_it-test_good-call/index.txt").exists()
 
 
@@ -157,7 +157,7 @@ def test_under_xdist_the_results_are_the_same_and_there_is_one_cluster(default, 
 
 
 def test_workers_with_clusters_of_their_own_report_as_one_run(default, ran):
-    folder, output = ran("-n2", "--cluster=embedded")
+    folder, output = ran("-n2", "--apiservice-cluster=embedded")
     assert (folder / "clusters").read_text() == "one one "
     assert {name: outcome for name, (outcome, _) in in_junit(folder).items()} == {
         name: outcome for name, (outcome, _) in in_junit(default[0]).items()
@@ -168,7 +168,7 @@ def test_workers_with_clusters_of_their_own_report_as_one_run(default, ran):
 
 
 def test_n_auto_makes_no_workers_where_they_would_share_one_cluster(ran):
-    _, output = ran("-nauto", "--cluster=kind", "-k", "good")
+    _, output = ran("-nauto", "--apiservice-cluster=kind", "-k", "good")
     assert "1 passed" in output
     assert "workers" not in output
 

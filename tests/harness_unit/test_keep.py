@@ -39,7 +39,14 @@ def ran(tmp_path):
     def run(outcome, keep):
         (tmp_path / "conftest.py").write_text(CONFTEST)
         (tmp_path / "test_it.py").write_text(f"def test_it(cluster): assert {outcome}\n")
-        words = ["-q", "--capture=sys", "-p", "no:cacheprovider", "--diagnostics=never", "--cluster=embedded"]
+        words = [
+            "-q",
+            "--capture=sys",
+            "-p",
+            "no:cacheprovider",
+            "--apiservice-diagnostics=never",
+            "--apiservice-cluster=embedded",
+        ]
         command = [sys.executable, "-m", "pytest", *words, "-c", os.devnull, f"--rootdir={tmp_path}", "test_it.py"]
         environment = {**os.environ, "PYTHONPATH": str(Path(pytest_apiservice.__file__).parents[1]), "KEEP": keep}
         done = subprocess.run(

@@ -58,8 +58,8 @@ def test_our_own_image_is_used_again_without_asking_a_registry(docker):
 
 def test_our_own_image_gets_another_name_when_what_it_is_made_of_changes(tmp_path, monkeypatch):
     sources = tmp_path / "node-image"
-    shutil.copytree(node_image_build.SOURCES, sources)
-    monkeypatch.setattr(node_image_build, "SOURCES", sources)
+    shutil.copytree(node_image_build.NODE_IMAGE, sources)
+    monkeypatch.setattr(node_image_build, "NODE_IMAGE", sources)
     before = node_image_build.reference()
     (sources / "rootfs/usr/local/bin/entrypoint").write_text("#!/bin/sh\n")
     assert node_image_build.reference() != before

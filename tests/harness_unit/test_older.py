@@ -137,7 +137,7 @@ def test_only_tests_that_use_a_cluster_are_refused(home, tmp_path):
     """For the others the environment is nobody's business."""
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["pytest_apiservice.plugin"]\n')
     (tmp_path / "test_it.py").write_text("def test_with(cluster): pass\ndef test_without(tmp_path): pass\n")
-    words = ["-q", "-p", "no:cacheprovider", "--cluster=embedded", "-c", os.devnull, f"--rootdir={tmp_path}"]
+    words = ["-q", "-p", "no:cacheprovider", "--apiservice-cluster=embedded", "-c", os.devnull, f"--rootdir={tmp_path}"]
     environment = {**os.environ, "PYTHONPATH": str(TESTS), "HEADER_ECHO_IMAGE": "x:1"}
     command = [sys.executable, "-m", "pytest", *words, "test_it.py"]
     done = subprocess.run(

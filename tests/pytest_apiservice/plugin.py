@@ -1,188 +1,68 @@
-"""The pytest plugin: options, and the fixture chain cluster → cert_manager → image → release → api.
-
-Every fixture is made once a session; what pytest-xdist makes of that: pytest_apiservice.parallel.
-"""
+"""The pytest plugin: options, and hooks that do nothing in a run without our fixtures."""
 
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from pytest_apiservice import parallel
-from pytest_apiservice.base.errors import HarnessError
-from pytest_apiservice.base.progress import say, step
-from pytest_apiservice.client.api import Api
-from pytest_apiservice.client.helm import Helm
-from pytest_apiservice.client.kubectl import Kubectl
-from pytest_apiservice.client.namespaces import fresh_namespace
-from pytest_apiservice.client.steady_requests import Outcome
-from pytest_apiservice.cluster import KINDS, Choice, Cluster
-from pytest_apiservice.clusters.choose import cluster_for
-from pytest_apiservice.why import hooks as diagnostics
-from pytest_apiservice.why.report import hooks as report
-from pytest_apiservice.why.rules import explain_pods
+from pytest_apiservice import session
+from pytest_apiservice.cluster import KINDS
+
+pytest_plugins = ["pytest_apiservice.fixtures"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --cluster and --diagnostics; everything else comes from the environment, as for make."""
-    group = parser.getgroup("header-echo")
-    group.addoption("--cluster", choices=KINDS, default=None, help="the kind of cluster (default: $CLUSTER, else kind)")
-    diagnostics.add_options(group)
+    """Add our options; everything else comes from the environment, as for make."""
+    group = parser.getgroup("apiservice", "Kubernetes aggregated APIs (pytest-apiservice)")
+    group.addoption(session.CLUSTER, choices=KINDS, help="the kind of cluster (default: $CLUSTER, else kind)")
+    group.addoption(
+        session.DIAGNOSTICS,
+        choices=session.MODES,
+        default="on-failure",
+        help="when to write a folder about the cluster to reports/diagnostics (default: on-failure)",
+    )
+    parser.addini(
+        session.XDIST,
+        type="bool",
+        default=False,
+        help="have pytest-xdist suit the cluster: the workers of -n auto, and the tests that share one on one worker",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a wrong CLUSTER before anything runs."""
+    """Where the tests themselves are other processes' (pytest-xdist), have what those tell reported."""
     config.addinivalue_line("markers", "only_on(*kinds, reason): the test makes sense on those kinds of cluster alone")
-    parallel.configure(config, _choice(config))
-    diagnostics.register(config, parallel.plain)
-    report.register(config)
+    if config.getini(session.XDIST):
+        from pytest_apiservice import parallel
+
+        parallel.configure(config, session.demanded_choice(config))
+    if config.getoption("dist", "no") != "no":
+        session.begin(config)
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Choose for -n auto, unless the environment does; asked before plugins are configured, so it cannot be one of pytest_apiservice.parallel's."""
-    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+    if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or not config.getini(session.XDIST):
         return None
-    return parallel.workers(_choice(config))
+    from pytest_apiservice import parallel
+
+    return parallel.workers(session.demanded_choice(config))
 
 
-def _choice(config: pytest.Config) -> Choice:
-    try:
-        return Choice.read(config.getoption("--cluster"))
-    except HarnessError as error:
-        raise pytest.UsageError(str(error)) from error
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse a wrong CLUSTER before anything runs, and begin to take notes, if there is a test for it."""
+    if any("cluster" in getattr(item, "fixturenames", ()) for item in items):
+        session.begin(config)
+    if any(map(session.asks_for_our_choice, items)) and not hasattr(config, "workerinput"):
+        session.demanded_choice(config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test that is marked for another kind of cluster, saying why."""
-    kind = Choice.read(item.config.getoption("--cluster")).kind
     for marker in item.iter_markers("only_on"):
-        if kind not in marker.args:
+        if set(marker.args) <= set(KINDS) and session.choice(item.config).kind not in marker.args:
             pytest.skip(f"only on {' or '.join(marker.args)}: {marker.kwargs['reason']}")
-
-
-@pytest.fixture(scope="session")
-def choice(request: pytest.FixtureRequest) -> Choice:
-    """Yield what the user chose: kind of cluster, keep, context."""
-    return Choice.read(request.config.getoption("--cluster"))
-
-
-@pytest.fixture(scope="session")
-def cluster(choice: Choice, pytestconfig: pytest.Config) -> Iterator[Cluster]:
-    """Yield a cluster whose API answers; deleted at the end unless KEEP=1."""
-    cluster = pytestconfig.stash[diagnostics.CLUSTER] = cluster_for(choice)
-    cluster.create()
-    yield cluster
-    if choice.keep:
-        say(f"kept: export KUBECONFIG={cluster.kubeconfig}; kubectl --context {cluster.context} get apiservices")
-        say("      make clean removes it")
-    else:
-        cluster.delete()
-
-
-@pytest.fixture(scope="session")
-def cert_manager(cluster: Cluster) -> None:
-    """Have cert-manager issue certificates in the cluster."""
-    cluster.install_cert_manager()
-
-
-@pytest.fixture(scope="session")
-def image(cluster: Cluster) -> str:
-    """Yield the backend image's name, usable by the cluster's pods."""
-    name = cluster.backend_image()
-    cluster.load_image(name)
-    return name
-
-
-def image_values(image: str) -> dict[str, object]:
-    """Return the chart values that name ``image`` and never pull it when it was loaded."""
-    repository, _, tag = image.rpartition(":")
-    pulled = "/" in repository
-    return {"image.repository": repository, "image.tag": tag, "image.pullPolicy": "IfNotPresent" if pulled else "Never"}
-
-
-@pytest.fixture(scope="session")
-def run_id() -> str:
-    """Yield a word that no other run has."""
-    return secrets.token_hex(3)
-
-
-@pytest.fixture(scope="session")
-def namespace(choice: Choice, cluster: Cluster, run_id: str) -> Iterator[str]:
-    """Yield the release's namespace, under Pod Security "restricted"; of one name when kept, so that it is found again."""
-    name = "header-echo" if choice.keep else f"header-echo-{run_id}"
-    with fresh_namespace(cluster, name, keep=choice.keep, emptied=True):
-        yield name
-
-
-@pytest.fixture(scope="session")
-def base_values(cluster: Cluster, image: str) -> dict[str, object]:
-    """Yield the values every release of this run has: the image, and what the cluster calls for."""
-    return {**image_values(image), **cluster.values}
-
-
-@pytest.fixture(scope="session")
-def release(
-    choice: Choice, cluster: Cluster, cert_manager: None, namespace: str, base_values: dict[str, object]
-) -> Iterator[Helm]:
-    """Yield the installed release of the chart, its APIService Available; uninstalled at the end where the cluster stays, unless KEEP=1."""
-    helm = Helm(cluster, namespace, explain=explain_pods)
-    with step("helm install"):
-        helm.upgrade(base_values)
-    yield helm
-    if cluster.keep and not choice.keep:
-        helm.uninstall()
-
-
-@pytest.fixture(scope="session")
-def api(cluster: Cluster, release: Helm) -> Api:
-    """Yield the API server, once it serves the release's group: Available, discovered and really called."""
-    api = Api(cluster)
-    with step(f"waiting for {api.group}/{api.version} to be served"):
-        api.wait_for_available()
-        api.wait_until_served()
-    return api
-
-
-@pytest.fixture
-def kubectl(cluster: Cluster, namespace: str) -> Kubectl:
-    """Yield kubectl in the release's namespace."""
-    return Kubectl(cluster, namespace)
-
-
-@pytest.fixture
-def other_namespace(cluster: Cluster, run_id: str) -> Iterator[str]:
-    """Yield a namespace of the test's own."""
-    with fresh_namespace(cluster, f"header-echo-{run_id}-{secrets.token_hex(4)}") as name:
-        yield name
-
-
-@pytest.fixture
-def another(cluster: Cluster, cert_manager: None, run_id: str) -> Iterator[Callable[..., Helm]]:
-    """Yield a function (word, program="helm") → helm for a further release, in a namespace of its own; all are gone at the end."""
-    with ExitStack() as stack:
-
-        def make(word: str, program: str = "helm") -> Helm:
-            namespace = stack.enter_context(fresh_namespace(cluster, f"header-echo-{run_id}-{word}", emptied=True))
-            helm = Helm(cluster, namespace, program=program, validate=False, explain=explain_pods)
-            stack.callback(helm.uninstall)
-            return helm
-
-        yield make
-
-
-@pytest.fixture
-def noted(record_property: Callable[[str, object], None]) -> Callable[[Outcome], None]:
-    """Yield a function that records what the clients of steady requests saw."""
-
-    def note(outcome: Outcome) -> None:
-        record_property("requests", outcome.requests)
-        record_property("failures", len(outcome.failures))
-        record_property("longest gap", f"{outcome.longest_gap_seconds:.2f} s")
-
-    return note

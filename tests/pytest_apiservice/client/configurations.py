@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from pytest_apiservice.base.data import CHART
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.client.helm import CHART, Helm
+from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.programs.tools import kubernetes_version
 

@@ -8,13 +8,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pytest_apiservice.base.data import CHART
 from pytest_apiservice.base.run import run
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.rollout import Explain, unexplained, wait_for_rollout
 from pytest_apiservice.cluster import Cluster
 from pytest_apiservice.programs.tools import RARE_COLLECTION, tool
-
-CHART = Path(__file__).resolve().parents[3] / "chart"
 
 
 class Helm:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.helm import Helm
@@ -24,7 +25,7 @@ from pytest_apiservice.images.archive import load_program
 from pytest_apiservice.images.registry import forget_others, has_image, served
 from pytest_apiservice.programs.cache import digest
 from pytest_apiservice.programs.crds import cert_manager_crds
-from pytest_apiservice.programs.tools import FAMILIES, pinned_version, tool
+from pytest_apiservice.programs.tools import pinned_version, tool
 
 FAMILY = FAMILIES / "cert-manager"
 NAMESPACE = "cert-manager"

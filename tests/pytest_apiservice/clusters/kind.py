@@ -15,7 +15,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import yaml
-from pytest_kind.cluster import KindCluster
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.guard import Guard
@@ -36,6 +35,13 @@ from pytest_apiservice.programs import older
 from pytest_apiservice.programs.cache import cache_dir
 from pytest_apiservice.programs.tools import PROGRAMS as ALL_PROGRAMS
 from pytest_apiservice.programs.tools import prepare, tool
+
+try:
+    from pytest_kind.cluster import KindCluster
+except ModuleNotFoundError:
+    raise HarnessError(
+        "CLUSTER=kind needs pytest-kind: pip install 'pytest-apiservice[kind]', or use CLUSTER=embedded"
+    ) from None
 
 KEPT_NAME = "header-echo"
 PROGRAMS = ("kind", "kubectl", "helm")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_apiservice.base.data import module_path
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.process import last_lines
 from pytest_apiservice.base.wait import NotYet, wait_for
@@ -15,7 +16,6 @@ from pytest_apiservice.embedded.folder import Lock, state
 from pytest_apiservice.programs.crds import cert_manager_crds
 
 START_TIMEOUT_SECONDS = 180.0  # about 4 s on an idle machine
-TESTS = Path(__file__).resolve().parents[2]
 
 
 def start_supervisor(directory: Path, options: Sequence[str], *, outlives_us: bool) -> subprocess.Popen[bytes]:
@@ -27,7 +27,7 @@ def start_supervisor(directory: Path, options: Sequence[str], *, outlives_us: bo
             stdin=subprocess.DEVNULL if outlives_us else subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env={**os.environ, "PYTHONPATH": str(TESTS)},
+            env={**os.environ, "PYTHONPATH": module_path("pytest_apiservice")},
             start_new_session=True,
             pass_fds=[lock.fileno()],
         )

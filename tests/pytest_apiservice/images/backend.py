@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_apiservice.base.data import checkout
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
 from pytest_apiservice.images.base_image import base_image, python_of
@@ -34,8 +35,9 @@ def build_image() -> str:
     """Build the backend image unless the engine has it; return its name, "header-echo:<hash of its content>".
 
     Raises:
-        HarnessError: no base can be had, a wheel is missing for the base's Python, or the build failed.
+        HarnessError: there is no checkout, no base can be had, a wheel is missing for the base's Python, or the build failed.
     """
+    checkout("set APISERVICE_IMAGE to your backend's image")
     base = base_image()
     name = f"{NAME}:{_content(base)}"
     with locked("backend-image"):

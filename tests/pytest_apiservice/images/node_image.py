@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from pytest_apiservice.base.data import KIND_CONFIG, NODE_IMAGE
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say
 from pytest_apiservice.base.run import run
@@ -17,7 +18,6 @@ from pytest_apiservice.images.registry import has_image, pull, served
 from pytest_apiservice.programs.tools import kubernetes_version
 
 NODE_MIB = 3000
-CI = Path(__file__).resolve().parents[3] / "ci"
 
 
 @cache
@@ -47,9 +47,9 @@ def node_image() -> str:
 
 def kind_config(image: str) -> str:
     """Return the kind configuration (YAML) for a cluster whose node is ``image``."""
-    config = yaml.safe_load((CI / "kind.yaml").read_text())
+    config = yaml.safe_load(KIND_CONFIG.read_text())
     if image.startswith(f"{node_image_build.NAME}:"):
-        ours = yaml.safe_load((CI / "node-image" / "kind.yaml").read_text())
+        ours = yaml.safe_load((NODE_IMAGE / "kind.yaml").read_text())
         config["kubeadmConfigPatches"] += ours.pop("kubeadmConfigPatches")
         config |= ours
     return yaml.safe_dump(config, sort_keys=False)

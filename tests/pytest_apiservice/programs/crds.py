@@ -8,11 +8,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
 from pytest_apiservice.programs import go
 from pytest_apiservice.programs.cache import cache_dir, digest, locked
-from pytest_apiservice.programs.tools import FAMILIES, pinned_version, tool
+from pytest_apiservice.programs.tools import pinned_version, tool
 
 CERT_MANAGER = tuple(f"github.com/cert-manager/cert-manager/pkg/apis/{group}/v1" for group in ("certmanager", "acme"))
 PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"

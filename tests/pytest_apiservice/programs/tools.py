@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
 from pytest_apiservice.programs import go, older
 from pytest_apiservice.programs.cache import cache_dir, demand_free_disk, digest, locked
 
-FAMILIES = Path(__file__).resolve().parents[3] / "ci" / "tools"
 BUILD_MIB = {"k8s.io/kubernetes": 4000}  # by the module that the program is from
 KUBERNETES_PACKAGES = "k8s.io/kubernetes/cmd/"
 VERSION_PACKAGE = {

@@ -30,7 +30,6 @@ from pytest_apiservice.why.evidence import Evidence, gather
 from pytest_apiservice.why.rules import first_lines
 
 CLUSTER = pytest.StashKey["Cluster"]()  # set by the fixture `cluster` before it creates anything
-MODES = ("always", "on-failure", "never")
 MOST_DUMPS = 10  # when everything fails, one reason is behind it, and each dump takes seconds
 LONGEST_NAME = 100
 
@@ -126,20 +125,15 @@ def folder_name(test: str) -> str:
     return f"{name[:LONGEST_NAME]}-{hashlib.sha256(test.encode()).hexdigest()[:6]}"
 
 
-def add_options(group: pytest.OptionGroup) -> None:
-    """Add --diagnostics to the plugin's options."""
-    group.addoption(
-        "--diagnostics",
-        choices=MODES,
-        default="on-failure",
-        help="when to write a folder about the cluster to reports/diagnostics (default: on-failure)",
-    )
+def register(config: pytest.Config, mode: str, plain: Callable[[str], str]) -> None:
+    """Make failures of this run tell why.
 
-
-def register(config: pytest.Config, plain: Callable[[str], str]) -> None:
-    """Make failures of this run tell why; ``plain`` returns a test's id as people know it."""
+    Args:
+        mode: when to write a folder too: "always", "on-failure" or "never".
+        plain: returns a test's id as people know it.
+    """
     root = config.rootpath / "reports" / "diagnostics"
-    made = Diagnostics(config.getoption("--diagnostics"), root)
+    made = Diagnostics(mode, root)
     config.pluginmanager.register(_Hooks(made, config, plain), "apiservice-diagnostics")
 
 

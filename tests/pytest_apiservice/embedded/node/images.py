@@ -5,15 +5,16 @@ from __future__ import annotations
 import compileall
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib.util import find_spec
 
+from pytest_apiservice.base.data import module_path, package_folder
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.images.archive import short_name
 from pytest_apiservice.programs.tools import PROGRAMS, tool
 
-BACKEND = Path(__file__).resolve().parents[4] / "backend"
+BACKEND = ("header_echo", "extension_apiserver")  # our own backend's packages: this Python's stand for the image
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,19 @@ class LocalImage:
         return {"entrypoint": list(self.entrypoint), "environment": dict(self.environment)}
 
 
+def of_this_python(*command: str, packages: Sequence[str] = BACKEND) -> LocalImage:
+    """Return the image that runs this Python with ``command``, which imports ``packages``.
+
+    Raises:
+        HarnessError: this Python lacks one of them.
+    """
+    found = module_path(*packages)
+    environment = {"PYTHONPATH": found} if found else {}
+    return LocalImage((sys.executable, *command), {**environment, "PYTHONUNBUFFERED": "1"})
+
+
 # By the last part of the repository: localhost/header-echo:dev and registry.example.com/team/header-echo@sha256:… are both header-echo.
-LOCAL_IMAGES: dict[str, LocalImage] = {
-    "header-echo": LocalImage(
-        (sys.executable, "-m", "header_echo"), {"PYTHONPATH": str(BACKEND), "PYTHONUNBUFFERED": "1"}
-    ),
-}
+LOCAL_IMAGES: Mapping[str, Callable[[], LocalImage]] = {"header-echo": lambda: of_this_python("-m", "header_echo")}
 
 
 def local_image(image: str, table: Mapping[str, LocalImage] | None = None) -> LocalImage:
@@ -47,25 +55,28 @@ def local_image(image: str, table: Mapping[str, LocalImage] | None = None) -> Lo
     Raises:
         HarnessError: there is neither.
     """
-    known, name = {**LOCAL_IMAGES, **(table or {})}, short_name(image)
+    known, name = table or {}, short_name(image)
     if name in known:
         return known[name]
+    if name in LOCAL_IMAGES:
+        return LOCAL_IMAGES[name]()
     if name in PROGRAMS:
         program = tool(name)  # on PATH too, for a container's `command` that names it without its folder
         return LocalImage(
             (str(program),), {"PATH": f"{program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
         )
     raise HarnessError(
-        f"the embedded cluster has no local command for the image {image!r} (it has: {', '.join(sorted({*known, *PROGRAMS}))}):"
+        f"the embedded cluster has no local command for the image {image!r} (it has: {', '.join(sorted({*known, *LOCAL_IMAGES, *PROGRAMS}))}):"
         f" for the demo, make load IMAGE={image} COMMAND='program argument …';"
         f" in a test, EmbeddedCluster(images={{{name!r}: LocalImage((program, argument, …))}})"
     )
 
 
 def compile_backend() -> None:
-    """Compile our backend where its pods find it: their root is read-only, so each would do it again, a fifth of a second long."""
+    """Compile our backend, if it is here, where its pods find it: their root is read-only, so each would do it again, a fifth of a second long."""
     ours, sys.pycache_prefix = sys.pycache_prefix, None  # pods have no PYTHONPYCACHEPREFIX
     try:
-        compileall.compile_dir(BACKEND, quiet=2)
+        for package in filter(find_spec, BACKEND):
+            compileall.compile_dir(package_folder(package), quiet=2)
     finally:
         sys.pycache_prefix = ours

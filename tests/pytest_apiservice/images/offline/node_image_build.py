@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from pytest_apiservice.base.data import FAMILIES, NODE_IMAGE
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
 from pytest_apiservice.images.archive import Image, files_below, write_archive
@@ -20,10 +21,9 @@ from pytest_apiservice.images.offline import debian
 from pytest_apiservice.images.registry import forget_others, has_image
 from pytest_apiservice.programs.cache import cache_dir, demand_free_disk, digest, locked
 from pytest_apiservice.programs.go import platform
-from pytest_apiservice.programs.tools import FAMILIES, PROGRAMS, kubernetes_version, prepare, tool, variable
+from pytest_apiservice.programs.tools import PROGRAMS, kubernetes_version, prepare, tool, variable
 
 NAME = "header-echo-node"
-SOURCES = Path(__file__).resolve().parents[4] / "ci" / "node-image"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "containerd", "runc", "containernetworking-plugins", "catatonit",
     "iptables", "nftables", "iproute2", "conntrack", "ethtool", "socat", "kmod", "mount", "procps", "hostname",
@@ -43,7 +43,7 @@ NEEDED_MIB = 6000
 
 def reference() -> str:
     """Return the image's name; its tag changes with everything it is made of, so the name stands for its content."""
-    inputs = [path for path in SOURCES.rglob("*") if path.is_file() and path.name != "kind.yaml"]
+    inputs = [path for path in NODE_IMAGE.rglob("*") if path.is_file() and path.name != "kind.yaml"]
     families = {PROGRAMS[name].family for name in (*ON_THE_NODE, *CONTROL_PLANE)}
     pins = [FAMILIES / family / file for family in sorted(families) for file in ("go.mod", "go.sum")]
     overrides = [os.environ.get(variable(name), "") for name in (*ON_THE_NODE, *CONTROL_PLANE)]
@@ -97,7 +97,7 @@ def _build(directory: Path) -> Iterator[str]:
 
 
 def _configure(root: Path) -> None:
-    shutil.copytree(SOURCES / "rootfs", root, dirs_exist_ok=True)
+    shutil.copytree(NODE_IMAGE / "rootfs", root, dirs_exist_ok=True)
     containerd = root / "etc/containerd/config.toml"
     containerd.write_text(containerd.read_text().replace("@PAUSE_IMAGE@", _image_names()["pause"]))
     for name in ON_THE_NODE:
