@@ -88,7 +88,9 @@ def test_every_package_gets_into_the_image_and_docker_is_given_all_that_is_copie
     sources = {word.rstrip("/*") for words in copied for word in words.split()}
     assert {path.parent.name for path in BACKEND.glob("*/__init__.py")} <= sources
     ignored = (BACKEND / ".dockerignore").read_text().splitlines()
-    assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == sources
+    assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == {
+        one for one in sources if "/" not in one
+    }
     assert not [
         line for line in ignored if any(fnmatch(one, line.removeprefix("**/")) for one in sources) and line != "*"
     ]

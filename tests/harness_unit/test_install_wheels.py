@@ -37,7 +37,7 @@ def write_wheel(path):
 def prepare(folder):
     """Make ``folder`` what the script runs in, with one wheel pinned and lying beside it; return it."""
     folder.mkdir()
-    for path in (SCRIPT, BACKEND / "pyproject.toml"):
+    for path in (SCRIPT, BACKEND / "header_echo" / "pyproject.toml"):
         shutil.copy(path, folder)
     write_wheel(folder / WHEEL)
     digest = hashlib.sha256((folder / WHEEL).read_bytes()).hexdigest()
@@ -137,7 +137,7 @@ def test_the_bill_of_materials_has_what_was_installed_with_its_version_and_hash_
 
 
 def test_the_bill_of_materials_is_of_our_version(filled):
-    project = tomllib.loads((BACKEND / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((BACKEND / "header_echo" / "pyproject.toml").read_text())["project"]
     own = json.loads((filled / "sbom.cdx.json").read_text())["metadata"]["component"]
     assert (own["name"], own["version"]) == ("header-echo", project["version"])
 

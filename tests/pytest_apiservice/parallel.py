@@ -28,10 +28,10 @@ def workers(choice: Choice) -> int:
 
     Builds what is missing, before there are workers whose progress nobody sees.
     """
-    cluster = cluster_for(choice)
-    if not cluster.own_per_worker:
-        return 0
     try:
+        cluster = cluster_for(choice)
+        if not cluster.own_per_worker:
+            return 0
         cluster.prepare()
         prepare(["helm4"])
     except HarnessError as error:
@@ -39,14 +39,19 @@ def workers(choice: Choice) -> int:
     return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
+def _own_per_worker(choice: Choice) -> bool:
+    try:
+        return cluster_for(choice).own_per_worker
+    except HarnessError as error:  # no cache folder can be made
+        raise pytest.UsageError(str(error)) from error
+
+
 def configure(config: pytest.Config, choice: Choice) -> None:
     """Choose how pytest-xdist spreads tests, where the user left it open."""
     if getattr(config.option, "dist", "no") == "load":
-        config.option.dist = "worksteal" if cluster_for(choice).own_per_worker else "loadgroup"
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Controller(), "apiservice-parallel")
-    elif not cluster_for(choice).own_per_worker:
-        config.pluginmanager.register(_Worker(), "apiservice-parallel")
+        config.option.dist = "worksteal" if _own_per_worker(choice) else "loadgroup"
+    is_worker = hasattr(config, "workerinput")
+    config.pluginmanager.register(_Worker(choice) if is_worker else _Controller(), "apiservice-parallel")
 
 
 def plain(nodeid: str) -> str:
@@ -55,11 +60,17 @@ def plain(nodeid: str) -> str:
 
 
 class _Worker:
+    def __init__(self, choice: Choice) -> None:
+        self._choice = choice
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Name the group of the cluster's tests in their ids."""
-        for item in items:
-            if GROUP in getattr(item, "fixturenames", ()) and not item.nodeid.endswith(SUFFIX):
+        ours = [
+            item for item in items if GROUP in getattr(item, "fixturenames", ()) and not item.nodeid.endswith(SUFFIX)
+        ]
+        if ours and not _own_per_worker(self._choice):
+            for item in ours:
                 item._id = type(item.id).parse(item.nodeid + SUFFIX)  # noqa: SLF001 - see above
 
 
