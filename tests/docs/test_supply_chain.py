@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pytest_apiservice.images.clone import copy_tree
+from clone import copy_tree
 
 from pytest_apiservice.base.run import run
 
