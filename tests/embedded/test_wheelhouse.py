@@ -197,7 +197,9 @@ def test_beside_another_plugin_the_one_of_pytest_kind_can_be_kept_out(python, bu
     run([*install, *house, "--no-deps", f"--target={overlay}", *brought], cwd=tmp_path, timeout_seconds=120)
     (tmp_path / "theirs.py").write_text(CLASHING)
     (tmp_path / "test_theirs.py").write_text(THEIRS)
-    (tmp_path / "test_kind.py").write_text("def test_our_kind():\n    import pytest_apiservice.clusters.kind\n")
+    (tmp_path / "test_kind.py").write_text(
+        "def test_our_kind():\n    from pytest_apiservice.clusters import kind_node\n    kind_node.demand_pytest_kind()\n"
+    )
     theirs, path = ["-p", "theirs", "--cluster=mine"], f"{tmp_path}{os.pathsep}{overlay}"
     clash = ran(python, tmp_path, *theirs, PYTHONPATH=path)
     assert clash.stderr.startswith("Error while loading plugin"), clash.stderr
@@ -241,6 +243,12 @@ def test_what_needs_a_checkout_says_what_to_do_without_one(python, tmp_path):
         "this needs a checkout of header-echo, and pytest-apiservice is installed without one:"
         " set APISERVICE_IMAGE to your backend's image"
     )
+
+
+def test_what_was_kept_is_removed_without_a_checkout_and_without_the_extra_kind(python, tmp_path):
+    command = [python, "-m", "pytest_apiservice.clean"]
+    done = run(command, cwd=tmp_path, env=outside(APISERVICE_CACHE=str(tmp_path / "cache")), timeout_seconds=60)
+    assert f"what was built stays in {tmp_path / 'cache'}" in done.stderr
 
 
 def test_a_run_that_uses_no_fixture_of_ours_is_left_alone(python, tmp_path):

@@ -53,6 +53,11 @@ def test_setup_a(broken_setup): pass
 def test_setup_b(broken_setup): pass
 def test_elsewhere(): assert 3 == 4
 """
+INI = """
+[pytest]
+addopts = -p no:cacheprovider -p no:schemathesis
+apiservice_xdist = true
+"""
 CAUSE = "the embedded cluster cannot be asked: "
 
 
@@ -65,7 +70,7 @@ def ran(tmp_path_factory):
         (folder / "conftest.py").write_text(CONFTEST)
         (folder / "test_it.py").write_text(TESTS)
         (folder / "reports/diagnostics/embedded/of-an-earlier-run").mkdir(parents=True)
-        (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider -p no:schemathesis\n")
+        (folder / "pytest.ini").write_text(INI)
         command = [sys.executable, "-m", "pytest", f"--rootdir={folder}", "--junitxml=junit.xml", *arguments]
         env = os.environ | {"PYTHONPATH": TESTS_FOLDER, "COLUMNS": "200"}
         ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -179,3 +184,10 @@ def test_n_auto_refuses_a_wrong_cluster_in_one_line(ran, monkeypatch):
     assert output.strip().splitlines() == [
         "ERROR: CLUSTER is 'minikube' and must be one of kind, embedded, existing: try CLUSTER=embedded"
     ]
+
+
+def test_without_the_setting_workers_are_as_many_as_without_the_plugin(ran):
+    folder, output = ran("-n2", "--apiservice-cluster=kind", "-o", "apiservice_xdist=false", "-k", "good")
+    assert "1 passed" in output
+    assert "2 workers" in output
+    assert (folder / "reports/run-embedded.html").exists(), "what the workers tell is reported all the same"

@@ -11,7 +11,7 @@ import pytest_apiservice
 
 CONFTEST = """
 from pathlib import Path
-from pytest_apiservice import plugin
+from pytest_apiservice.clusters import choose
 
 pytest_plugins = ["pytest_apiservice.plugin"]
 
@@ -28,7 +28,7 @@ class Noted:
             events.write("deleted ")
 
 
-plugin.cluster_for = lambda choice: Noted()
+choose.cluster_for = lambda choice: Noted()
 """
 
 

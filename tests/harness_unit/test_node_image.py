@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.clusters.kind import Kind
 from pytest_apiservice.images import node_image as node_image_module
 from pytest_apiservice.images.node_image import kind_config, node_image
 from pytest_apiservice.images.offline import node_image_build
@@ -49,6 +50,18 @@ def test_the_published_image_of_our_kubernetes_is_preferred_to_our_own(docker):
     published = f"kindest/node:{kubernetes_version()}"
     docker.write_text(f"{published}\n{node_image_build.reference()}\n")
     assert node_image() == published
+
+
+def test_a_backend_image_that_is_named_is_taken_as_it_is(docker, monkeypatch):
+    docker.write_text("cats:1\n")
+    monkeypatch.setenv("APISERVICE_IMAGE", "cats:1")
+    assert Kind().backend_image() == "cats:1"
+
+
+def test_a_backend_image_that_cannot_be_had_is_named(docker, monkeypatch):
+    monkeypatch.setenv("APISERVICE_IMAGE", "nowhere.invalid/cats:1")
+    with pytest.raises(HarnessError, match=r"APISERVICE_IMAGE is 'nowhere\.invalid/cats:1'.*correct or unset it"):
+        Kind().backend_image()
 
 
 def test_our_own_image_is_used_again_without_asking_a_registry(docker):

@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import yaml
@@ -23,25 +23,18 @@ from pytest_apiservice.base.run import run
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.cluster import Collector
 from pytest_apiservice.clusters.cert_manager import install_cert_manager, scaled_down
-from pytest_apiservice.clusters.kind_node import network_exists, wait_for_node
+from pytest_apiservice.clusters.kind_node import demand_pytest_kind, kind_cluster, network_exists, wait_for_node
 from pytest_apiservice.clusters.relay import relayed
 from pytest_apiservice.images.archive import load_program, short_name
 from pytest_apiservice.images.backend import build_image
 from pytest_apiservice.images.local_registry import NETWORK
 from pytest_apiservice.images.node_image import kind_config, node_image
 from pytest_apiservice.images.offline.engine import ensure_engine
-from pytest_apiservice.images.registry import has_image
+from pytest_apiservice.images.registry import has_image, named_by
 from pytest_apiservice.programs import older
 from pytest_apiservice.programs.cache import cache_dir
 from pytest_apiservice.programs.tools import PROGRAMS as ALL_PROGRAMS
 from pytest_apiservice.programs.tools import prepare, tool
-
-try:
-    from pytest_kind.cluster import KindCluster
-except ModuleNotFoundError:
-    raise HarnessError(
-        "CLUSTER=kind needs pytest-kind: pip install 'pytest-apiservice[kind]', or use CLUSTER=embedded"
-    ) from None
 
 KEPT_NAME = "header-echo"
 PROGRAMS = ("kind", "kubectl", "helm")
@@ -78,8 +71,9 @@ class Kind:
         """Bring up engine, node image and cluster; a kept cluster of the last run is used again.
 
         Raises:
-            HarnessError: no engine, a stale cluster of this name, one of another version, a taken port, or kind failed.
+            HarnessError: no pytest-kind, no engine, a stale cluster of this name, one of another version, a taken port, or kind failed.
         """
+        demand_pytest_kind()
         ensure_engine()
         self.prepare()
         if self.name in _clusters():
@@ -96,7 +90,7 @@ class Kind:
             self._guard = Guard(cleanup, [self.directory])
         try:
             with step(f"creating kind cluster '{self.name}' from {image}"):
-                self._pytest_kind(image).create(config)
+                kind_cluster(self.name, self.kubeconfig, image).create(config)
             with step("waiting for its node"):
                 wait_for_node(Kubectl(self), self.node)
         except subprocess.CalledProcessError as error:
@@ -118,8 +112,8 @@ class Kind:
         return scaled_down(self)
 
     def backend_image(self) -> str:
-        """Build the backend's image unless the engine has it."""
-        return build_image()
+        """Return APISERVICE_IMAGE, pulled unless the engine has it; else build the backend's image."""
+        return named_by("APISERVICE_IMAGE") or build_image()
 
     def delete(self) -> None:
         """Delete the cluster, kind's network if nobody else uses it, and our files."""
@@ -155,13 +149,6 @@ class Kind:
         address = Kubectl(self, namespace).get("pod", pod)["status"]["podIP"]
         with relayed(["docker", "exec", "-i", self.node, "socat", "STDIO", f"TCP:{address}:{port}"]) as endpoint:
             yield endpoint
-
-    def _pytest_kind(self, image: str) -> KindCluster:
-        cluster = KindCluster(self.name, self.kubeconfig, image, kind_path=tool("kind"), kubectl_path=tool("kubectl"))
-        shutil.rmtree(cluster.path, ignore_errors=True)  # it makes ./.pytest-kind, which only its downloads need
-        with suppress(OSError):  # others' may be there
-            cluster.path.parent.rmdir()
-        return cluster
 
     def _config(self, image: str) -> Path:
         older.mark(self.directory)

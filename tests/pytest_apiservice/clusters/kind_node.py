@@ -1,12 +1,41 @@
-"""What Docker and the API server say of a kind cluster's node and network."""
+"""pytest-kind's part of a kind cluster, and what Docker and the API server say of its node and network."""
 
 from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.images.local_registry import NETWORK
+from pytest_apiservice.programs.tools import tool
+
+if TYPE_CHECKING:
+    from pytest_kind.cluster import KindCluster
+
+
+def demand_pytest_kind() -> None:
+    """Raise HarnessError where pytest-kind, an extra of ours, is not installed."""
+    if find_spec("pytest_kind") is None:
+        raise HarnessError(
+            "CLUSTER=kind needs pytest-kind: pip install 'pytest-apiservice[kind]', or use CLUSTER=embedded"
+        )
+
+
+def kind_cluster(name: str, kubeconfig: Path, image: str) -> KindCluster:
+    """Return pytest-kind's cluster of that name, which calls our programs."""
+    from pytest_kind.cluster import KindCluster
+
+    cluster = KindCluster(name, kubeconfig, image, kind_path=tool("kind"), kubectl_path=tool("kubectl"))
+    shutil.rmtree(cluster.path, ignore_errors=True)  # it makes ./.pytest-kind, which only its downloads need
+    with suppress(OSError):  # others' may be there
+        cluster.path.parent.rmdir()
+    return cluster
 
 
 def wait_for_node(kubectl: Kubectl, container: str) -> None:

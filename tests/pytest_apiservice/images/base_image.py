@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from functools import cache
@@ -13,7 +12,7 @@ from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.run import run
 from pytest_apiservice.images.archive import Image, files_below, load, write_archive
 from pytest_apiservice.images.offline import debian
-from pytest_apiservice.images.registry import forget_others, has_image, pull, served
+from pytest_apiservice.images.registry import forget_others, has_image, named_by, pull, served
 from pytest_apiservice.programs.cache import cache_dir, digest, locked
 from pytest_apiservice.programs.go import platform
 
@@ -32,10 +31,7 @@ def base_image() -> str:
     Raises:
         HarnessError: the named one cannot be had, or our own cannot be made here.
     """
-    named = os.environ.get(VARIABLE)
-    if named:
-        if not has_image(named) and not pull(named):
-            raise HarnessError(f"{VARIABLE} is '{named}', which Docker neither has nor can pull: correct or unset it")
+    if named := named_by(VARIABLE):
         return named
     if has_image(PUBLISHED):
         return PUBLISHED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say
 from pytest_apiservice.base.run import run
 from pytest_apiservice.images.offline import node_image_build
-from pytest_apiservice.images.registry import has_image, pull, served
+from pytest_apiservice.images.registry import has_image, named_by, pull, served
 from pytest_apiservice.programs.tools import kubernetes_version
 
 NODE_MIB = 3000
@@ -28,10 +27,7 @@ def node_image() -> str:
         HarnessError: the engine has no room, NODE_IMAGE cannot be had, or our own cannot be built here.
     """
     _demand_room()
-    named = os.environ.get("NODE_IMAGE")
-    if named:
-        if not has_image(named) and not pull(named):
-            raise HarnessError(f"NODE_IMAGE is '{named}', which Docker neither has nor can pull: correct or unset it")
+    if named := named_by("NODE_IMAGE"):
         return named
     published = f"kindest/node:{kubernetes_version()}"
     own = node_image_build.reference()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -38,6 +39,18 @@ def pull(name: str) -> bool:
             return run(["docker", "pull", "--quiet", name], timeout_seconds=PULL_SECONDS, check=False).returncode == 0
         except HarnessError:
             return False
+
+
+def named_by(variable: str) -> str | None:
+    """Return the image that the environment variable names, pulled unless the engine has it; None where it names none.
+
+    Raises:
+        HarnessError: it cannot be had.
+    """
+    named = os.environ.get(variable)
+    if named and not has_image(named) and not pull(named):
+        raise HarnessError(f"{variable} is '{named}', which Docker neither has nor can pull: correct or unset it")
+    return named or None
 
 
 def retag(image: str, name: str) -> None:
