@@ -232,6 +232,8 @@ def test_a_release_that_works_is_not_blamed(broken):
 CHILD = """
 import pathlib
 import pytest
+from pytest_apiservice.base.process import copy_ends
+from pytest_apiservice.cluster import Collector
 from pytest_apiservice.why import hooks as diagnostics
 
 pytest_plugins = ["pytest_apiservice.plugin"]
@@ -241,7 +243,9 @@ class Given:
     kind = "existing"
     kubeconfig = pathlib.Path({kubeconfig!r})
     context = {context!r}
-    logs_directory = pathlib.Path({logs!r})
+
+    def collectors(self, namespaces):
+        yield Collector("control-plane", "logs", lambda to: copy_ends(pathlib.Path({logs!r}), to))
 
 
 @pytest.fixture(scope="session")

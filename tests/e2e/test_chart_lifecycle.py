@@ -44,6 +44,10 @@ def test_an_earlier_chart_is_upgraded_and_rolled_back_to(revision, another, base
     archived = ["git", "-C", str(ROOT), "archive", "--format=zip", revision, "chart"]
     with zipfile.ZipFile(BytesIO(subprocess.check_output(archived, timeout=60))) as archive:
         archive.extractall(tmp_path)
+    for path in (tmp_path / "chart").rglob(
+        "*.tpl"
+    ):  # it is tried with today's backend, which has other names for its settings
+        path.write_text(path.read_text().replace("HEADER_ECHO_", "EXTENSION_APISERVER_"))
     group = "upgraded.example.com"
     helm = another("upgraded")
     chosen = {**base_values, "replicas": 1, "apiService.group": group}

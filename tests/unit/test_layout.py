@@ -15,7 +15,7 @@ FOLDERS = ("tests/pytest_apiservice", "backend", "ci", "bench")
 MOST_MODULES, MOST_LINES = 12, 200
 # From top to bottom: a module may import those of its own floor and of floors below. The longest name that fits is its floor's.
 FLOORS = {
-    "tests/pytest_apiservice": "plugin parallel > why.report > why > clusters > embedded > embedded.pod > embedded.node > "
+    "tests/pytest_apiservice": "entry_point > plugin > fixtures clean > session > parallel > why.report > why > clusters > embedded > embedded.pod > embedded.node > "
     "images > client > programs > cluster > base",  # images.offline makes some of images from others of it
     "backend/extension_apiserver": "cli > serve > diagnose > apiserver > apps > api > store > wire > trust > cluster > observe > "
     "request_info > selectors > request > status settings",
