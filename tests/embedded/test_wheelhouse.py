@@ -39,24 +39,40 @@ pytestmark = pytest.mark.only_on("embedded", reason="it brings its own cluster, 
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """Yield the folder with the wheel and the sdist of each distribution."""
-    folder = tmp_path_factory.mktemp("built") / "python"
-    distributions.build(folder)
-    return folder
+def once(tmp_path_factory):
+    """Yield a function (name, make) → a folder that ``make(folder)`` has filled, in whichever worker of this run came first."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def filled(name, make):
+        folder, made = shared / name, shared / f"{name}.made"
+        with locked(f"wheelhouse-{name}"):
+            if not made.exists():
+                make(folder)
+                made.touch()
+        return folder
+
+    return filled
 
 
 @pytest.fixture(scope="module")
-def python(built, tmp_path_factory):
+def built(once):
+    """Yield the folder with the wheel and the sdist of each distribution."""
+    return once("built", distributions.build)
+
+
+@pytest.fixture(scope="module")
+def python(built, once):
     """Yield the Python of an environment that was empty before, with what the README says to install; from files, without an index."""
     (line,) = re.findall(r"^    pip install (.+)$", README, re.MULTILINE)
-    environment = tmp_path_factory.mktemp("environment")
-    run([sys.executable, "-m", "venv", "--without-pip", environment], timeout_seconds=60)
-    python = environment / "bin" / "python"
-    house = ["--no-index", f"--find-links={built}", f"--find-links={wheels_of_others(*line.split())}"]
-    command = [*PIP, "--python", python, "install", "--quiet", *house, *line.split()]
-    run(command, cwd=environment, env=outside(PIP_FIND_LINKS=""), timeout_seconds=300)
-    return python
+
+    def install(environment):
+        run([sys.executable, "-m", "venv", "--without-pip", environment], timeout_seconds=60)
+        house = ["--no-index", f"--find-links={built}", f"--find-links={wheels_of_others(*line.split())}"]
+        command = [*PIP, "--python", environment / "bin" / "python", "install", "--quiet", *house, *line.split()]
+        run(command, cwd=environment, env=outside(PIP_FIND_LINKS=""), timeout_seconds=300)
+
+    return once("environment", install) / "bin" / "python"
 
 
 def outside(**variables):
