@@ -126,7 +126,7 @@ def test_a_distribution_that_an_index_would_not_take_is_refused(tree):
 
 
 def test_a_distribution_that_does_not_build_is_named(tree):
-    (tree / "tests" / "README.md").unlink()
+    replace(tree / "tests/pyproject.toml", "setuptools.build_meta", "setuptools.no_such_backend")
     done = release(tree)
     assert done.returncode == 1
     assert "error: tests does not build" in done.stderr
