@@ -89,9 +89,9 @@ class Release:
         make_context(CONTEXT, python_of(base), [one.partition("/")[2] for one in self.platforms])
         return base
 
-    def push_image(self) -> str:
-        """Build and push the image; return its digest."""
-        base, name = self.prepare(), f"{self.image}:{self.version}"
+    def push_image(self, base: str) -> str:
+        """Build the image on ``base`` and push it; return its digest."""
+        name = f"{self.image}:{self.version}"
         label = ["--label", f"org.opencontainers.image.version={self.version}"]
         if self.rehearsal:
             arguments = ["--build-arg", f"BASE={base}", *label]
@@ -143,9 +143,10 @@ class Release:
 
     def publish(self) -> None:
         """Build the distributions, push image and chart, sign both, upload the distributions, make the GitHub release."""
+        base = self.prepare()
         packages = distributions.build(DIST / "python")
         distributions.check(packages)
-        digest = self.push_image()
+        digest = self.push_image(base)
         chart = package(self.version, self.registry, digest, DIST)
         say(f"{self.version}: dist/{chart.name} and dist/notes.md are ready")
         chart_digest = self.push_chart(chart)

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+import distributions
+from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
+from release import Release
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -117,19 +120,29 @@ def test_a_build_leaves_nothing_in_the_tree(dry):
     assert {path.relative_to(dry.tree).parts[0] for path in made} == {"dist"}
 
 
-def test_a_distribution_that_an_index_would_not_take_is_refused(tree):
-    replace(tree / "tests" / "pyproject.toml", 'readme = "README.md"\n', "")
-    done = release(tree)
-    assert done.returncode == 1
-    assert "error: an index would not take the distributions" in done.stderr
-    assert "`long_description` missing" in done.stderr
+@pytest.fixture
+def echo(tmp_path, monkeypatch):
+    """Have a copy of one distribution, the only one to build, and the folder for what is built."""
+    folder = tmp_path / "backend" / "header_echo"
+    shutil.copytree(ROOT / "backend" / "header_echo", folder)
+    monkeypatch.setattr(distributions, "ROOT", tmp_path)
+    monkeypatch.setattr(distributions, "FOLDERS", ("backend/header_echo",))
+    return folder, tmp_path / "built"
 
 
-def test_a_distribution_that_does_not_build_is_named(tree):
-    replace(tree / "tests/pyproject.toml", "setuptools.build_meta", "setuptools.no_such_backend")
-    done = release(tree)
-    assert done.returncode == 1
-    assert "error: tests does not build" in done.stderr
+def test_a_distribution_that_an_index_would_not_take_is_refused(echo):
+    folder, built = echo
+    replace(folder / "pyproject.toml", 'readme = "README.md"\n', "")
+    files = distributions.build(built)
+    with pytest.raises(HarnessError, match=r"(?s)an index would not take the distributions.*long_description"):
+        distributions.check(files)
+
+
+def test_a_distribution_that_does_not_build_is_named(echo):
+    folder, built = echo
+    replace(folder / "pyproject.toml", 'license = "Apache-2.0"', 'license = "whatever"')
+    with pytest.raises(HarnessError, match="backend/header_echo does not build"):
+        distributions.build(built)
 
 
 def test_a_chart_readme_that_cannot_be_rewritten_for_the_release_is_named(tree):
@@ -162,10 +175,13 @@ def test_pypi_is_sent_all_distributions(dry):
     assert upload.count(" dist/python/") == 6
 
 
-def test_without_pypi_the_release_says_how_to_upload(tree):
-    done = release(tree)
-    assert "not on PyPI: PYPI=1" in done.stderr
-    assert "twine" not in done.stderr
+@pytest.mark.parametrize(("value", "uploads"), [("", 0), ("0", 0), ("1", 1)])
+def test_the_distributions_are_uploaded_where_pypi_asks_for_it(monkeypatch, value, uploads):
+    monkeypatch.setenv("PYPI", value)
+    done = []
+    monkeypatch.setattr(Release, "do", lambda _self, title, *_command: done.append(title))
+    Release("0.1.0", "<registry>", really=False).upload([Path("cats-1.whl")])
+    assert done == ["PyPI"] * uploads
 
 
 @pytest.mark.parametrize("folder", ["backend", "backend/header_echo", "tests"])
