@@ -73,7 +73,7 @@ def ran(tmp_path_factory):
         (folder / "pytest.ini").write_text(INI)
         command = [sys.executable, "-m", "pytest", f"--rootdir={folder}", "--junitxml=junit.xml", *arguments]
         env = os.environ | {"PYTHONPATH": TESTS_FOLDER, "COLUMNS": "200"}
-        ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
         return folder, ended.stdout + ended.stderr
 
     return run

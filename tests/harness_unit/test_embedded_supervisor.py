@@ -69,7 +69,7 @@ def test_a_component_that_dies_at_start_is_quoted_within_two_seconds(program, su
     program("kube-apiserver", "exec sleep 1000")
     program(broken, "echo 'no space left on device' >&2; exit 3")
     process, directory = supervise("--owned")
-    wait_for("the supervisor to begin", lambda: begun(directory), timeout_seconds=20)
+    wait_for("the supervisor to begin", lambda: begun(directory), timeout_seconds=120)
     began = time.monotonic()
     message = wait_for("the failure", lambda: failed(directory), timeout_seconds=20, interval_seconds=0.02)
     assert time.monotonic() - began < 2
@@ -87,7 +87,7 @@ def test_a_port_that_is_taken_is_named(supervise):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         _, directory = supervise("--owned", f"--api-port={port}")
-        message = wait_for("the failure", lambda: failed(directory), timeout_seconds=20)
+        message = wait_for("the failure", lambda: failed(directory), timeout_seconds=120)
     assert message == f"API_PORT {port} cannot be had (Address already in use): choose another, or unset it"
 
 
@@ -96,7 +96,7 @@ def test_told_to_end_while_it_starts_it_leaves_nothing(program, supervise, how):
     program("etcd", "exec sleep 1000")
     program("kube-apiserver", "exec sleep 1000")
     process, directory = supervise("--owned")
-    wait_for("the supervisor to begin", lambda: begun(directory), timeout_seconds=20)
+    wait_for("the supervisor to begin", lambda: begun(directory), timeout_seconds=120)
     if how == "end of file":
         process.stdin.close()
     elif how == "SIGTERM":
@@ -113,7 +113,7 @@ def test_components_die_with_a_killed_supervisor(program, supervise):
     program("etcd", "exec sleep 1000")
     program("kube-apiserver", "exec sleep 1000")
     process, directory = supervise("--owned")
-    wait_for("the supervisor to begin", lambda: begun(directory), timeout_seconds=20)
+    wait_for("the supervisor to begin", lambda: begun(directory), timeout_seconds=120)
     process.kill()
     process.wait()
 
