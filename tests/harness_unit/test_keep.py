@@ -50,7 +50,7 @@ def ran(tmp_path):
         command = [sys.executable, "-m", "pytest", *words, "-c", os.devnull, f"--rootdir={tmp_path}", "test_it.py"]
         environment = {**os.environ, "PYTHONPATH": str(Path(pytest_apiservice.__file__).parents[1]), "KEEP": keep}
         done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
         )  # fmt: skip
         return (tmp_path / "events").read_text().split(), done.stdout + done.stderr
 

@@ -67,7 +67,7 @@ def kept(home, tmp_path):
         command = [sys.executable, "-m", "harness.supervisor", f"--directory={directory}"]
         supervisor = subprocess.Popen(command, cwd=tmp_path, pass_fds=[lock.fileno()])
         lock.name_holder(supervisor.pid)
-    folder.wait_for("the older supervisor", lambda: ready(directory), timeout_seconds=20)
+    folder.wait_for("the older supervisor", lambda: ready(directory), timeout_seconds=120)
     yield directory
     supervisor.kill()
     supervisor.wait()
@@ -234,7 +234,7 @@ def test_make_clean_removes_an_embedded_cluster_of_an_older_version(kept, home, 
         if left := folder.inhabitants(place):
             raise folder.NotYet(f"processes {left}")
 
-    folder.wait_for("its supervisor, which removes the folder before it ends, to end", nobody, timeout_seconds=20)
+    folder.wait_for("its supervisor, which removes the folder before it ends, to end", nobody, timeout_seconds=120)
 
 
 @pytest.mark.parametrize("layout", ["", "x", "1", "99"])

@@ -122,7 +122,7 @@ def test_in_a_browser_nothing_overflows_and_the_cause_is_on_the_first_screen(bro
         "--dump-dom",
         file.as_uri(),
     ]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     seen = unescape(re.search("<title>(.*)</title>", shown.stdout).group(1))
     assert '"overflow":0' in seen, seen
     assert '"outside":0,"invisible":0,"bars":9' in seen, seen
