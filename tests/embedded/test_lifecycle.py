@@ -98,6 +98,14 @@ def wait_for_directory(process, report):
     return wait_for("the run to have a pod", told, timeout_seconds=120, died=died)
 
 
+def command_line(pid):
+    """Return what the process was started as, or that it ended while it was looked at: then all is looked at once more."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+    except (FileNotFoundError, ProcessLookupError):
+        return b"(it has just ended)"
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_run_leaves_no_process_and_no_folder(runs, ending):
     process, report = runs[ending]
@@ -117,7 +125,7 @@ def test_a_run_leaves_no_process_and_no_folder(runs, ending):
     code = wait_for(f"the run that ends by '{ending}' to end", exit_code, timeout_seconds=180)
 
     def nothing():
-        left = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in inhabitants(directory)]
+        left = [command_line(pid) for pid in inhabitants(directory)]
         if left or directory.exists():
             raise NotYet(
                 f"processes {left}, folder {sorted(directory.rglob('*'))[:5] if directory.exists() else 'gone'}"
