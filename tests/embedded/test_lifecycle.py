@@ -98,14 +98,6 @@ def wait_for_directory(process, report):
     return wait_for("the run to have a pod", told, timeout_seconds=120, died=died)
 
 
-def command_line(pid):
-    """Return what the process was started as, or that it ended while it was looked at: then all is looked at once more."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
-    except (FileNotFoundError, ProcessLookupError):
-        return b"(it has just ended)"
-
-
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_run_leaves_no_process_and_no_folder(runs, ending):
     process, report = runs[ending]
@@ -125,11 +117,13 @@ def test_a_run_leaves_no_process_and_no_folder(runs, ending):
     code = wait_for(f"the run that ends by '{ending}' to end", exit_code, timeout_seconds=180)
 
     def nothing():
-        left = [command_line(pid) for pid in inhabitants(directory)]
+        try:
+            left = [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in inhabitants(directory)]
+            files = sorted(directory.rglob("*"))[:5]
+        except (FileNotFoundError, ProcessLookupError) as error:
+            raise NotYet(f"going while it is looked at: {error}") from None
         if left or directory.exists():
-            raise NotYet(
-                f"processes {left}, folder {sorted(directory.rglob('*'))[:5] if directory.exists() else 'gone'}"
-            )
+            raise NotYet(f"processes {left}, folder {files}")
 
     wait_for(f"everything in {directory} to go", nothing, timeout_seconds=30)
     assert EXIT_CODES[ending] == code, report.with_name(report.name + ".log").read_text()
