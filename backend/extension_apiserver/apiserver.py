@@ -36,6 +36,7 @@ from .status import StatusError
 from .trust.authentication import Authenticator, Caller
 from .trust.delegation import Authorizer
 from .verbs import VERBS
+from .wire.http_answer import refusal
 
 #: What metrics count by name: verbs, and methods where the path is no resource; anything else is 'other'.
 _COUNTED = frozenset({*VERBS, *(verb.method.lower() for verb in VERBS.values()), "head", "options"})
@@ -104,12 +105,10 @@ class ExtensionApiServer:
                 user = caller.identity.user
                 response = await self._route(request, info, caller)
         except StatusError as error:
-            response = _status_response(error)
+            response = refusal(error)
         except Exception:  # noqa: BLE001 - whatever the application raises, its caller gets a Status
             _log.exception("the application failed")
-            response = _status_response(
-                StatusError(500, "Internal error occurred: the application failed; its log says why")
-            )
+            response = refusal(StatusError(500, "Internal error occurred: the application failed; its log says why"))
         seconds = time.perf_counter() - started
         self.metrics.requests.observe(info.verb if info.verb in _COUNTED else "other", response.status, seconds)
         self.request_log.add(request, user, info.verb, response.status, seconds, probe=probe)
@@ -154,7 +153,3 @@ class ExtensionApiServer:
     def _expose_metrics(self, request: Request) -> Response:
         require_reading(request)
         return Response(200, [("Content-Type", METRICS_CONTENT_TYPE)], self.metrics.expose())
-
-
-def _status_response(error: StatusError) -> Response:
-    return Response(error.code, [("Content-Type", "application/json"), *error.headers], error.body())

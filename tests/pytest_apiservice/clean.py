@@ -3,10 +3,8 @@
 python -m pytest_apiservice.clean, or in a checkout make clean. The cache stays.
 """
 
-import sys
-
-from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say
+from pytest_apiservice.base.script import run_script
 from pytest_apiservice.clusters import kind
 from pytest_apiservice.embedded import folder
 from pytest_apiservice.images.offline.engine import stop_engine
@@ -23,7 +21,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HarnessError as error:
-        sys.exit(f"error: {error}")
+    run_script(main)
