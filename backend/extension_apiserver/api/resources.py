@@ -106,20 +106,23 @@ class Resource:
             )
         object.__setattr__(self, "singular", self.singular or self.kind.lower())
 
-    def verbs_on(self, place: Place, *, in_namespace: bool) -> list[str]:
-        """Return the names of the verbs that a path takes, sorted.
+    def takes(self, verb: str, place: Place, *, in_namespace: bool) -> bool:
+        """Return whether a path takes a verb.
 
         Args:
-            place: what it ends in.
+            verb: its name, any.
+            place: what the path ends in.
             in_namespace: it names a namespace. Without one, a namespaced resource can only be asked about all of them.
 
         """
-        rows = (VERBS[name] for name in sorted(self.verbs))
-        return [
-            row.name
-            for row in rows
-            if row.on == place and (in_namespace or not self.namespaced or row.across_namespaces)
-        ]
+        if verb not in self.verbs:
+            return False
+        row = VERBS[verb]
+        return row.on == place and (in_namespace or not self.namespaced or row.across_namespaces)
+
+    def verbs_on(self, place: Place, *, in_namespace: bool) -> list[str]:
+        """Return the names of the verbs that a path takes, sorted; `place` and `in_namespace` as for `takes`."""
+        return [verb for verb in sorted(self.verbs) if self.takes(verb, place, in_namespace=in_namespace)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.selectors import selectors
 from extension_apiserver.status import StatusError
 from extension_apiserver.trust.identity import Identity
-from extension_apiserver.verbs import DRY_RUN, VERBS
+from extension_apiserver.verbs import DRY_RUN, VERBS, Place
 
 from . import table
 from .negotiation import as_kind
@@ -104,8 +104,10 @@ class Rest:
         )
         if not whole_path_exists:
             raise StatusError(404, "the server could not find the requested resource")
-        allowed = resource.verbs_on("name" if info.name else "collection", in_namespace=bool(info.namespace))
-        if info.verb not in allowed:
+        place: Place = "name" if info.name else "collection"
+        in_namespace = bool(info.namespace)
+        if not resource.takes(info.verb, place, in_namespace=in_namespace):
+            allowed = resource.verbs_on(place, in_namespace=in_namespace)
             what = "watch" if info.verb == "watch" else request.method
             allow = ", ".join(sorted({VERBS[verb].method for verb in allowed}))
             raise StatusError(
