@@ -1,6 +1,11 @@
-# Needs make and Python >= 3.11, nothing else. tox.ini says what each command does.
+# Needs make and Python >= 3.11, nothing else. tox.ini says which packages and variables the commands have.
 PYTHON ?= python3
 TOX = .venv/bin/tox -q run
+RUN_IN_TOX = $(TOX) -e dev --
+# ARGS are more words for pytest. The suites that run our own lines are measured.
+PYTEST = pytest --junitxml=reports/$(1).xml $(ARGS)
+MEASURED = python ci/measured.py $(1) $(PYTEST)
+WORKERS = -n 2 --dist loadfile
 .DEFAULT_GOAL := help
 .PHONY: help demo test e2e lint unit chart embedded docs bench soak interop image clean load programs outdated audit ci summary coverage gate release
 
@@ -8,72 +13,77 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/done  ## a cluster with the chart installed, and the headers it echoes (CLUSTER=embedded|kind)
-	@$(TOX) -e demo
+	@$(RUN_IN_TOX) python ci/commands/demo.py
 
 test: .venv/done  ## everything: lint, types, unit, chart, docs, the embedded cluster, e2e on it, e2e on kind; then the coverage
 	@rm -rf reports/coverage
-	@$(TOX) -e programs
-	@$(TOX) -e lint,typing,unit,chart,docs,embedded
-	@CLUSTER=embedded $(TOX) -e e2e
-	@CLUSTER=kind $(TOX) -e e2e
-	@$(TOX) -e coverage
+	@$(MAKE) --no-print-directory programs
+	@$(MAKE) --no-print-directory --keep-going lint unit chart docs embedded
+	@$(MAKE) --no-print-directory e2e CLUSTER=embedded
+	@$(MAKE) --no-print-directory e2e CLUSTER=kind
+	@$(MAKE) --no-print-directory coverage
 
 e2e: .venv/done  ## the chart on a real cluster (CLUSTER=kind|embedded|existing KUBECONTEXT=...; KEEP=1 keeps it)
-	@$(TOX) -e e2e
+	@$(RUN_IN_TOX) $(call MEASURED,e2e-$(or $(CLUSTER),kind)) -n auto tests/install tests/e2e
 
 lint: .venv/done  ## style and types
-	@$(TOX) -e lint,typing
+	@$(RUN_IN_TOX) ruff check
+	@$(RUN_IN_TOX) ruff format --check
+	@$(RUN_IN_TOX) yamllint --strict .github ci chart/values.yaml chart/ci
+	@$(RUN_IN_TOX) python ci/commands/tool.py actionlint -shellcheck= -pyflakes=
+	@$(RUN_IN_TOX) zizmor --quiet --offline --persona=pedantic .github
+	@$(RUN_IN_TOX) mypy -n 2 backend tests/pytest_apiservice ci bench
 
-unit: .venv/done  ## the backend and the harness alone
-	@$(TOX) -e unit
+unit: .venv/done  ## the backend and the harness alone (ARGS="-k identity" gives pytest more words, here and below)
+	@$(RUN_IN_TOX) $(call MEASURED,unit) $(WORKERS) tests/unit tests/harness_unit
 
 chart: .venv/done  ## the rendered chart
-	@$(TOX) -e chart
+	@$(RUN_IN_TOX) $(call PYTEST,chart) $(WORKERS) tests/chart
 
-embedded: .venv/done  ## the embedded cluster itself: its pods, and its ends
-	@$(TOX) -e embedded
+embedded: .venv/done  ## the embedded cluster itself: its pods, and its ends; the distributions, installed where nothing else is
+	@$(RUN_IN_TOX) $(call MEASURED,embedded) -n auto --apiservice-cluster=embedded tests/embedded
 
 docs: .venv/done  ## the README walked, versions that agree, the workflows and the release's dry run
-	@$(TOX) -e docs
+	@$(RUN_IN_TOX) $(call PYTEST,docs) $(WORKERS) tests/docs
 
 bench: .venv/done  ## measurements beside Go and gunicorn: table, plots, raw figures (BENCH=quick|full)
-	@$(TOX) -e bench
+	@$(TOX) -e bench -- python -m bench
 
 soak: .venv/done  ## hostile clients for MINUTES=10, with memory, descriptors and honest latency plotted
-	@$(TOX) -e soak
+	@$(TOX) -e bench -- python -m bench.soak.abuse
 
 interop: .venv/done  ## other versions of Kubernetes and cert-manager, upstream's own tests: hours the first time (PARTS=kubernetes-1.30,conformance)
-	@$(TOX) -e interop
+	@$(RUN_IN_TOX) python ci/interop/interop.py
 
 image: .venv/done  ## the backend image (REGISTRY=ghcr.io/you pushes it, PLATFORMS=linux/amd64,linux/arm64 for both) and how to install it
-	@$(TOX) -e image
+	@$(RUN_IN_TOX) python ci/commands/image.py
 
 load: .venv/done  ## let the demo's cluster run an image (IMAGE=my-backend:1 COMMAND="python3 my_backend.py")
-	@$(TOX) -e load
+	@$(RUN_IN_TOX) python ci/commands/load.py
 
 clean: .venv/done  ## remove the demo, kept clusters and the engine we started
-	@$(TOX) -e clean
+	@$(RUN_IN_TOX) python ci/commands/clean.py
 
 programs: .venv/done  ## build what ci/tools pins and the cache lacks
-	@$(TOX) -e programs
+	@$(RUN_IN_TOX) python ci/commands/tool.py
 
 outdated: .venv/done  ## pinned programs and Python packages that have a newer release
-	@$(TOX) -e outdated
+	@$(RUN_IN_TOX) python ci/outdated.py
 
 audit: .venv/done  ## known vulnerabilities of the pinned Python packages
-	@$(TOX) -e audit
+	@$(TOX) -e audit -- python ci/audit.py
 
 ci: .venv/done  ## the steps of .github/workflows/ci.yaml in their order (RUN=1 runs them, JOBS=lint,unit only these)
-	@$(TOX) -e ci
+	@$(RUN_IN_TOX) python ci/workflow_steps.py
 
 summary:  ## what the last runs of the tests came to, and why they failed (on GitHub: the job's page)
 	@$(PYTHON) ci/summary.py
 
 coverage: .venv/done  ## what share of the backend and the harness the tests ran that were run last (fails below the floors in pyproject.toml)
-	@$(TOX) -e coverage
+	@$(RUN_IN_TOX) python ci/measured.py
 
 release: .venv/done  ## what a release would do (PUSH=ghcr.io/owner TAG=v1.2.3 does it; PUSH=localhost:5000 rehearses it)
-	@$(TOX) -e release
+	@$(RUN_IN_TOX) python ci/release.py
 
 gate:  ## succeed if RESULTS are all "success" (the last job of CI)
 	@$(if $(and $(RESULTS),$(if $(filter-out success,$(RESULTS)),,all)),echo every job succeeded,$(error not every job succeeded: '$(RESULTS)'))

@@ -1,7 +1,6 @@
 """Measure which lines of the backend and of the harness a suite of tests runs.
 
-    python ci/measured.py SUITE pytest ARGUMENT …   run it measured, with every Python process that it starts
-    python ci/measured.py SUITE                     what that suite ran, as two lines
+    python ci/measured.py SUITE pytest ARGUMENT …   run it measured, with every Python process that it starts; say what it ran, as two lines
     python ci/measured.py                           what all measured suites ran together; fails below the floors of pyproject.toml
 
 Data of processes goes to memory, where the pods of the embedded cluster can write too: their root is read-only, but for /dev and volumes.
@@ -10,6 +9,8 @@ Data of processes goes to memory, where the pods of the embedded cluster can wri
 import io
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -28,16 +29,30 @@ def processes(suite: str) -> Path:
     return MEMORY / name if MEMORY.is_dir() else REPORTS / "processes" / suite
 
 
-def measure(suite: str, command: list[str]) -> None:
-    """Become ``command``, the arguments of `python -m`, measured; not measured where a cluster is kept, which would write after the end."""
+def measure(suite: str, command: list[str]) -> int:
+    """Run ``command``, the arguments of `python -m`, and return its exit code; not measured where a cluster is kept, which would write after the end."""
     folder = processes(suite)
     shutil.rmtree(folder, ignore_errors=True)
-    python = [sys.executable, "-m"]
-    if os.environ.get("KEEP", "0") in {"", "0"}:
-        folder.mkdir(mode=0o700, parents=True)  # fails if another user's is there
-        os.environ["COVERAGE_FILE"] = str(folder / "data")
-        python += ["coverage", "run", f"--rcfile={ROOT / 'pyproject.toml'}", "-m"]
-    os.execv(sys.executable, [*python, *command])  # noqa: S606 - no shell: that is the point
+    if os.environ.get("KEEP", "0") not in {"", "0"}:
+        return ended([sys.executable, "-m", *command])
+    folder.mkdir(mode=0o700, parents=True)  # fails if another user's is there
+    os.environ["COVERAGE_FILE"] = str(folder / "data")
+    try:
+        return ended([sys.executable, "-m", "coverage", "run", f"--rcfile={ROOT / 'pyproject.toml'}", "-m", *command])
+    finally:
+        if files := list(folder.glob("data.*")):
+            measured = combined(REPORTS / f"{suite}.data", files, keep=False)
+            tell(percents(measured), f"the lines and branches that {suite} runs")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def ended(command: list[str]) -> int:
+    """Run ``command`` and return its exit code. Ctrl-C is its business: the terminal tells it too, and it cleans up."""
+    with subprocess.Popen(command) as child:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda number, _: child.send_signal(number))
+        code = child.wait()
+    return code if code >= 0 else 128 - code
 
 
 def combined(data_file: Path, found: list[Path], *, keep: bool) -> coverage.Coverage:
@@ -73,15 +88,8 @@ def tell(found: dict[str, float], of: str) -> None:
 
 def main(suite: str = "", *command: str) -> None:
     """Do what the arguments say."""
-    if command:
-        measure(suite, list(command))
     if suite:
-        folder = processes(suite)
-        if files := list(folder.glob("data.*")):
-            measured = combined(REPORTS / f"{suite}.data", files, keep=False)
-            tell(percents(measured), f"the lines and branches that {suite} runs")
-        shutil.rmtree(folder, ignore_errors=True)
-        return
+        sys.exit(measure(suite, list(command)))
     suites = sorted(REPORTS.glob("*.data"))
     if not suites:
         sys.exit("coverage: no suite was measured: make unit, make embedded or make e2e does it")

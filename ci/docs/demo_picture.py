@@ -1,6 +1,6 @@
 """Draw docs/demo.svg from a real session: `make demo`, and one of the commands that it suggests. The demo keeps running.
 
-.venv/bin/tox -q exec -e demo -- python ci/docs/demo_picture.py
+.venv/bin/tox -q exec -e dev -- python ci/docs/demo_picture.py
 """
 
 import os
