@@ -41,7 +41,7 @@ chart: .venv/done  ## the rendered chart
 	@$(RUN_IN_TOX) $(call PYTEST,chart) $(WORKERS) tests/chart
 
 embedded: .venv/done  ## the embedded cluster itself: its pods, and its ends; the distributions, installed where nothing else is
-	@$(RUN_IN_TOX) $(call MEASURED,embedded) -n auto --apiservice-cluster=embedded tests/embedded
+	@$(RUN_IN_TOX) $(call MEASURED,embedded) -n auto --dist loadfile --apiservice-cluster=embedded tests/embedded
 
 docs: .venv/done  ## the README walked, versions that agree, the workflows and the release's dry run
 	@$(RUN_IN_TOX) $(call PYTEST,docs) $(WORKERS) tests/docs
