@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 import measured
+from harness_unit.nested import NO_OTHER_PLUGINS
 from pytest_apiservice.base.run import run
 from pytest_apiservice.embedded.node.images import LocalImage
 from pytest_apiservice.embedded.pod.environment import MEASURES, Mounts, environment
@@ -36,6 +37,7 @@ def suite(tmp_path):
     name = f"test-{os.getpid()}"
     outside = {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_")}
     outside |= {"PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{ROOT / 'backend'}", "KEEP": ""}
+    outside |= NO_OTHER_PLUGINS
 
     def call(text, **variables):
         (tmp_path / "test_it.py").write_text(text)

