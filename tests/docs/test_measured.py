@@ -33,7 +33,7 @@ def test_it(tmp_path):
 
 @pytest.fixture
 def suite(tmp_path):
-    """Yield a function that measures a test file and says what came out; this run's own measurement stays out of it."""
+    """Yield a function that measures a test file → (exit code, the lines about what it ran); this run's own measurement stays out of it."""
     name = f"test-{os.getpid()}"
     outside = {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_")}
     outside |= {"PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{ROOT / 'backend'}", "KEEP": ""}
@@ -43,8 +43,8 @@ def suite(tmp_path):
         (tmp_path / "test_it.py").write_text(text)
         script = [sys.executable, ROOT / "ci" / "measured.py", name]
         words = ["pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={tmp_path}", tmp_path]
-        run([*script, *words], env=outside | variables, timeout_seconds=60)
-        return run(script, env=outside, timeout_seconds=60).stdout.splitlines()
+        said = run([*script, *words], env=outside | variables, timeout_seconds=300, check=False)
+        return said.returncode, [line for line in said.stdout.splitlines() if line.endswith(f"that {name} runs)")]
 
     yield call
     shutil.rmtree(measured.processes(name), ignore_errors=True)
@@ -57,19 +57,27 @@ def share(line):
     return part, float(percent)
 
 
+def test_a_suite_that_fails_fails_and_is_measured_all_the_same(suite):
+    code, lines = suite("def test_it(): assert 0")
+    assert (code, len(lines)) == (1, 2)
+
+
 def test_a_process_that_sigterm_ends_is_measured(suite):
-    (backend, some), (harness, none) = map(share, suite(SUITE.replace("NAME", "SIGTERM")))
+    code, lines = suite(SUITE.replace("NAME", "SIGTERM"))
+    (backend, some), (harness, none) = map(share, lines)
+    assert code == 0
     assert (backend, harness) == ("backend", "harness")
     assert 0 < some < 50
     assert none == 0
 
 
 def test_a_process_that_sigkill_ends_is_lost_and_disturbs_nothing(suite):
-    assert [share(line) for line in suite(SUITE.replace("NAME", "SIGKILL"))] == [("backend", 0), ("harness", 0)]
+    code, lines = suite(SUITE.replace("NAME", "SIGKILL"))
+    assert (code, [share(line) for line in lines]) == (0, [("backend", 0), ("harness", 0)])
 
 
 def test_nothing_is_measured_where_a_cluster_is_kept(suite):
-    assert suite("import os\ndef test_it(): assert 'COVERAGE_PROCESS_CONFIG' not in os.environ", KEEP="1") == []
+    assert suite("import os\ndef test_it(): assert 'COVERAGE_PROCESS_CONFIG' not in os.environ", KEEP="1") == (0, [])
 
 
 @pytest.mark.parametrize("name", MEASURES)
