@@ -1,13 +1,11 @@
 """What every kind of cluster offers to the tests, and the choice between them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from pytest_apiservice.base.errors import HarnessError
 
@@ -103,7 +101,7 @@ class Choice:
         return self.kind != "existing"
 
     @classmethod
-    def read(cls, kind: str | None = None, environ: Mapping[str, str] = os.environ) -> Choice:
+    def read(cls, kind: str | None = None, environ: Mapping[str, str] = os.environ) -> Self:
         """Take ``kind`` or CLUSTER, with KEEP, KUBECONTEXT and API_PORT.
 
         Raises:

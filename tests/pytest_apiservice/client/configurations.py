@@ -1,7 +1,5 @@
 """The chart's supported configurations, those of chart/ci, and the life of a release with one of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """kubectl against one cluster: every call names kubeconfig, context and (if any) namespace."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

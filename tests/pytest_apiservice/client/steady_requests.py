@@ -1,7 +1,5 @@
 """Steady requests through the API server, by a client that never tries again, while something is done to the cluster."""
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Nothing is created but labelled namespaces and the chart's own objects; `delete`
 the cluster's nodes is not done, and said: images are pulled by the cluster, pods are reached from inside by `kubectl exec`.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

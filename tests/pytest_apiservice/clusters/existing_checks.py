@@ -1,7 +1,5 @@
 """What the harness demands of an existing cluster before it touches it, and finds in it afterwards."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

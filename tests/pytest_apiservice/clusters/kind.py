@@ -4,8 +4,6 @@ What pytest-kind 22.11.1 would do differently, and why not: it downloads kind v0
 half-made cluster after a failure, and its port-forward always takes ten seconds (see its cluster.py).
 """
 
-from __future__ import annotations
-
 import secrets
 import shutil
 import socket

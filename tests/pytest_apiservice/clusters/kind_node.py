@@ -1,7 +1,5 @@
 """pytest-kind's part of a kind cluster, and what Docker and the API server say of its node and network."""
 
-from __future__ import annotations
-
 import shutil
 from contextlib import suppress
 from importlib.util import find_spec
@@ -27,7 +25,7 @@ def demand_pytest_kind() -> None:
         )
 
 
-def kind_cluster(name: str, kubeconfig: Path, image: str) -> KindCluster:
+def kind_cluster(name: str, kubeconfig: Path, image: str) -> "KindCluster":
     """Return pytest-kind's cluster of that name, which calls our programs."""
     from pytest_kind.cluster import KindCluster
 

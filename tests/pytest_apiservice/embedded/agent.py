@@ -6,8 +6,6 @@ ServiceAccount token, probes, hooks, grace period and restarts. What it has not:
 Pods that ask for host features, or for an image that nobody mapped to a local command, are refused with an event (pytest_apiservice.embedded.pod.refusals).
 """
 
-from __future__ import annotations
-
 import asyncio
 import platform
 from pathlib import Path

@@ -6,8 +6,6 @@ Linux and macOS. On macOS pods share one loopback address, so of two pods with t
 there is no parent-death signal: what a supervisor killed by SIGKILL leaves running has to be ended by hand.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tempfile

@@ -1,7 +1,5 @@
 """The backend image: `docker build backend` with the base and the wheels laid before it; its tag stands for its content."""
 
-from __future__ import annotations
-
 import importlib.resources
 import os
 import re

@@ -3,8 +3,6 @@
 Beside kind it is what kind's documentation makes: https://kind.sigs.k8s.io/docs/user/local-registry/
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 import subprocess

@@ -1,7 +1,5 @@
 """Images on their way to a registry: the name that the chart will ask for, the push, and what a registry's refusal means."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """What the Docker engine has, and what a registry would give it; bounded, and asked once a run."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Where built things are kept, one lock per thing, and room to build them."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

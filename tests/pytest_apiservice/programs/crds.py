@@ -1,7 +1,5 @@
 """CustomResourceDefinitions, generated from the Go types that ci/tools pins: no registry but Go's proxy is needed."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

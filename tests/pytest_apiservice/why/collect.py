@@ -3,8 +3,6 @@
 A collector that fails or hangs costs its own file and nothing else: the index says why it is missing.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Sequence

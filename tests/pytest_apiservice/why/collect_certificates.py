@@ -1,7 +1,5 @@
 """Certificates, read and told in words."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import datetime as dt

@@ -6,8 +6,6 @@ For each failed phase of a test that uses the cluster, the cause is worked out (
 "why"; JUnit has it as the properties "cause" and "diagnostics".
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import os

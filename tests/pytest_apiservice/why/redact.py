@@ -1,7 +1,5 @@
 """Take secrets out of what is written for people: by their values, and by their looks."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import copy

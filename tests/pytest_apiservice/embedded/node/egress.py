@@ -6,8 +6,6 @@ can use the proxy, so nothing of the cluster is reachable from the network or by
 a loopback address, by HTTPS_PROXY; it knows the names of Services.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from pathlib import Path

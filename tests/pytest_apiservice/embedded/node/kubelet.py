@@ -1,7 +1,5 @@
 """The part of kubelet's own API that kube-apiserver calls: container logs, so that `kubectl logs` works."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import ssl

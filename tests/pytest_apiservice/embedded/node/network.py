@@ -5,8 +5,6 @@ ValidateEndpointIP), and nothing that the cluster runs should be reachable from 
 and the API server reaches them through the egress proxy (pytest_apiservice.embedded.node.egress), which swaps the first number.
 """
 
-from __future__ import annotations
-
 import errno
 import ipaddress
 import random

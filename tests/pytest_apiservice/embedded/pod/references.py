@@ -1,7 +1,5 @@
 """What a pod spec may refer to: ConfigMaps, Secrets, fields of the pod, resources of a container."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import math
