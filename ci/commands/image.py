@@ -4,6 +4,7 @@ REGISTRY=ghcr.io/you names the place; without it the image stays in Docker. PLAT
 """
 
 import os
+import sys
 
 import yaml
 
@@ -12,7 +13,10 @@ from pytest_apiservice.base.run import run
 from pytest_apiservice.base.script import run_script
 from pytest_apiservice.images.backend import NAME, ROOT, build_image
 from pytest_apiservice.images.offline.engine import ensure_engine
-from pytest_apiservice.images.push import (
+
+sys.path.append(str(ROOT / "ci"))
+
+from image_push import (
     demand_buildx,
     demand_registry,
     image_name,
@@ -20,8 +24,8 @@ from pytest_apiservice.images.push import (
     platforms,
     push,
     push_for,
+    retag,
 )
-from pytest_apiservice.images.registry import retag
 
 MORE = "PLATFORMS=linux/amd64,linux/arm64 builds for both"
 LOCAL = """

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from pytest_apiservice.client.configurations import CONFIGURATIONS, OF_PROMETHEUS, rendered
+from chart.configurations import CONFIGURATIONS, OF_PROMETHEUS, rendered
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_apiservice.client.configurations import CONFIGURATIONS, OF_PROMETHEUS, rendered, served
+from chart.configurations import CONFIGURATIONS, OF_PROMETHEUS, rendered, served
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.programs.crds import PROMETHEUS_OPERATOR, generated_crds

@@ -21,11 +21,16 @@ from pytest_apiservice.base.run import run
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.cluster import Collector
 from pytest_apiservice.clusters.cert_manager import install_cert_manager, scaled_down
-from pytest_apiservice.clusters.kind_node import demand_pytest_kind, kind_cluster, network_exists, wait_for_node
+from pytest_apiservice.clusters.kind_node import (
+    NETWORK,
+    demand_pytest_kind,
+    kind_cluster,
+    network_exists,
+    wait_for_node,
+)
 from pytest_apiservice.clusters.relay import relayed
 from pytest_apiservice.images.archive import load_program, short_name
 from pytest_apiservice.images.backend import build_image
-from pytest_apiservice.images.local_registry import NETWORK
 from pytest_apiservice.images.node_image import kind_config, node_image
 from pytest_apiservice.images.offline.engine import ensure_engine
 from pytest_apiservice.images.registry import has_image, named_by

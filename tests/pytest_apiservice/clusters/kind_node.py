@@ -10,11 +10,12 @@ from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.kubectl import Kubectl
-from pytest_apiservice.images.local_registry import NETWORK
 from pytest_apiservice.programs.tools import tool
 
 if TYPE_CHECKING:
     from pytest_kind.cluster import KindCluster
+
+NETWORK = "kind"  # of Docker, which kind makes for its nodes
 
 
 def demand_pytest_kind() -> None:
