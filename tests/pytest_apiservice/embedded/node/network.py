@@ -12,9 +12,8 @@ import socket
 
 from pytest_apiservice.base.errors import HarnessError
 
-KUBELET_PORT = (
-    61250  # of nobody else: not the kubelet's 10250, at which backends like to listen, nor one that systems give out
-)
+# Of nobody else: not the kubelet's 10250, at which backends like to listen, nor one that systems give out.
+KUBELET_PORT = 61250
 ATTEMPTS = 200
 LAST_HOST = 254
 
