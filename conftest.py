@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,9 @@ from pytest_apiservice import session
 
 if TYPE_CHECKING:
     from e2e.steady_requests import Outcome
+    from pytest_apiservice.cluster import Cluster
+
+sys.path.append(str(Path(__file__).parent / "ci"))  # for backend_image.py
 
 pytest_plugins = ["pytest_apiservice.plugin"]
 
@@ -18,6 +23,16 @@ pytest_plugins = ["pytest_apiservice.plugin"]
 def pytest_configure(config: pytest.Config) -> None:
     """Show how far a build is, and what tests measured, in suites without a cluster too."""
     session.begin(config)
+
+
+@pytest.fixture(scope="session")
+def image(cluster: Cluster) -> str:
+    """Yield our backend image's name, built where the cluster needs one, usable by its pods."""
+    from backend_image import build_image
+
+    name = cluster.backend_image(build_image)
+    cluster.load_image(name)
+    return name
 
 
 @pytest.fixture

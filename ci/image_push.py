@@ -9,11 +9,11 @@ from pathlib import Path
 
 import yaml
 
+from backend_image import MACHINES, NAME, ROOT, make_context
+from base_image import PUBLISHED, VARIABLE, base_image, python_of
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
-from pytest_apiservice.images.backend import MACHINES, NAME, ROOT, make_context
-from pytest_apiservice.images.base_image import PUBLISHED, VARIABLE, base_image, python_of
 from pytest_apiservice.programs.cache import cache_dir
 from pytest_apiservice.programs.go import platform
 

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_apiservice.base.progress import console
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ci"))  # for the tests of its image_push.py
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ci"))  # for the tests of how it builds images
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import base_image
 import image_push
 from pytest_apiservice import parallel
 from pytest_apiservice.base.errors import HarnessError
@@ -19,7 +20,6 @@ from pytest_apiservice.embedded.node import network
 from pytest_apiservice.embedded.pod.launch import own_volumes
 from pytest_apiservice.embedded.pod.references import Missing, parse_quantity
 from pytest_apiservice.embedded.pod.volumes import _items
-from pytest_apiservice.images import base_image
 from pytest_apiservice.images.offline import debian
 from pytest_apiservice.programs import go, tools
 

@@ -72,8 +72,8 @@ class Cluster(Protocol):
     def delete(self) -> None:
         """Leave nothing behind; harmless when called twice."""
 
-    def backend_image(self) -> str:
-        """Return the name of the backend image for its pods, built if need be; APISERVICE_IMAGE names one where it can be any."""
+    def backend_image(self, build: Callable[[], str] | None = None, /) -> str:
+        """Return the name of the backend image for its pods: what APISERVICE_IMAGE names, else what ``build`` makes if they need one."""
 
     def load_image(self, image: str) -> None:
         """Make the local image ``image`` usable by pods; where there is none, the program of that name that ci/tools pins is its content."""

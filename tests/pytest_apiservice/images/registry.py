@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Sequence
 from functools import cache
 
 from pytest_apiservice.base.errors import HarnessError
@@ -49,15 +48,6 @@ def named_by(variable: str) -> str | None:
     if named and not has_image(named) and not pull(named):
         raise HarnessError(f"{variable} is '{named}', which Docker neither has nor can pull: correct or unset it")
     return named or None
-
-
-def forget_stages(label: str, stages: Sequence[str]) -> None:
-    """Remove what a builder other than BuildKit leaves of the earlier ``stages`` of a build, but the newest of each, its cache."""
-    for stage in stages:
-        chosen = ["--filter", "dangling=true", "--filter", f"label={label}={stage}"]
-        listed = run(["docker", "image", "ls", "--quiet", "--no-trunc", *chosen], timeout_seconds=30).stdout
-        for old in listed.split()[1:]:
-            run(["docker", "image", "rm", old], timeout_seconds=60, check=False)  # a build may be using it
 
 
 def forget_others(name: str) -> None:
