@@ -19,14 +19,9 @@ import sys
 from pathlib import Path
 
 import distributions
-from pytest_apiservice.base.errors import HarnessError
-from pytest_apiservice.base.progress import say, step
-from pytest_apiservice.base.run import run
-from pytest_apiservice.base.script import run_script
-from pytest_apiservice.images.backend import MACHINES, make_context
-from pytest_apiservice.images.base_image import PUBLISHED, base_image, python_of
-from pytest_apiservice.images.offline.engine import ensure_engine
-from pytest_apiservice.images.push import (
+from backend_image import MACHINES, make_context
+from base_image import PUBLISHED, base_image, python_of
+from image_push import (
     bills_command,
     buildx_command,
     demand_buildx,
@@ -37,6 +32,11 @@ from pytest_apiservice.images.push import (
     push,
     refusal,
 )
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.progress import say, step
+from pytest_apiservice.base.run import run
+from pytest_apiservice.base.script import run_script
+from pytest_apiservice.images.offline.engine import ensure_engine
 from pytest_apiservice.programs.tools import tool
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import json
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -20,6 +22,10 @@ from pytest_apiservice.cluster import Choice, Cluster
 from pytest_apiservice.clusters.choose import cluster_for
 from pytest_apiservice.fixtures import image_values
 from pytest_apiservice.why.rules import explain_pods
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "ci"))
+
+from backend_image import build_image
 
 DEADLINE_SECONDS = 180.0
 
@@ -33,6 +39,13 @@ STAGES = (
     ("probe", "container started", "pod ready"),
     ("aggregator", "pod ready", "Available"),
 )
+
+
+def loaded_image(cluster: Cluster) -> str:
+    """Have the backend's image usable by pods of ``cluster``, built if they need one; return its name."""
+    image = cluster.backend_image(build_image)
+    cluster.load_image(image)
+    return image
 
 
 def bring_up(kind: str) -> dict[str, float]:
@@ -49,8 +62,7 @@ def bring_up(kind: str) -> dict[str, float]:
         seconds["cluster ready"] = time.monotonic() - begin
         cluster.install_cert_manager()
         seconds["cert-manager runs"] = time.monotonic() - begin
-        image = cluster.backend_image()
-        cluster.load_image(image)
+        image = loaded_image(cluster)
         moments = install(cluster, image)
         installing = moments.pop("began") - begin
         seconds["helm install begins"] = installing

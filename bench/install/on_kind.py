@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.commands import go_program
-from bench.install.bringup import install
+from bench.install.bringup import install, loaded_image
 from bench.load import Answer, Load
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.client.api import Api
@@ -45,8 +45,7 @@ def on_kind(installs: int, rounds: int, seconds: float) -> OnKind:
     try:
         cluster.create()
         cluster.install_cert_manager()
-        image = cluster.backend_image()
-        cluster.load_image(image)
+        image = loaded_image(cluster)
         for turn in range(installs):
             with step(f"helm install on kind, {turn + 1} of {installs}"):
                 moments = install(cluster, image)

@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import requests
 
@@ -17,6 +18,10 @@ from pytest_apiservice.clusters.choose import cluster_for
 from pytest_apiservice.fixtures import image_values
 from pytest_apiservice.programs.tools import tool
 from pytest_apiservice.why.rules import explain_pods
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from backend_image import build_image
 
 NAMESPACE = "header-echo"
 NEXT = """
@@ -49,7 +54,7 @@ def demo(cluster: Cluster) -> None:
     """Bring the cluster up, or find it, install the chart, show what it does."""
     cluster.create()
     cluster.install_cert_manager()
-    image = cluster.backend_image()
+    image = cluster.backend_image(build_image)
     cluster.load_image(image)
     with step("installing the chart with helm"):
         helm = Helm(cluster, NAMESPACE, explain=explain_pods)

@@ -4,15 +4,21 @@ REGISTRY=ghcr.io/you names the place; without it the image stays in Docker. PLAT
 """
 
 import os
+import sys
+from pathlib import Path
 
 import yaml
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
 from pytest_apiservice.base.script import run_script
-from pytest_apiservice.images.backend import NAME, ROOT, build_image
 from pytest_apiservice.images.offline.engine import ensure_engine
-from pytest_apiservice.images.push import (
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "ci"))
+
+from backend_image import NAME, build_image  # noqa: E402 - found by the line above
+from image_push import (  # noqa: E402 - found by the line above
     demand_buildx,
     demand_registry,
     image_name,
@@ -20,8 +26,8 @@ from pytest_apiservice.images.push import (
     platforms,
     push,
     push_for,
+    retag,
 )
-from pytest_apiservice.images.registry import retag
 
 MORE = "PLATFORMS=linux/amd64,linux/arm64 builds for both"
 LOCAL = """

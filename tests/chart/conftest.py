@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from chart.configurations import CONFIGURATIONS
 from chart.rendered import render
-from pytest_apiservice.client.configurations import CONFIGURATIONS
 from pytest_apiservice.client.helm import CHART
 
 sys.path.insert(0, str(CHART.parent / "ci" / "docs"))  # for the tests of its scripts

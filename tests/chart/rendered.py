@@ -7,8 +7,8 @@ import json
 
 import yaml
 
+from chart.configurations import CONFIGURATIONS, OFFERED, offers
 from pytest_apiservice.base.run import run
-from pytest_apiservice.client.configurations import CONFIGURATIONS, OFFERED, offers
 from pytest_apiservice.client.helm import CHART
 from pytest_apiservice.programs.tools import tool
 

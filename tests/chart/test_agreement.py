@@ -2,8 +2,8 @@
 
 import pytest
 
+from chart.configurations import CONFIGURATIONS
 from chart.rendered import environment, of_kind, only, pod_specs, render, title
-from pytest_apiservice.client.configurations import CONFIGURATIONS
 
 WITH_BACKEND = [name for name in CONFIGURATIONS if name != "existing-backend"]
 

@@ -8,10 +8,10 @@ import sys
 import pytest
 import yaml
 
+from chart.configurations import CONFIGURATIONS
 from chart.rendered import environment, of_kind, only, render, template
 from chart_docs import first_sentence
 from pytest_apiservice.base.run import run
-from pytest_apiservice.client.configurations import CONFIGURATIONS
 from pytest_apiservice.client.helm import CHART
 from pytest_apiservice.programs.tools import tool
 

@@ -6,9 +6,9 @@ import re
 import shutil
 from pathlib import Path
 
+from image_push import version
 from pytest_apiservice.base.data import checkout
 from pytest_apiservice.base.run import run
-from pytest_apiservice.images.push import version
 
 ROOT = Path(__file__).resolve().parents[2]
 MADE_FROM = ("requirements/tox.txt", "ci/setup.py")  # .venv, by the Makefile

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pytest
 
-from pytest_apiservice.client.configurations import CONFIGURATIONS, EVERYWHERE, NEEDS, installed_again_and_gone, served
+from chart.configurations import CONFIGURATIONS, EVERYWHERE, NEEDS, installed_again_and_gone, served
 from pytest_apiservice.client.helm import CHART, Helm
 
 ROOT = CHART.parent

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from pytest_apiservice.client.configurations import CONFIGURATIONS, OF_PROMETHEUS, rendered
+from chart.configurations import CONFIGURATIONS, OF_PROMETHEUS, dry_run, rendered
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
@@ -26,7 +26,7 @@ def test_the_api_accepts_every_field(name, cluster, restricted):
     objects = [one for one in rendered(restricted, path, *group) if one["kind"] not in OF_PROMETHEUS]
     for pod in (one for one in objects if one["kind"] == "Pod"):
         pod["spec"]["serviceAccountName"] = "default"  # a dry-run makes no account, and admission looks it up
-    taken, warnings = Kubectl(cluster).dry_run(objects)
+    taken, warnings = dry_run(Kubectl(cluster), objects)
     if name == "host-network":
         warnings = [line for line in warnings if "hostNetwork=true" not in line and "hostPort" not in line]
 

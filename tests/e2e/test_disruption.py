@@ -1,6 +1,6 @@
 """What callers notice while the cluster is worked on: nothing, where nothing is possible; else a bound, with its reason.
 
-Requests go through the API server all the time, from clients that never try again (pytest_apiservice.client.steady_requests). Each test reports
+Requests go through the API server all the time, from clients that never try again (steady_requests.py). Each test reports
 requests, failures and the longest gap between two successes of any client.
 """
 
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from e2e.steady_requests import SteadyRequests
 from pytest_apiservice.base.run import run
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.api import Api
@@ -28,7 +29,6 @@ from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
 from pytest_apiservice.client.rollout import wait_for_rollout
-from pytest_apiservice.client.steady_requests import SteadyRequests
 from pytest_apiservice.embedded.folder import inhabitants
 from pytest_apiservice.why.rules import explain_pods
 

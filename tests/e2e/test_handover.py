@@ -4,9 +4,9 @@ import secrets
 
 import pytest
 
+from e2e.steady_requests import SteadyRequests
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.client.steady_requests import SteadyRequests
 
 KEEP = {"helm.sh/resource-policy": "keep"}
 

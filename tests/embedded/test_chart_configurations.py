@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_apiservice.client.configurations import CONFIGURATIONS, EVERYWHERE, NEEDS, installed_again_and_gone
+from chart.configurations import CONFIGURATIONS, EVERYWHERE, NEEDS, installed_again_and_gone
 
 pytestmark = pytest.mark.only_on("embedded", reason="elsewhere three configurations stand for all: tests/e2e")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_apiservice.client.configurations import CONFIGURATIONS, OF_PROMETHEUS, rendered, served
+from chart.configurations import CONFIGURATIONS, OF_PROMETHEUS, dry_run, rendered, served
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.programs.crds import PROMETHEUS_OPERATOR, generated_crds
@@ -31,7 +31,7 @@ def test_the_prometheus_operator_accepts_every_field(name, cluster, prometheus_k
     """By its own CustomResourceDefinitions, strictly; each of these has another tlsConfig or other alerts."""
     on = ["serviceMonitor.enabled", "prometheusRule.enabled", "delegation.authentication", "delegation.authorization"]
     objects = rendered(Helm(cluster, "default"), CONFIGURATIONS[name], *(f"--set={value}=true" for value in on))
-    taken, warnings = Kubectl(cluster).dry_run([one for one in objects if one["kind"] in OF_PROMETHEUS])
+    taken, warnings = dry_run(Kubectl(cluster), [one for one in objects if one["kind"] in OF_PROMETHEUS])
 
     assert warnings == []
     assert taken == len(OF_PROMETHEUS)

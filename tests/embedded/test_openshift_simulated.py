@@ -13,13 +13,13 @@ import threading
 
 import pytest
 
+from e2e.steady_requests import SteadyRequests
 from pytest_apiservice.base.authorities import Authority
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import CHART, Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
-from pytest_apiservice.client.steady_requests import SteadyRequests
 from pytest_apiservice.why.rules import explain_pods
 
 pytestmark = pytest.mark.only_on("embedded", reason="it plays an operator, in a cluster that is thrown away")

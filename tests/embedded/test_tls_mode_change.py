@@ -6,6 +6,7 @@ import secrets
 
 import pytest
 
+from e2e.steady_requests import SteadyRequests
 from pytest_apiservice.base.authorities import Authority
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.wait import NotYet, wait_for
@@ -13,7 +14,6 @@ from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.client.namespaces import fresh_namespace
-from pytest_apiservice.client.steady_requests import SteadyRequests
 from pytest_apiservice.why.rules import explain_pods
 
 pytestmark = pytest.mark.only_on("embedded", reason="a control plane of its own measures it; none of it is the node's")

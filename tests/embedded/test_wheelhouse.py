@@ -252,12 +252,12 @@ def test_a_cluster_that_is_not_to_be_had_is_one_sentence(python, tmp_path, clust
     assert [one for one in said if one.startswith(("E  ", "ERROR: "))] == [line]
 
 
-def test_what_needs_a_checkout_says_what_to_do_without_one(python, tmp_path):
-    script = "from pytest_apiservice.images.backend import build_image; build_image()"
-    done = run([python, "-c", script], cwd=tmp_path, env=outside(), timeout_seconds=60, check=False)
+def test_a_kind_cluster_without_a_backend_image_says_how_to_name_one(python, tmp_path):
+    script = "from pytest_apiservice.clusters.kind import Kind; Kind().backend_image()"
+    env = outside(APISERVICE_CACHE=str(tmp_path / "cache"))
+    done = run([python, "-c", script], cwd=tmp_path, env=env, timeout_seconds=60, check=False)
     assert done.stderr.splitlines()[-1].endswith(
-        "this needs a checkout of header-echo, and pytest-apiservice is installed without one:"
-        " set APISERVICE_IMAGE to your backend's image"
+        "CLUSTER=kind needs an image of a backend: set APISERVICE_IMAGE to your backend's image"
     )
 
 

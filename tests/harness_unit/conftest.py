@@ -1,10 +1,13 @@
 """The harness's own tests show no progress of what they build and wait for: it is captured with everything else."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from pytest_apiservice.base.progress import console
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ci"))  # for the tests of how it builds images
 
 
 @pytest.fixture(autouse=True)

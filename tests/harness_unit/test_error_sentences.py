@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+import base_image
+import image_push
 from pytest_apiservice import parallel
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.clusters import kind
@@ -18,7 +20,6 @@ from pytest_apiservice.embedded.node import network
 from pytest_apiservice.embedded.pod.launch import own_volumes
 from pytest_apiservice.embedded.pod.references import Missing, parse_quantity
 from pytest_apiservice.embedded.pod.volumes import _items
-from pytest_apiservice.images import base_image, push
 from pytest_apiservice.images.offline import debian
 from pytest_apiservice.programs import go, tools
 
@@ -102,18 +103,18 @@ def test_a_base_image_that_cannot_be_had_is_named_with_its_variable(monkeypatch)
 
 
 def test_an_image_for_others_is_not_built_on_a_base_of_this_machine(monkeypatch):
-    monkeypatch.delenv(push.VARIABLE, raising=False)
-    monkeypatch.setattr(push, "base_image", lambda: "header-echo-base:debian")
-    with pytest.raises(HarnessError, match=rf"which Docker can't pull here: mend that, or set {push.VARIABLE}"):
-        push.demand_published_base("the release")
+    monkeypatch.delenv(image_push.VARIABLE, raising=False)
+    monkeypatch.setattr(image_push, "base_image", lambda: "header-echo-base:debian")
+    with pytest.raises(HarnessError, match=rf"which Docker can't pull here: mend that, or set {image_push.VARIABLE}"):
+        image_push.demand_published_base("the release")
 
 
 def test_without_buildx_what_needs_it_is_named(monkeypatch):
-    monkeypatch.setattr(push, "run", lambda argv, **_: subprocess.CompletedProcess(argv, 1, "", ""))
+    monkeypatch.setattr(image_push, "run", lambda argv, **_: subprocess.CompletedProcess(argv, 1, "", ""))
     with pytest.raises(
         HarnessError, match=r"two platforms needs Docker's buildx, which is not there: install it .*, or"
     ):
-        push.demand_buildx("two platforms", "name one")
+        image_push.demand_buildx("two platforms", "name one")
 
 
 def test_packages_that_apt_does_not_know_are_named(monkeypatch):

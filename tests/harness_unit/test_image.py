@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import backend_image as image
+import base_image
+from backend_image import BACKEND, make_context
 from pytest_apiservice.base.errors import HarnessError
-from pytest_apiservice.images import backend as image
-from pytest_apiservice.images import base_image, registry
-from pytest_apiservice.images.backend import BACKEND, make_context
 
 DOCKERFILE = (BACKEND / "Dockerfile").read_text()
 
@@ -132,8 +132,8 @@ def test_of_what_a_builder_leaves_of_its_stages_the_newest_of_each_stays(monkeyp
         listed = left[argv[-1].rpartition("=")[2]] if argv[2] == "ls" else []  # Docker lists the newest first
         return subprocess.CompletedProcess(argv, 0, "\n".join(listed), "")
 
-    monkeypatch.setattr(registry, "run", docker)
-    registry.forget_stages("header-echo.stage", ["build", "sbom"])
+    monkeypatch.setattr(image, "run", docker)
+    image.forget_stages("header-echo.stage", ["build", "sbom"])
     assert removed == ["old", "older"]
 
 

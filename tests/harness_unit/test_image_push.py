@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from image_push import demand_registry, image_name, own_platform, platforms, push, version
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
-from pytest_apiservice.images.push import demand_registry, image_name, own_platform, platforms, push, version
 
 ROOT = Path(__file__).resolve().parents[2]
 ONLY_FOREIGN = "linux/arm64" if own_platform() == "linux/amd64" else "linux/amd64"

@@ -13,7 +13,7 @@ import zipfile
 import pytest
 
 import install_wheels
-from pytest_apiservice.images.backend import BACKEND, REQUIREMENTS
+from backend_image import BACKEND, REQUIREMENTS
 
 SCRIPT = BACKEND / "install_wheels.py"
 WHEEL = "cat_food-1.0-py3-none-any.whl"

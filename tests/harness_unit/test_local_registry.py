@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import requests
 
+from install import local_registry
+from install.local_registry import loopback_registry
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.wait import NotYet, wait_for
-from pytest_apiservice.images import local_registry
-from pytest_apiservice.images.local_registry import loopback_registry
 
 TESTS = Path(__file__).resolve().parents[1]
 OWNER = """
 import sys
 from pathlib import Path
-from pytest_apiservice.images.local_registry import loopback_registry
+from install.local_registry import loopback_registry
 with loopback_registry(Path(sys.argv[1])) as address:
     print(address, flush=True)
     sys.stdin.readline()

@@ -64,6 +64,13 @@ def test_a_backend_image_that_cannot_be_had_is_named(docker, monkeypatch):
         Kind().backend_image()
 
 
+def test_without_one_that_is_named_it_is_built(monkeypatch):
+    monkeypatch.delenv("APISERVICE_IMAGE", raising=False)
+    assert Kind().backend_image(lambda: "built:1") == "built:1"
+    with pytest.raises(HarnessError, match="CLUSTER=kind needs an image of a backend: set APISERVICE_IMAGE"):
+        Kind().backend_image()
+
+
 def test_our_own_image_is_used_again_without_asking_a_registry(docker):
     docker.write_text(f"{node_image_build.reference()}\n")
     assert node_image() == node_image_build.reference()

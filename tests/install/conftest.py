@@ -12,12 +12,12 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE.parent / "docs"), str(ROOT / "ci")]
 
 from docs.clone import make_clone  # noqa: E402
+from image_push import image_name  # noqa: E402
+from install.local_registry import kind_registry  # noqa: E402
 from pytest_apiservice.base.guard import Guard  # noqa: E402
 from pytest_apiservice.base.run import run  # noqa: E402
 from pytest_apiservice.client.helm import Helm  # noqa: E402
 from pytest_apiservice.client.kubectl import Kubectl  # noqa: E402
-from pytest_apiservice.images.local_registry import kind_registry  # noqa: E402
-from pytest_apiservice.images.push import image_name  # noqa: E402
 from pytest_apiservice.images.registry import has_image  # noqa: E402
 from pytest_apiservice.programs.tools import tool  # noqa: E402
 from workflow_steps import outside  # noqa: E402 - found by the line above

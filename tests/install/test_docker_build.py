@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from backend_image import REQUIREMENTS, make_context
+from base_image import base_image, python_of
+from image_push import image_name, own_platform
 from pytest_apiservice.base.guard import Guard
 from pytest_apiservice.base.run import run
-from pytest_apiservice.images.backend import REQUIREMENTS, make_context
-from pytest_apiservice.images.base_image import base_image, python_of
 from pytest_apiservice.images.offline.engine import ensure_engine
-from pytest_apiservice.images.push import image_name, own_platform
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["docs/supply-chain.md", "examples/Dockerfile"]

@@ -7,7 +7,7 @@ import pytest
 import requests
 from readme import install_block
 
-from pytest_apiservice.images.push import version
+from image_push import version
 
 
 def pushed(registry, repository, tag):

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
+from image_push import own_platform, retag, version
+from install.local_registry import loopback_registry
 from pytest_apiservice.base.run import run
 from pytest_apiservice.images.archive import Image, load, write_archive
-from pytest_apiservice.images.local_registry import loopback_registry
-from pytest_apiservice.images.push import own_platform, version
-from pytest_apiservice.images.registry import has_image, retag
+from pytest_apiservice.images.registry import has_image
 
 JANE = "jane:$2y$05$926C3y10Quzn/LnqQH86VOEVh/18T6RnLaS.khre96jLNL/7e.K5W\n"
 

@@ -11,7 +11,7 @@ from pytest_apiservice.images.archive import Image, load, write_archive
 TESTS = Path(__file__).resolve().parents[1]
 OWNER = """
 import sys
-from pytest_apiservice.images.local_registry import kind_registry
+from install.local_registry import kind_registry
 with kind_registry(sys.argv[1]) as address:
     print(address, flush=True)
     sys.stdin.readline()

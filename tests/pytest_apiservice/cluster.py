@@ -1,13 +1,11 @@
 """What every kind of cluster offers to the tests, and the choice between them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from pytest_apiservice.base.errors import HarnessError
 
@@ -74,8 +72,8 @@ class Cluster(Protocol):
     def delete(self) -> None:
         """Leave nothing behind; harmless when called twice."""
 
-    def backend_image(self) -> str:
-        """Return the name of the backend image for its pods, built if need be; APISERVICE_IMAGE names one where it can be any."""
+    def backend_image(self, build: Callable[[], str] | None = None, /) -> str:
+        """Return the name of the backend image for its pods: what APISERVICE_IMAGE names, else what ``build`` makes if they need one."""
 
     def load_image(self, image: str) -> None:
         """Make the local image ``image`` usable by pods; where there is none, the program of that name that ci/tools pins is its content."""
@@ -103,7 +101,7 @@ class Choice:
         return self.kind != "existing"
 
     @classmethod
-    def read(cls, kind: str | None = None, environ: Mapping[str, str] = os.environ) -> Choice:
+    def read(cls, kind: str | None = None, environ: Mapping[str, str] = os.environ) -> Self:
         """Take ``kind`` or CLUSTER, with KEEP, KUBECONTEXT and API_PORT.
 
         Raises:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pytest_apiservice.client.api import Api
     from pytest_apiservice.client.helm import Helm
     from pytest_apiservice.client.kubectl import Kubectl
-    from pytest_apiservice.client.steady_requests import Outcome
     from pytest_apiservice.cluster import Choice, Cluster
 
 
@@ -154,15 +153,3 @@ def another(cluster: Cluster, cert_manager: None, run_id: str) -> Iterator[Calla
             return helm
 
         yield make
-
-
-@pytest.fixture
-def noted(record_property: Callable[[str, object], None]) -> Callable[[Outcome], None]:
-    """Yield a function that records what the clients of steady requests saw."""
-
-    def note(outcome: Outcome) -> None:
-        record_property("requests", outcome.requests)
-        record_property("failures", len(outcome.failures))
-        record_property("longest gap", f"{outcome.longest_gap_seconds:.2f} s")
-
-    return note

@@ -7,8 +7,6 @@ reads, so its --dist=loadgroup groups nothing: https://github.com/pytest-dev/pyt
 suffix is written here.
 """
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """The pytest plugin: options, and hooks that do nothing in a run without our fixtures."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """One run of pytest: what its options say, and when the harness begins to take part in it."""
 
-from __future__ import annotations
-
 import pytest
 
 from pytest_apiservice.base.errors import HarnessError

@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from docs.clone import make_release_clone
+from install.local_registry import loopback_registry
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
-from pytest_apiservice.images.local_registry import loopback_registry
 from pytest_apiservice.images.offline.engine import ensure_engine
 from pytest_apiservice.programs.tools import tool
 

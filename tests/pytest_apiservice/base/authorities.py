@@ -1,7 +1,5 @@
 """Certificate authorities, one per trust domain as a real control plane has them."""
 
-from __future__ import annotations
-
 import datetime as dt
 import ipaddress
 from collections.abc import Sequence
@@ -40,7 +38,7 @@ class Signer:
     """
 
     def __init__(
-        self, name: str, issuer: Signer | None = None, *, key: SigningKey | None = None, key_identifiers: bool = True
+        self, name: str, issuer: "Signer | None" = None, *, key: SigningKey | None = None, key_identifiers: bool = True
     ) -> None:
         """Make a CA.
 

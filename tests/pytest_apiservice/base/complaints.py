@@ -1,7 +1,5 @@
 """Which line of a log says what is wrong."""
 
-from __future__ import annotations
-
 import json
 import re
 

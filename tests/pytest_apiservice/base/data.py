@@ -3,8 +3,6 @@
 In a checkout pytest_apiservice/data holds links to where they are kept; a wheel holds the files themselves.
 """
 
-from __future__ import annotations
-
 import site
 import sys
 from importlib.util import find_spec

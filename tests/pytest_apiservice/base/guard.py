@@ -3,8 +3,6 @@
 It holds the reading end of a pipe. Disarmed, it just ends; at end of file without that word, its owner died.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

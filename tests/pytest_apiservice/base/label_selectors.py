@@ -1,7 +1,5 @@
 """Kubernetes' label selectors: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors."""
 
-from __future__ import annotations
-
 from typing import Any
 
 Object = dict[str, Any]

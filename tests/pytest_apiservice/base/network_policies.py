@@ -4,8 +4,6 @@ Ingress rules by port and by address. Rules that select peers by their pods or n
 the node's network (https://kubernetes.io/docs/concepts/services-networking/network-policies/). Egress is not judged.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A child process that cannot outlive us: own process group, parent-death signal, output in a file."""
 
-from __future__ import annotations
-
 import asyncio
 import ctypes
 import os
@@ -9,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from pytest_apiservice.base.run import SHOWN_LINES, tail
 
@@ -55,7 +54,7 @@ class LocalProcess:
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         prepare: Callable[[], None] | None = None,
-    ) -> LocalProcess:
+    ) -> Self:
         """Start ``argv`` with stdout and stderr appended to ``log``.
 
         Args:

@@ -1,7 +1,5 @@
 """Say what is being done, how far it is and for how long: a spinner on a terminal, plain lines elsewhere."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

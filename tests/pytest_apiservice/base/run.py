@@ -1,7 +1,5 @@
 """Run a program with a deadline; a failure says which command, and shows the end of its output."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import signal

@@ -1,7 +1,5 @@
 """One way to wait: with a name, a deadline, and the last thing seen."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import TypeVar

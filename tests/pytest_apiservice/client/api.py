@@ -1,7 +1,5 @@
 """HTTPS to the API server as this or that user, TLS always verified."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from typing import Any
 

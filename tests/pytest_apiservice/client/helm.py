@@ -1,7 +1,5 @@
 """The real helm against one cluster and namespace; where it acts is said on every call."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

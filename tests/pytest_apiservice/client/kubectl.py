@@ -1,11 +1,8 @@
 """kubectl against one cluster: every call names kubeconfig, context and (if any) namespace."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_apiservice.base.run import run
@@ -42,10 +39,3 @@ class Kubectl:
     def apply(self, manifest: str) -> None:
         """Apply YAML or JSON text, server-side."""
         self("apply", "--server-side", "--force-conflicts", "-f", "-", input=manifest)
-
-    def dry_run(self, objects: Sequence[Mapping[str, Any]]) -> tuple[int, list[str]]:
-        """Ask the API server whether it would take ``objects``; unknown fields are errors. Return how many it took, and its warnings."""
-        manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
-        answer = self("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=manifest)
-        taken = answer.stdout.count("(server dry run)")
-        return taken, [line for line in answer.stderr.splitlines() if "Warning" in line]

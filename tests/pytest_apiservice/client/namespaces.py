@@ -1,7 +1,5 @@
 """Namespaces of tests, labelled so that they are found again."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -3,8 +3,6 @@
 helm looks every two seconds, and says no more than "context deadline exceeded" in the end.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -10,8 +10,6 @@ It ends with exit code 1 and one line on stderr when it cannot work, with 0 on S
 cluster is in ci/tools/cert-manager/deployment.yaml.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Which kind of cluster a choice stands for."""
 
-from __future__ import annotations
-
 from pytest_apiservice.cluster import Choice, Cluster
 
 

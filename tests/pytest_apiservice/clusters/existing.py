@@ -4,12 +4,10 @@ Nothing is created but labelled namespaces and the chart's own objects; `delete`
 the cluster's nodes is not done, and said: images are pulled by the cluster, pods are reached from inside by `kubectl exec`.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -136,7 +134,7 @@ class ExistingCluster:
         """Skip the test: it is the cluster's, so it is not ours to stop."""
         pytest.skip("only on kind or embedded: the cert-manager of an existing cluster is not ours to stop")
 
-    def backend_image(self) -> str:
+    def backend_image(self, _build: Callable[[], str] | None = None) -> str:
         """Return the image that APISERVICE_IMAGE names, which the cluster can pull; HarnessError if it names none."""
         named = os.environ.get("APISERVICE_IMAGE")
         if not named:

@@ -1,7 +1,5 @@
 """What the harness demands of an existing cluster before it touches it, and finds in it afterwards."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path
@@ -25,14 +23,7 @@ RIGHTS = (
     ("impersonate", "users", None),
 )
 # Where the chart and the tests leave traces outside namespaces of their own.
-KINDS = (
-    "namespaces",
-    "apiservices",
-    "clusterroles",
-    "clusterrolebindings",
-    "flowschemas",
-    "prioritylevelconfigurations",
-)
+KINDS = "namespaces,apiservices,clusterroles,clusterrolebindings,flowschemas,prioritylevelconfigurations"
 LABELS = ("app.kubernetes.io/name=header-echo", OF_TESTS)
 OPENSHIFT_GROUP = "config.openshift.io"
 CERT_MANAGER_CRD = "certificates.cert-manager.io"
@@ -82,7 +73,7 @@ def ours(kubectl: Kubectl) -> set[str]:
     """Return kind/name of everything in the cluster that carries the chart's or the tests' label, outside our namespaces."""
     found: set[str] = set()
     for label in LABELS:
-        found |= set(kubectl("get", ",".join(KINDS), "-o", "name", "-l", label, "--ignore-not-found").stdout.split())
+        found |= set(kubectl("get", KINDS, "-o", "name", "-l", label, "--ignore-not-found").stdout.split())
         bindings = kubectl("get", "rolebindings", "--namespace=kube-system", "-o", "name", "-l", label)
         found |= {f"kube-system/{name}" for name in bindings.stdout.split()}
     return found

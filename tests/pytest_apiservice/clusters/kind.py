@@ -4,13 +4,11 @@ What pytest-kind 22.11.1 would do differently, and why not: it downloads kind v0
 half-made cluster after a failure, and its port-forward always takes ten seconds (see its cluster.py).
 """
 
-from __future__ import annotations
-
 import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -23,11 +21,15 @@ from pytest_apiservice.base.run import run
 from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.cluster import Collector
 from pytest_apiservice.clusters.cert_manager import install_cert_manager, scaled_down
-from pytest_apiservice.clusters.kind_node import demand_pytest_kind, kind_cluster, network_exists, wait_for_node
+from pytest_apiservice.clusters.kind_node import (
+    NETWORK,
+    demand_pytest_kind,
+    kind_cluster,
+    network_exists,
+    wait_for_node,
+)
 from pytest_apiservice.clusters.relay import relayed
 from pytest_apiservice.images.archive import load_program, short_name
-from pytest_apiservice.images.backend import build_image
-from pytest_apiservice.images.local_registry import NETWORK
 from pytest_apiservice.images.node_image import kind_config, node_image
 from pytest_apiservice.images.offline.engine import ensure_engine
 from pytest_apiservice.images.registry import has_image, named_by
@@ -111,9 +113,13 @@ class Kind:
         """Have its Deployments without pods within the block."""
         return scaled_down(self)
 
-    def backend_image(self) -> str:
-        """Return APISERVICE_IMAGE, pulled unless the engine has it; else build the backend's image."""
-        return named_by("APISERVICE_IMAGE") or build_image()
+    def backend_image(self, build: Callable[[], str] | None = None) -> str:
+        """Return APISERVICE_IMAGE, pulled unless the engine has it; else what ``build`` makes. HarnessError where there is neither."""
+        if named := named_by("APISERVICE_IMAGE"):
+            return named
+        if build is None:
+            raise HarnessError("CLUSTER=kind needs an image of a backend: set APISERVICE_IMAGE to your backend's image")
+        return build()
 
     def delete(self) -> None:
         """Delete the cluster, kind's network if nobody else uses it, and our files."""

@@ -1,7 +1,5 @@
 """pytest-kind's part of a kind cluster, and what Docker and the API server say of its node and network."""
 
-from __future__ import annotations
-
 import shutil
 from contextlib import suppress
 from importlib.util import find_spec
@@ -12,11 +10,12 @@ from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.kubectl import Kubectl
-from pytest_apiservice.images.local_registry import NETWORK
 from pytest_apiservice.programs.tools import tool
 
 if TYPE_CHECKING:
     from pytest_kind.cluster import KindCluster
+
+NETWORK = "kind"  # of Docker, which kind makes for its nodes
 
 
 def demand_pytest_kind() -> None:
@@ -27,7 +26,7 @@ def demand_pytest_kind() -> None:
         )
 
 
-def kind_cluster(name: str, kubeconfig: Path, image: str) -> KindCluster:
+def kind_cluster(name: str, kubeconfig: Path, image: str) -> "KindCluster":
     """Return pytest-kind's cluster of that name, which calls our programs."""
     from pytest_kind.cluster import KindCluster
 

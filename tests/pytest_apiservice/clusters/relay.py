@@ -1,7 +1,5 @@
 """Reach what is not routed to us: a loopback port, each connection of which is handed to a program as its stdin and stdout."""
 
-from __future__ import annotations
-
 import socket
 import subprocess
 import threading

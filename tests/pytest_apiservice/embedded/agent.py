@@ -6,8 +6,6 @@ ServiceAccount token, probes, hooks, grace period and restarts. What it has not:
 Pods that ask for host features, or for an image that nobody mapped to a local command, are refused with an event (pytest_apiservice.embedded.pod.refusals).
 """
 
-from __future__ import annotations
-
 import asyncio
 import platform
 from pathlib import Path
@@ -62,11 +60,13 @@ class NodeAgent:
 
     def pod_address(self, namespace: str, name: str) -> str | None:
         """Return the loopback address at which the pod's processes listen; None before it has one."""
-        for worker in self._workers.values():
-            metadata = worker.pod["metadata"]
-            if (metadata["namespace"], metadata["name"]) == (namespace, name) and worker.state.pod_ip is not None:
-                return self._node.network.local_address(worker.state.pod_ip)
-        return None
+        addresses = [worker.state.pod_ip for worker in self._named(namespace, name) if worker.state.pod_ip is not None]
+        return self._node.network.local_address(addresses[0]) if addresses else None
+
+    def _named(self, namespace: str, name: str) -> list[PodWorker]:
+        """Return who runs the pod of that name: two while one ends and the next begins."""
+        wanted = {"namespace": namespace, "name": name}
+        return [worker for worker in self._workers.values() if wanted.items() <= worker.pod["metadata"].items()]
 
     def _on_pod(self, kind: str, pod: Object) -> None:
         uid = pod["metadata"]["uid"]
@@ -94,12 +94,10 @@ class NodeAgent:
             )
 
     def _find_log(self, namespace: str, name: str, container: str) -> tuple[Path, bool] | None:
-        for worker in self._workers.values():
-            metadata = worker.pod["metadata"]
-            if (metadata["namespace"], metadata["name"]) == (namespace, name):
-                for candidate in (*worker.state.init, *worker.state.containers):
-                    if candidate.spec["name"] == container:
-                        return candidate.log_folder, candidate.is_running
+        for worker in self._named(namespace, name):
+            for candidate in (*worker.state.init, *worker.state.containers):
+                if candidate.spec["name"] == container:
+                    return candidate.log_folder, candidate.is_running
         return None
 
     async def _register(self) -> None:

@@ -1,7 +1,5 @@
 """Arguments of a control plane on one machine: etcd on Unix sockets in the working folder, kube-apiserver on loopback."""
 
-from __future__ import annotations
-
 from pytest_apiservice.embedded.credentials import Credentials
 from pytest_apiservice.programs.tools import minor_version
 

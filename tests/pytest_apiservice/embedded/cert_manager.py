@@ -1,7 +1,5 @@
 """cert-manager beside the embedded control plane: the same program as on kind, as a process."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time

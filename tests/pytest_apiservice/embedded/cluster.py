@@ -6,12 +6,10 @@ Linux and macOS. On macOS pods share one loopback address, so of two pods with t
 there is no parent-death signal: what a supervisor killed by SIGKILL leaves running has to be ended by hand.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -131,7 +129,7 @@ class EmbeddedCluster:
         finally:
             self.install_cert_manager()
 
-    def backend_image(self) -> str:
+    def backend_image(self, _build: Callable[[], str] | None = None) -> str:
         """Return a mere name: the backend's command stands for it."""
         return os.environ.get("APISERVICE_IMAGE") or "header-echo:local"
 

@@ -1,7 +1,5 @@
 """Requests to a running supervisor: one JSON line each way over a Unix socket in the cluster's private folder."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import json

@@ -3,8 +3,6 @@
 Only the API server listens on a port (loopback, mutual TLS); etcd and the egress proxy use Unix sockets in the cluster's folder.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import socket

@@ -1,7 +1,5 @@
 """Who trusts whom in the embedded cluster: four certificate authorities, a token key, and the files that carry them."""
 
-from __future__ import annotations
-
 import base64
 import ssl
 from pathlib import Path

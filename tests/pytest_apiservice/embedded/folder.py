@@ -1,7 +1,5 @@
 """Folders of embedded clusters: who lives in one, how to end it, and how to remove what a killed machine left."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

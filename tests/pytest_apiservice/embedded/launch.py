@@ -1,7 +1,5 @@
 """How the owner of an embedded cluster starts its supervisor, and waits for it."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

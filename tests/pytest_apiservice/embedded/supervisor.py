@@ -6,8 +6,6 @@ With ``--owned`` its standard input is a pipe from its owner: end of file (the o
 removes DIR. Without, it runs until SIGTERM. With ``--one-root`` pods have no file system of their own, even where they could. Everything it starts dies with it. DIR/state.json says how far it is; DIR/control.sock takes requests.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json

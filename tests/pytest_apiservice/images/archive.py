@@ -4,8 +4,6 @@ Format: https://github.com/moby/docker-image-spec/blob/main/v1.2.md#combined-ima
 The same files give the same image id: times and owners are fixed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

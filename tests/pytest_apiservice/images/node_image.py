@@ -1,7 +1,5 @@
 """The image of kind's node: the user's, the published one, or our own from Debian's packages and our binaries."""
 
-from __future__ import annotations
-
 import shutil
 from functools import cache
 from pathlib import Path

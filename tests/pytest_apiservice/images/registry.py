@@ -1,10 +1,7 @@
 """What the Docker engine has, and what a registry would give it; bounded, and asked once a run."""
 
-from __future__ import annotations
-
 import os
 import re
-from collections.abc import Sequence
 from functools import cache
 
 from pytest_apiservice.base.errors import HarnessError
@@ -51,33 +48,6 @@ def named_by(variable: str) -> str | None:
     if named and not has_image(named) and not pull(named):
         raise HarnessError(f"{variable} is '{named}', which Docker neither has nor can pull: correct or unset it")
     return named or None
-
-
-def retag(image: str, name: str) -> None:
-    """Give ``image`` the further name ``name``. What had that name goes, unless it has another or a container uses it: nobody would find it again."""
-    before = _id(name)
-    run(["docker", "tag", image, name], timeout_seconds=30)
-    if before and before != _id(name) and not _inspect(before, '{{join .RepoTags ""}}'):
-        run(["docker", "image", "rm", before], timeout_seconds=60, check=False)
-
-
-def _id(name: str) -> str:
-    return _inspect(name, "{{.Id}}")
-
-
-def _inspect(name: str, template: str) -> str:
-    """Return what ``template`` says of the image ``name``; "" if the engine has none of that name."""
-    command = ["docker", "image", "inspect", "--format", template, name]
-    return run(command, timeout_seconds=30, check=False).stdout.strip()
-
-
-def forget_stages(label: str, stages: Sequence[str]) -> None:
-    """Remove what a builder other than BuildKit leaves of the earlier ``stages`` of a build, but the newest of each, its cache."""
-    for stage in stages:
-        chosen = ["--filter", "dangling=true", "--filter", f"label={label}={stage}"]
-        listed = run(["docker", "image", "ls", "--quiet", "--no-trunc", *chosen], timeout_seconds=30).stdout
-        for old in listed.split()[1:]:
-            run(["docker", "image", "rm", old], timeout_seconds=60, check=False)  # a build may be using it
 
 
 def forget_others(name: str) -> None:

@@ -1,11 +1,10 @@
 """Where built things are kept, one lock per thing, and room to build them."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +47,18 @@ def locked(name: str) -> Iterator[None]:
             say(f"... waiting for another run that holds '{name}'")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """Yield a new folder beside ``target``, which becomes that at the end, and goes if the block fails: nobody ever finds half of it."""
+    building = Path(tempfile.mkdtemp(prefix=f".building-{target.name}-", dir=target.parent))
+    try:
+        yield building
+        building.chmod(0o755)
+        building.rename(target)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
 
 
 def digest(paths: Iterable[Path], *words: str) -> str:

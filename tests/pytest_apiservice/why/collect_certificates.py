@@ -1,7 +1,5 @@
 """Certificates, read and told in words."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import datetime as dt
@@ -53,7 +51,7 @@ def in_words(certificate: x509.Certificate, now: dt.datetime | None = None) -> s
             f"names      {names}",
             f"issuer     {name_of(certificate.issuer)}{' (itself)' if signed_by(certificate, certificate) else ''}",
             f"notBefore  {day(certificate.not_valid_before_utc)}",
-            f"notAfter   {day(certificate.not_valid_after_utc)}, {_left(certificate, now or _now())}",
+            f"notAfter   {day(certificate.not_valid_after_utc)}, {_left(certificate, now or dt.datetime.now(dt.UTC))}",
             f"role       {'CA' if is_ca(certificate) else usage(certificate)}",
             f"serial     {certificate.serial_number:x}",
         ]
@@ -111,7 +109,3 @@ def _left(certificate: x509.Certificate, now: dt.datetime) -> str:
 def day(moment: dt.datetime) -> str:
     """Return a moment as people write it."""
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

@@ -1,7 +1,5 @@
 """The collectors of one cluster: objects, events, logs, helm's view, certificates in words, and what its kind can tell."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

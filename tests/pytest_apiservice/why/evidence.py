@@ -1,7 +1,5 @@
 """What the cluster says about the releases under test, read once; the cause analysis and the dump both look at it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any

@@ -6,8 +6,6 @@ For each failed phase of a test that uses the cluster, the cause is worked out (
 "why"; JUnit has it as the properties "cause" and "diagnostics".
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import os
@@ -153,9 +151,7 @@ class _Hooks:
         if self.config.stash.get(CLUSTER, None) is not None:
             try:
                 self.diagnostics.forget_earlier_runs(self.config.stash[CLUSTER].kind)
-            except (
-                HarnessError
-            ) as fault:  # the cache cannot be had; an error here would end the whole run without a word
+            except HarnessError as fault:  # no cache; an error here would end the whole run without a word
                 report.sections.insert(0, ("why", f"what earlier runs left in {self.diagnostics.root} stays: {fault}"))
         wanted = mode != "never" and (report.failed or (mode == "always" and report.when == "call"))
         cluster = self.config.stash.get(CLUSTER, None)

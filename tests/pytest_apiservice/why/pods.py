@@ -1,7 +1,5 @@
 """Why pods are not ready."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from pytest_apiservice.base.complaints import complaint

@@ -1,7 +1,5 @@
 """Take secrets out of what is written for people: by their values, and by their looks."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import copy
@@ -13,9 +11,8 @@ from typing import Any
 Object = dict[str, Any]
 
 REDACTED = "[redacted]"
-SHORTEST_VALUE = (
-    6  # replacing every "true" or "v1" of a log would hide more than it protects; the Secret's own dump hides them
-)
+# Replacing every "true" or "v1" of a log would hide more than it protects; the Secret's own dump hides them.
+SHORTEST_VALUE = 6
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 NAMES = r"(?:password|passwd|passphrase|api_?key|token|secret_?key|credentials)"
 LOOKS = (  # what the group "keep" matches stays

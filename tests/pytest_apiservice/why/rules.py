@@ -3,8 +3,6 @@
 The rules stand in the order in which a request would meet them; for each APIService the first that applies is the cause.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

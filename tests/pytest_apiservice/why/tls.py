@@ -1,7 +1,5 @@
 """Why kube-apiserver does not trust the backend's certificate."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from pytest_apiservice.why.certificates import dns_name_of, fault

@@ -1,8 +1,7 @@
 """One APIService and what belongs to it, as the rules of the cause analysis look at it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
+from typing import Self
 
 from pytest_apiservice.base.label_selectors import matches
 from pytest_apiservice.why.evidence import Evidence, Object
@@ -47,7 +46,7 @@ class View:
     pods_beside: list[Object] = field(default_factory=list)
 
     @classmethod
-    def of(cls, apiservice: Object, evidence: Evidence) -> View:
+    def of(cls, apiservice: Object, evidence: Evidence) -> Self:
         """Return the view of ``apiservice``: its Service, and the pods that this selects or leaves out."""
         target = apiservice["spec"]["service"]
         view = cls.without_apiservice(target["namespace"], evidence)
@@ -59,7 +58,7 @@ class View:
         return view
 
     @classmethod
-    def without_apiservice(cls, namespace: str, evidence: Evidence) -> View:
+    def without_apiservice(cls, namespace: str, evidence: Evidence) -> Self:
         """Return the view of a namespace whose backend is not registered."""
         living = [
             pod

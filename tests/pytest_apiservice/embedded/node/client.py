@@ -1,7 +1,5 @@
 """The Kubernetes API as the node agent needs it: plain requests, and a store that a watch keeps current."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import ssl

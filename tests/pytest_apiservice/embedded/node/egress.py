@@ -6,8 +6,6 @@ can use the proxy, so nothing of the cluster is reachable from the network or by
 a loopback address, by HTTPS_PROXY; it knows the names of Services.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from pathlib import Path
@@ -20,9 +18,8 @@ from pytest_apiservice.embedded.node.policies import NetworkPolicies
 
 CHUNK_BYTES = 1 << 16
 CONNECT_TIMEOUT_SECONDS = 5.0
-DROPPED_SECONDS = (
-    30.0  # until who dials what a NetworkPolicy drops gives up, as Go's net.Dialer in the API server would
-)
+# Until who dials what a NetworkPolicy drops gives up, as Go's net.Dialer in the API server would.
+DROPPED_SECONDS = 30.0
 SERVICE = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc(\.cluster\.local)?")
 
 CONFIGURATION = {
@@ -120,15 +117,7 @@ class EgressProxy:
             host, port = await self._target(request[1].decode(), judged=judged)
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
                 pod_reader, pod_writer = await asyncio.open_connection(host, port)
-        except (
-            ApiError,
-            aiohttp.ClientError,
-            OSError,
-            TimeoutError,
-            ValueError,
-            IndexError,
-            asyncio.IncompleteReadError,
-        ) as error:
+        except (ApiError, aiohttp.ClientError, OSError, ValueError, IndexError, asyncio.IncompleteReadError) as error:
             writer.write(f"HTTP/1.1 502 {type(error).__name__}\r\nContent-Length: 0\r\n\r\n".encode())
             writer.close()
             return

@@ -1,7 +1,5 @@
 """Events of the node agent, as `kubectl describe pod` shows them."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime as dt
 import secrets

@@ -1,7 +1,5 @@
 """Which local command stands for a container image in the embedded cluster."""
 
-from __future__ import annotations
-
 import compileall
 import os
 import sys

@@ -1,7 +1,5 @@
 """The part of kubelet's own API that kube-apiserver calls: container logs, so that `kubectl logs` works."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import ssl
@@ -13,9 +11,8 @@ from aiohttp import web
 FOLLOW_SECONDS = 0.1
 CHUNK_BYTES = 1 << 16
 
-Find = Callable[
-    [str, str, str], tuple[Path, bool] | None
-]  # namespace, pod, container -> folder of its logs, still running
+# Namespace, pod, container -> folder of its logs, still running.
+Find = Callable[[str, str, str], tuple[Path, bool] | None]
 
 
 class KubeletServer:

@@ -5,8 +5,6 @@ ValidateEndpointIP), and nothing that the cluster runs should be reachable from 
 and the API server reaches them through the egress proxy (pytest_apiservice.embedded.node.egress), which swaps the first number.
 """
 
-from __future__ import annotations
-
 import errno
 import ipaddress
 import random
@@ -14,9 +12,8 @@ import socket
 
 from pytest_apiservice.base.errors import HarnessError
 
-KUBELET_PORT = (
-    61250  # of nobody else: not the kubelet's 10250, at which backends like to listen, nor one that systems give out
-)
+# Of nobody else: not the kubelet's 10250, at which backends like to listen, nor one that systems give out.
+KUBELET_PORT = 61250
 ATTEMPTS = 200
 LAST_HOST = 254
 

@@ -1,7 +1,5 @@
 """The cluster's NetworkPolicies, which judge what the API server opens; pods that dial each other are processes of one machine."""
 
-from __future__ import annotations
-
 from pytest_apiservice.base.network_policies import admits
 from pytest_apiservice.embedded.node.client import ApiClient, Store
 

@@ -1,7 +1,5 @@
 """Who holds the port that a container could not have: pods of the embedded cluster share this machine's addresses. Linux only."""
 
-from __future__ import annotations
-
 import os
 import re
 import socket

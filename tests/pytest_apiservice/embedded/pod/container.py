@@ -1,7 +1,5 @@
 """One container of a pod as a local process: started, probed, restarted with back-off, stopped with grace."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import time

@@ -1,7 +1,5 @@
 """Environment and command line of a container, as kubelet would make them."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """How the processes of one container are started: with its file system, environment, command line, working directory and log."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Mapping

@@ -4,8 +4,6 @@ One difference, for speed: until a startup or readiness probe succeeds for the f
 failures still count once per period.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable

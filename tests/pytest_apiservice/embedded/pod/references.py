@@ -1,7 +1,5 @@
 """What a pod spec may refer to: ConfigMaps, Secrets, fields of the pod, resources of a container."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import math
@@ -16,18 +14,8 @@ from pytest_apiservice.embedded.node.images import LocalImage
 from pytest_apiservice.embedded.node.network import PodNetwork
 
 NODE_NAME = "embedded"
-SUFFIXES = {
-    "n": "1e-9",
-    "u": "1e-6",
-    "m": "1e-3",
-    "k": "1e3",
-    "M": "1e6",
-    "G": "1e9",
-    "T": "1e12",
-    "P": "1e15",
-    "E": "1e18",
-}
-BINARY_SUFFIXES = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
+# Of 1000, or of 1024 before an "i": https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+POWERS = {"n": -3, "u": -2, "m": -1, "": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
 
 
 class Missing(Exception):
@@ -139,13 +127,11 @@ def container_resource(container: Object, reference: Object) -> str:
 
 def parse_quantity(text: str) -> Decimal:
     """Return the value of a Kubernetes quantity such as "250m", "64Mi" or "1e3"."""
-    match = re.fullmatch(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)([KMGTPE]i|[numkMGTPE])?", text)
+    match = re.fullmatch(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)(?:([KMGTPE])i|([numkMGTPE]?))", text)
     if match is None:
         raise Missing(f"{text!r} is no quantity")
-    number, suffix = Decimal(match[1]), match[2]
-    if suffix in BINARY_SUFFIXES:
-        return number * Decimal(2 ** BINARY_SUFFIXES[suffix])
-    return number * Decimal(SUFFIXES.get(suffix or "", "1"))
+    number, binary, decimal = match.groups()
+    return Decimal(number) * (1024 ** POWERS[binary] if binary else Decimal(1000) ** POWERS[decimal])
 
 
 def machine_resource(name: str) -> Decimal:

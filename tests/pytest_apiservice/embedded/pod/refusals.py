@@ -1,7 +1,5 @@
 """What the embedded cluster cannot honour in a pod. It refuses such a pod and says why; it never runs it differently in silence."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from pytest_apiservice.embedded.node.client import Object

@@ -5,8 +5,6 @@ every folder of this machine, and holds fresh folders where a volume needs a pla
 It hides what the volumes cover and nothing else: it makes programs run unchanged, it does not lock them in.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import stat

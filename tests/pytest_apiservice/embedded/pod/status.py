@@ -1,7 +1,5 @@
 """The status of a pod as kubelet would report it, from what its containers say."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

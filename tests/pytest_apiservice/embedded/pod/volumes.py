@@ -1,7 +1,5 @@
 """Volumes of a pod as private folders, kept current with the API the way kubelet does it: each update appears at once, whole."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from dataclasses import dataclass

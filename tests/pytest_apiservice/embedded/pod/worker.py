@@ -1,7 +1,5 @@
 """The life of one pod: bound, its volumes filled, its containers run, its status told, in the end taken away."""
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 from functools import partial

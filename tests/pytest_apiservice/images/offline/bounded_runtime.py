@@ -5,8 +5,6 @@ runc fails with "unable to apply caps: operation not permitted". The engine inst
 on such machines only. It needs nothing but Python's standard library, because it runs as a copy.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Debian's packages: installed on this machine (and said so), or as a root file system for images."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """A dockerd of our own, where no service manager would run it: detached, with its own log, and ended by us alone."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -3,8 +3,6 @@
 An engine that we started is detached: own session, own log in the cache, no terminal or pipe of the caller held open.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable

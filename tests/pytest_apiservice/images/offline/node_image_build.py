@@ -4,8 +4,6 @@ kind v0.33 wants of an image: an entrypoint that ends in systemd, a known line i
 a containerd with the control plane's images, and the file /kind/version. What else is needed stands in ci/node-image/.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

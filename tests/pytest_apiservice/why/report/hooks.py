@@ -3,8 +3,6 @@
 Under pytest-xdist each worker hands what it knows to the controller, which writes the file.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import sys

@@ -1,7 +1,5 @@
 """The report of a run as one HTML file: no script, nothing loaded from elsewhere."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from html import escape

@@ -1,7 +1,5 @@
 """The path of one request, hop by hop: who speaks, with which certificate, and who believes it."""
 
-from __future__ import annotations
-
 import functools
 import json
 import socket

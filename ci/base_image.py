@@ -1,7 +1,5 @@
 """The base of the backend image: a slim Python that can be pulled, else Debian's Python and nothing around it."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from functools import cache

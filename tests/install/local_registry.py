@@ -3,8 +3,6 @@
 Beside kind it is what kind's documentation makes: https://kind.sigs.k8s.io/docs/user/local-registry/
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 import subprocess
@@ -21,6 +19,7 @@ from pytest_apiservice.base.process import die_with_parent, last_lines
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
 from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.clusters.kind_node import NETWORK
 from pytest_apiservice.images.archive import Image, load, write_archive
 from pytest_apiservice.images.registry import forget_others, has_image
 from pytest_apiservice.programs.cache import cache_dir, digest, locked
@@ -28,7 +27,6 @@ from pytest_apiservice.programs.tools import tool
 
 NAME = "header-echo-registry"
 PORT = 5000
-NETWORK = "kind"  # of Docker, which kind makes for its nodes
 ANSWER_SECONDS = 30
 QUIET = "OTEL_TRACES_EXPORTER=none"  # else it sends traces to this machine, and complains that nobody takes them
 ON_NODES = "/etc/containerd/certs.d"  # config_path of the node's containerd, in our image and in kindest/node

@@ -1,7 +1,5 @@
 """The backend image: `docker build backend` with the base and the wheels laid before it; its tag stands for its content."""
 
-from __future__ import annotations
-
 import importlib.resources
 import os
 import re
@@ -11,15 +9,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_apiservice.base.data import checkout
+from base_image import base_image, python_of
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
-from pytest_apiservice.images.base_image import base_image, python_of
-from pytest_apiservice.images.registry import forget_others, forget_stages, has_image
+from pytest_apiservice.images.registry import forget_others, has_image
 from pytest_apiservice.programs.cache import cache_dir, digest, locked
 from pytest_apiservice.programs.go import platform
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 BACKEND = ROOT / "backend"
 REQUIREMENTS = BACKEND / "requirements.txt"
 NAME = "header-echo"
@@ -35,9 +32,8 @@ def build_image() -> str:
     """Build the backend image unless the engine has it; return its name, "header-echo:<hash of its content>".
 
     Raises:
-        HarnessError: there is no checkout, no base can be had, a wheel is missing for the base's Python, or the build failed.
+        HarnessError: no base can be had, a wheel is missing for the base's Python, or the build failed.
     """
-    checkout("set APISERVICE_IMAGE to your backend's image")
     base = base_image()
     name = f"{NAME}:{_content(base)}"
     with locked("backend-image"):
@@ -107,3 +103,12 @@ def _fetch_wheels(target: Path, python: str, machine: str) -> None:
         timeout_seconds=600,
         env={**os.environ, "PIP_NO_INPUT": "1"},
     )  # fmt: skip
+
+
+def forget_stages(label: str, stages: Sequence[str]) -> None:
+    """Remove what a builder other than BuildKit leaves of the earlier ``stages`` of a build, but the newest of each, its cache."""
+    for stage in stages:
+        chosen = ["--filter", "dangling=true", "--filter", f"label={label}={stage}"]
+        listed = run(["docker", "image", "ls", "--quiet", "--no-trunc", *chosen], timeout_seconds=30).stdout
+        for old in listed.split()[1:]:
+            run(["docker", "image", "rm", old], timeout_seconds=60, check=False)  # a build may be using it

@@ -1,7 +1,6 @@
 """The chart's supported configurations, those of chart/ci, and the life of a release with one of them."""
 
-from __future__ import annotations
-
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,14 @@ def rendered(helm: Helm, path: Path, *arguments: str) -> list[dict[str, Any]]:
     """Return the objects, hooks too, that the chart makes of the values file ``path`` where every optional API is offered."""
     text = helm("template", helm.release, CHART, f"--values={path}", *offers(), *arguments).stdout
     return [one for one in yaml.safe_load_all(text) if one]
+
+
+def dry_run(kubectl: Kubectl, objects: list[dict[str, Any]]) -> tuple[int, list[str]]:
+    """Ask the API server whether it would take ``objects``; unknown fields are errors. Return how many it took, and its warnings."""
+    manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    answer = kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=manifest)
+    taken = answer.stdout.count("(server dry run)")
+    return taken, [line for line in answer.stderr.splitlines() if "Warning" in line]
 
 
 def served(helm: Helm, group: str, version: str = "v1") -> Api:

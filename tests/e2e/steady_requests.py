@@ -1,7 +1,5 @@
 """Steady requests through the API server, by a client that never tries again, while something is done to the cluster."""
 
-from __future__ import annotations
-
 import threading
 import time
 from dataclasses import dataclass, field
@@ -104,7 +102,7 @@ class SteadyRequests:
     def _count(self, pool: urllib3.HTTPSConnectionPool, method: str, body: dict[str, object] | None) -> None:
         try:
             answer = pool.request(method, self._path, json=body, timeout=TIMEOUT_SECONDS)
-            succeeded = answer.status < 300  # noqa: PLR2004
+            succeeded = answer.status < 300
             fault = None if succeeded else f"{answer.status} {answer.data.decode(errors='replace').strip()[:200]}"
         except urllib3.exceptions.HTTPError as error:
             fault = f"{type(error).__name__}: {str(error)[:200]}"

@@ -1,7 +1,5 @@
 """Images on their way to a registry: the name that the chart will ask for, the push, and what a registry's refusal means."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -11,11 +9,11 @@ from pathlib import Path
 
 import yaml
 
+from backend_image import MACHINES, NAME, ROOT, make_context
+from base_image import PUBLISHED, VARIABLE, base_image, python_of
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
-from pytest_apiservice.images.backend import MACHINES, NAME, ROOT, make_context
-from pytest_apiservice.images.base_image import PUBLISHED, VARIABLE, base_image, python_of
 from pytest_apiservice.programs.cache import cache_dir
 from pytest_apiservice.programs.go import platform
 
@@ -153,3 +151,21 @@ def push_for(name: str, chosen: Sequence[str]) -> str:
         with step(f"building and pushing {name} for {', '.join(chosen)}"):
             run(buildx_command(name, base, chosen, context, metadata), timeout_seconds=BUILD_SECONDS)
         return digest_in(metadata)
+
+
+def retag(image: str, name: str) -> None:
+    """Give ``image`` the further name ``name``. What had that name goes, unless it has another or a container uses it: nobody would find it again."""
+    before = _id(name)
+    run(["docker", "tag", image, name], timeout_seconds=30)
+    if before and before != _id(name) and not _inspect(before, '{{join .RepoTags ""}}'):
+        run(["docker", "image", "rm", before], timeout_seconds=60, check=False)
+
+
+def _id(name: str) -> str:
+    return _inspect(name, "{{.Id}}")
+
+
+def _inspect(name: str, template: str) -> str:
+    """Return what ``template`` says of the image ``name``; "" if the engine has none of that name."""
+    command = ["docker", "image", "inspect", "--format", template, name]
+    return run(command, timeout_seconds=30, check=False).stdout.strip()
