@@ -19,22 +19,6 @@ KIND_CONFIG = (DATA / "ci" / "kind.yaml").resolve()
 GO_REQUIREMENTS = (DATA / "requirements" / "go.txt").resolve()
 
 
-def checkout(remedy: str) -> Path:
-    """Return the top of the checkout that the harness runs from.
-
-    Args:
-        remedy: what to do without one, for the sentence: "set APISERVICE_IMAGE to your backend's image".
-
-    Raises:
-        HarnessError: it runs from an installed wheel.
-    """
-    if not in_checkout():
-        raise HarnessError(
-            f"this needs a checkout of header-echo, and pytest-apiservice is installed without one: {remedy}"
-        )
-    return PACKAGE.parents[1]
-
-
 def in_checkout() -> bool:
     """Tell whether the harness runs from a checkout."""
     return (DATA / "chart").is_symlink()
