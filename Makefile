@@ -2,12 +2,12 @@
 PYTHON ?= python3
 TOX = .venv/bin/tox -q run
 RUN_IN_TOX = $(TOX) -e dev --
-# ARGS are more words for pytest. The suites that run our own lines are measured.
+# ARGS are more words for pytest. The suites that run our own lines are measured; `make unit MEASURED=` is faster.
 PYTEST = pytest --junitxml=reports/$(1).xml $(ARGS)
-MEASURED = python ci/measured.py $(1) $(PYTEST)
+MEASURED = python ci/measured.py $(1)
 WORKERS = -n 2 --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e lint unit chart embedded docs bench soak interop image clean load programs outdated audit ci summary coverage gate release
+.PHONY: help demo test test-on-kind test-on-processes e2e lint unit chart embedded docs bench soak interop image clean load programs outdated audit ci summary coverage gate release
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,13 +18,21 @@ demo: .venv/done  ## a cluster with the chart installed, and the headers it echo
 test: .venv/done  ## everything: lint, types, unit, chart, docs, the embedded cluster, e2e on it, e2e on kind; then the coverage
 	@rm -rf reports/coverage
 	@$(MAKE) --no-print-directory programs
-	@$(MAKE) --no-print-directory --keep-going lint unit chart docs embedded
-	@$(MAKE) --no-print-directory e2e CLUSTER=embedded
-	@$(MAKE) --no-print-directory e2e CLUSTER=kind
+	@echo "kind's tests mostly wait, so the others run beside them: each suite is shown when it ends"
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-on-kind test-on-processes
 	@$(MAKE) --no-print-directory coverage
 
+test-on-kind:
+	@$(MAKE) --no-print-directory e2e CLUSTER=kind
+
+# Not measured: on processes tests/embedded runs the same lines, measured, and tests/e2e would take twice as long.
+test-on-processes:
+	@failed=; for suite in lint unit chart docs embedded "e2e CLUSTER=embedded MEASURED="; do \
+		$(MAKE) --no-print-directory $$suite || failed="$$failed $$suite;"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
 e2e: .venv/done  ## the chart on a real cluster (CLUSTER=kind|embedded|existing KUBECONTEXT=...; KEEP=1 keeps it)
-	@$(RUN_IN_TOX) $(call MEASURED,e2e-$(or $(CLUSTER),kind)) -n auto tests/install tests/e2e
+	@$(RUN_IN_TOX) $(call MEASURED,e2e-$(or $(CLUSTER),kind)) $(call PYTEST,e2e-$(or $(CLUSTER),kind)) -n auto tests/install tests/e2e
 
 lint: .venv/done  ## style and types
 	@$(RUN_IN_TOX) ruff check
@@ -35,13 +43,13 @@ lint: .venv/done  ## style and types
 	@$(RUN_IN_TOX) mypy -n 2 backend tests/pytest_apiservice ci bench
 
 unit: .venv/done  ## the backend and the harness alone (ARGS="-k identity" gives pytest more words, here and below)
-	@$(RUN_IN_TOX) $(call MEASURED,unit) $(WORKERS) tests/unit tests/harness_unit
+	@$(RUN_IN_TOX) $(call MEASURED,unit) $(call PYTEST,unit) $(WORKERS) tests/unit tests/harness_unit
 
 chart: .venv/done  ## the rendered chart
 	@$(RUN_IN_TOX) $(call PYTEST,chart) $(WORKERS) tests/chart
 
 embedded: .venv/done  ## the embedded cluster itself: its pods, and its ends; the distributions, installed where nothing else is
-	@$(RUN_IN_TOX) $(call MEASURED,embedded) -n auto --dist loadfile --apiservice-cluster=embedded tests/embedded
+	@$(RUN_IN_TOX) $(call MEASURED,embedded) $(call PYTEST,embedded) -n auto --dist loadfile --apiservice-cluster=embedded tests/embedded
 
 docs: .venv/done  ## the README walked, versions that agree, the workflows and the release's dry run
 	@$(RUN_IN_TOX) $(call PYTEST,docs) $(WORKERS) tests/docs
