@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from .streams import Stream
+
 JSON = "application/json"
 
 
@@ -28,6 +30,10 @@ class Connection:
     verdict: Any = None
 
 
+async def _nothing() -> bytes:
+    return b""
+
+
 @dataclasses.dataclass(slots=True)
 class Request:
     """One request.
@@ -41,6 +47,9 @@ class Request:
         connection: where it came from.
         read_body: reads the whole body; raises StatusError 413 if it is too large and 408 if it takes too long.
         identity_names: names of the header lines by which the front proxy said who calls; for the eyes of the library alone.
+        length: of the body, in bytes, as announced; None if it comes in chunks.
+        read_part: reads the next part of the body, once there is any, and b'' at its end; raises StatusError 413 if all parts together
+            are too large and 408 if they come too slowly. A body is read whole or in parts, never both.
 
     """
 
@@ -50,6 +59,8 @@ class Request:
     connection: Connection
     read_body: Callable[[], Awaitable[bytes]]
     identity_names: frozenset[bytes] = frozenset()
+    length: int | None = 0
+    read_part: Callable[[], Awaitable[bytes]] = _nothing
     path: str = dataclasses.field(init=False)
     query_string: str = dataclasses.field(init=False)
 
@@ -69,11 +80,18 @@ class Request:
 
 @dataclasses.dataclass(slots=True)
 class Response:
-    """One response; the server adds Content-Length, Date and Connection."""
+    """One response; the server adds Content-Length or Transfer-Encoding, Date and Connection.
+
+    Attributes:
+        body: all of it, b'' if there is a stream.
+        stream: makes the body while it is sent. With status 101 it is what the connection carries from then on, both ways.
+
+    """
 
     status: int
     headers: Sequence[tuple[str, str]]
-    body: bytes
+    body: bytes = b""
+    stream: Stream | None = None
 
 
 def json_response(document: object, status: int = 200, headers: Sequence[tuple[str, str]] = ()) -> Response:
