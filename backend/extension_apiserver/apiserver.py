@@ -24,6 +24,7 @@ from .api.resources import Api
 from .api.rest import Rest
 from .apps.answers import guarded
 from .apps.calls import Calls
+from .apps.open_streams import OpenStreams
 from .apps.wsgi import WsgiApp, WsgiCaller
 from .observe import readiness
 from .observe.logs import RequestLog
@@ -63,15 +64,19 @@ class ExtensionApiServer:
     metrics: Metrics
     starting: Callable[[], str | None]
     request_log: RequestLog
+    most_whole_bytes: int | None
+    max_streams: int
     _routes: dict[str, Callable[[Request], Response]] = dataclasses.field(init=False)
     _wsgi: WsgiCaller = dataclasses.field(init=False)
     _rest: Rest = dataclasses.field(init=False)
+    _streams: OpenStreams = dataclasses.field(init=False)
     _prefixes: tuple[str, ...] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         calls = Calls(blocking=self.blocking)
-        self._wsgi = WsgiCaller(self.app, calls)
+        self._wsgi = WsgiCaller(self.app, calls, self.most_whole_bytes)
         self._rest = Rest(calls.run)
+        self._streams = OpenStreams(self.max_streams, self.metrics)
         self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
         discovery = Discovery(self.api)
         openapi = OpenApi(self.api)
@@ -104,6 +109,8 @@ class ExtensionApiServer:
                 caller = await self._admit(request, info)
                 user = caller.identity.user
                 response = await self._route(request, info, caller)
+                if response.stream is not None:
+                    response = self._admit_stream(request, info, user, response)
         except StatusError as error:
             response = refusal(error)
         except Exception:  # noqa: BLE001 - whatever the application raises, its caller gets a Status
@@ -111,8 +118,19 @@ class ExtensionApiServer:
             response = refusal(StatusError(500, "Internal error occurred: the application failed; its log says why"))
         seconds = time.perf_counter() - started
         self.metrics.requests.observe(info.verb if info.verb in _COUNTED else "other", response.status, seconds)
-        self.request_log.add(request, user, info.verb, response.status, seconds, probe=probe)
+        if response.stream is None:
+            self.request_log.add(request, user, info.verb, response.status, seconds, probe=probe)
         return response
+
+    def _admit_stream(self, request: Request, info: RequestInfo, user: str, response: Response) -> Response:
+        """Return the response, whose stream is counted, and has its line in the log once it is over."""
+        started = time.perf_counter()
+
+        def ended(sent_bytes: int) -> None:
+            seconds = time.perf_counter() - started
+            self.request_log.add(request, user, info.verb, response.status, seconds, probe=False, sent_bytes=sent_bytes)
+
+        return self._streams.admit(response, user, ended)
 
     def _probe(self, request: Request) -> Response:
         require_reading(request)

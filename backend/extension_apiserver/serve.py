@@ -95,6 +95,10 @@ async def serve(
         metrics=metrics,
         starting=lambda: None if watch.known else watch.complaint,
         request_log=request_log,
+        most_whole_bytes=settings.max_body_bytes
+        if settings.max_streamed_body_bytes > settings.max_body_bytes
+        else None,
+        max_streams=settings.max_streams,
     )
     server = Server(handler.handle, authenticator.is_front_proxy, tls, settings, metrics)
     await server.start()

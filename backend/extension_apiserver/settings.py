@@ -51,6 +51,8 @@ class Settings:
     shutdown_timeout_seconds: float = _variable("20", variables.seconds)
     log_level: str = _variable("info", variables.log_level)
     max_body_bytes: int = _variable("1048576", variables.positive_int)
+    #: Of a body that the application reads while it arrives; 0 is as `max_body_bytes`, which bounds those that are held whole.
+    max_streamed_body_bytes: int = _variable("0", variables.non_negative_int)
     #: Of one request, names and values together. 500 groups of 100 bytes are about 60 kB.
     max_header_bytes: int = _variable("131072", variables.positive_int)
     max_header_lines: int = _variable("1024", variables.positive_int)
@@ -60,6 +62,10 @@ class Settings:
     max_connections: int = _variable("1024", variables.positive_int)
     #: All other connections: the kubelet's, direct callers' with or without certificate, unfinished handshakes.
     max_unverified_connections: int = _variable("64", variables.positive_int)
+    #: Answers that are made while they are sent, and upgraded connections.
+    max_streams: int = _variable("512", variables.positive_int)
+    #: 0 is without end. After it the client has to ask, and to be allowed, anew.
+    max_stream_seconds: float = _variable("0", variables.seconds)
     tls_handshake_timeout_seconds: float = _variable("10", variables.timeout_seconds)
     header_timeout_seconds: float = _variable("10", variables.timeout_seconds)
     body_timeout_seconds: float = _variable("10", variables.timeout_seconds)

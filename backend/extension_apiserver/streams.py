@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 
-class Gone(Exception):  # noqa: N818 - as the thing is called: nothing went wrong here
+class Gone(Exception):
     """Nobody takes what is sent: the client left, or the server ended the stream."""
 
 
@@ -55,5 +55,5 @@ class Stream:
     """
 
     run: Callable[[Peer], Awaitable[None]]
-    abandon: Callable[[], None] = lambda: None
+    abandon: Callable[[], object] = lambda: None
     length: int | None = None

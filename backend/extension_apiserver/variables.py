@@ -56,6 +56,13 @@ def positive_int(text: str) -> int:
     return int(text)
 
 
+def non_negative_int(text: str) -> int:
+    """Accept decimal digits, without sign."""
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("must be a whole number, 0 or more")
+    return int(text)
+
+
 def seconds(text: str) -> float:
     """Accept 0 to a day, with a fraction if need be."""
     try:

@@ -22,8 +22,8 @@ PLAIN = [("Content-Type", "text/plain")]
 
 
 def raises_midway(_environ: object, start_response: StartResponse) -> Iterator[bytes]:
-    """Raise after the first chunk."""
-    start_response("200 OK", PLAIN)
+    """Raise after the first chunk of an answer that is collected."""
+    start_response("200 OK", [*PLAIN, ("Content-Length", "9")])
     yield b"s3cret"
     raise RuntimeError("s3cret")
 

@@ -13,6 +13,16 @@ _SERVER_HEADERS = frozenset(
 
 
 def guarded(request: Request, answer: Response) -> Response:
+    """Return an answer as `_checked` makes it; where that is another one, its stream is let go."""
+    try:
+        return _checked(request, answer)
+    except StatusError:
+        if answer.stream is not None:
+            answer.stream.abandon()
+        raise
+
+
+def _checked(request: Request, answer: Response) -> Response:
     """Return the answer without what a client or the aggregator would misunderstand.
 
     HTML becomes plain text; headers of the connection go.
@@ -48,7 +58,7 @@ def guarded(request: Request, answer: Response) -> Response:
         headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
         headers.append(("Content-Type", "text/plain; charset=utf-8"))
     headers.append(("X-Content-Type-Options", "nosniff"))
-    return Response(answer.status, headers, answer.body)
+    return Response(answer.status, headers, answer.body, answer.stream)
 
 
 _SENTENCES: dict[int, str] = {

@@ -8,6 +8,7 @@ https://docs.python.org/3/library/threading.html#threading.Thread.daemon
 from __future__ import annotations
 
 import asyncio
+import functools
 import queue
 import threading
 from collections.abc import Callable
@@ -18,6 +19,9 @@ from extension_apiserver.status import StatusError
 
 _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
+
+#: Gives a result before the function returns.
+HandOver = Callable[[_Result], None]
 
 _THREADS = 32
 #: Running and waiting calls; those whose clients have gone count, too, since a thread cannot be stopped.
@@ -33,6 +37,7 @@ class Calls:
     """
 
     def __init__(self, *, blocking: bool) -> None:
+        self.blocking = blocking
         self._threads = _Threads() if blocking else None
         self._count = 0
 
@@ -45,13 +50,35 @@ class Calls:
         """
         if self._threads is None:
             return _contained(function, argument)
+        self._admit()
+        try:
+            result: _Result = await self._threads.run(lambda given, _: function(given), argument, self._count)
+        finally:
+            self._count -= 1
+        return result
+
+    async def begin(self, function: Callable[[_Argument, HandOver[_Result]], _Result], argument: _Argument) -> _Result:
+        """Return what a function returns or what it hands over first: then its thread is its own until it ends.
+
+        Only where calls have threads. It must raise nothing after it has handed over a result.
+
+        Raises:
+            StatusError: 503 if too many calls wait for a thread.
+
+        """
+        if self._threads is None:
+            raise RuntimeError("there are no threads")
+        self._admit()
+        try:
+            result: _Result = await self._threads.run(function, argument, self._count)
+        finally:
+            self._count -= 1
+        return result
+
+    def _admit(self) -> None:
         if self._count >= _MOST_CALLS:
             raise StatusError(503, "too many requests wait for the application", headers=[("Retry-After", "1")])
         self._count += 1
-        try:
-            return await self._threads.run(function, argument, self._count)
-        finally:
-            self._count -= 1
 
 
 def _contained(function: Callable[[_Argument], _Result], argument: _Argument) -> _Result:
@@ -66,29 +93,61 @@ def _contained(function: Callable[[_Argument], _Result], argument: _Argument) ->
 
 
 class _Threads:
-    """At most 32 threads, started when there is work for one more."""
+    """At most 32 threads, started when there is work for one more; those that went on with a stream are no longer among them."""
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[Any], Any], Any]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
         self._started = 0
 
-    async def run(self, function: Callable[[_Argument], _Result], argument: _Argument, most: int) -> _Result:
+    async def run(self, function: Callable[[Any, HandOver[Any]], Any], argument: object, most: int) -> Any:  # noqa: ANN401
         """Call a function in a thread; `most` calls are running or waiting now, with this one."""
-        future: Future[_Result] = Future()
-        self._calls.put((future, function, argument))
+        call = _Call(function, argument, functools.partial(asyncio.get_running_loop().call_soon_threadsafe, self._left))
+        self._calls.put(call)
         if self._started < min(most, _THREADS):
-            self._started += 1
-            threading.Thread(target=self._work, name=f"wsgi_{self._started}", daemon=True).start()
-        return await asyncio.wrap_future(future)
+            self._start()
+        return await asyncio.wrap_future(call.future)
+
+    def _start(self) -> None:
+        self._started += 1
+        threading.Thread(target=self._work, name=f"calls_{self._started}", daemon=True).start()
+
+    def _left(self) -> None:
+        """Note, in the event loop, that a thread works for a stream alone from now on."""
+        self._started -= 1
+        if not self._calls.empty():
+            self._start()
 
     def _work(self) -> None:
-        while True:
-            self._call()
+        while self._calls.get().run():
+            pass
 
-    def _call(self) -> None:
-        future, function, argument = self._calls.get()
-        if future.set_running_or_notify_cancel():
-            try:
-                future.set_result(_contained(function, argument))
-            except Exception as error:  # noqa: BLE001 - it is the caller's
-                future.set_exception(error)
+
+class _Call:
+    """One call of a function, in one thread."""
+
+    def __init__(
+        self, function: Callable[[Any, HandOver[Any]], Any], argument: object, left: Callable[[], object]
+    ) -> None:
+        self.future: Future[Any] = Future()
+        self._function = function
+        self._argument = argument
+        self._left = left
+        self._handed_over = False
+
+    def run(self) -> bool:
+        """Make it, unless nobody waits for it any more; return whether the thread is free again."""
+        if not self.future.set_running_or_notify_cancel():
+            return True
+        try:
+            result = _contained(lambda argument: self._function(argument, self._hand_over), self._argument)
+            if not self._handed_over:
+                self.future.set_result(result)
+        except Exception as error:  # noqa: BLE001 - it is the caller's
+            if not self._handed_over:
+                self.future.set_exception(error)
+        return not self._handed_over
+
+    def _hand_over(self, result: object) -> None:
+        self._handed_over = True
+        self._left()
+        self.future.set_result(result)

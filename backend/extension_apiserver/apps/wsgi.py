@@ -6,17 +6,22 @@ out of it, identity headers too, and the application finds what was sent and who
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import io
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 from extension_apiserver.request import Request, Response
+from extension_apiserver.streams import Gone, Peer
 from extension_apiserver.trust.identity import Identity
 
-from .calls import Calls
+from .calls import Calls, HandOver
+from .pipe import BodyInput, Pipe
+from .wsgi_answer import WsgiAnswer
 
 #: environ key → list of (name in lower case, value), both bytes, in arrival order.
 HEADERS_KEY = "extension_apiserver.headers"
@@ -56,8 +61,8 @@ def _environ_key(name: bytes) -> str | None:
 _known_key = functools.lru_cache(maxsize=256)(_environ_key)
 
 
-def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str, Any]:
-    """Return the environ of PEP 3333 for a request; `body` is the whole of it."""
+def build_environ(request: Request, identity: Identity, body: IO[bytes], length: int | None) -> dict[str, Any]:
+    """Return the environ of PEP 3333 for a request; `length` is that of the body, None if it is not known."""
     path = unquote_to_bytes(request.target.partition("?")[0]).decode("latin-1")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -69,10 +74,10 @@ def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str
         "SERVER_PORT": "443",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_USER": identity.user,
-        "CONTENT_LENGTH": str(len(body)),
+        **({} if length is None else {"CONTENT_LENGTH": str(length)}),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "https",
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": body,
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
@@ -93,37 +98,97 @@ def build_environ(request: Request, identity: Identity, body: bytes) -> dict[str
 class WsgiCaller:
     """Calls an application where its calls run."""
 
-    def __init__(self, app: WsgiApp, calls: Calls) -> None:
+    def __init__(self, app: WsgiApp, calls: Calls, most_whole_bytes: int | None) -> None:
+        """Take the application.
+
+        Args:
+            app: what is called.
+            calls: where it runs.
+            most_whole_bytes: a longer body is read by the application while it arrives; None if the server takes no longer one. Up
+                to that it is here before the application is called, so that slow clients take up no thread.
+
+        """
         self._app = app
         self._calls = calls
+        self._most_whole_bytes = most_whole_bytes
 
     async def call(self, request: Request, identity: Identity) -> Response:
-        """Return the application's answer, whole.
+        """Return the application's answer: whole, or with a stream.
 
         Raises:
             StatusError: 503 if too many calls wait; whatever reading the body raises.
 
         """
-        environ = build_environ(request, identity, await request.read_body())
-        return await self._calls.run(self._answer, environ)
+        loop = asyncio.get_running_loop()
+        if not self._calls.blocking or self._is_held_whole(request.length):
+            body = await request.read_body()
+            source: IO[bytes] = io.BytesIO(body)
+            environ, arriving = build_environ(request, identity, source, len(body)), None
+        else:
+            arriving = BodyInput(loop, request.read_part)
+            environ = build_environ(request, identity, io.BufferedReader(arriving), request.length)
+        if not self._calls.blocking:
+            return await self._calls.run(self._answer_at_once, environ)
 
-    def _answer(self, environ: dict[str, Any]) -> Response:
-        answer = Response(500, [], b"")
-        chunks: list[bytes] = []
+        def answer(environ: dict[str, Any], hand_over: HandOver[Response]) -> Response:
+            return self._answer(environ, WsgiAnswer(environ["REQUEST_METHOD"], Pipe(loop), hand_over), arriving)
 
-        def start_response(
-            status: str, headers: list[tuple[str, str]], exc_info: object = None
-        ) -> Callable[[bytes], None]:
-            del exc_info  # Nothing was sent yet, so a second call simply replaces the first.
-            answer.status, answer.headers = int(status[:3]), headers
-            return chunks.append
+        return await self._calls.begin(answer, environ)
 
-        result = self._app(environ, start_response)
+    def _is_held_whole(self, length: int | None) -> bool:
+        return self._most_whole_bytes is None or (length is not None and length <= self._most_whole_bytes)
+
+    def _answer(self, environ: dict[str, Any], answer: WsgiAnswer, arriving: BodyInput | None) -> Response:
+        """Answer in a thread, which waits with the client where it must."""
         try:
-            chunks.extend(result)
-        finally:
-            close = getattr(result, "close", None)
-            if close is not None:
-                close()
-        answer.body = b"".join(chunks)
-        return answer
+            result = self._app(environ, answer.start_response)
+            answer.expect(result)
+            with contextlib.closing(_Closing(result)):
+                for part in result:
+                    answer.take(part)
+                    if answer.is_enough:
+                        break
+        except BaseException as error:
+            if not answer.streams:
+                raise
+            answer.end(None if isinstance(error, Gone) else error)
+        else:
+            answer.end()
+        if arriving is not None and arriving.failure is not None and not answer.streams:
+            # The application saw a body that it could not read, and says so in its own words.
+            raise arriving.failure
+        return answer.whole()
+
+    def _answer_at_once(self, environ: dict[str, Any]) -> Response:
+        """Answer in the event loop; of a stream, each part is asked for when there is room for it."""
+        answer = WsgiAnswer(environ["REQUEST_METHOD"], None, None)
+        result = self._app(environ, answer.start_response)
+        answer.expect(result)
+        closing = _Closing(result)
+        parts = iter(result)
+        try:
+            for part in parts:
+                answer.take(part)
+                if answer.is_enough:
+                    break
+                if answer.is_stream:
+                    return answer.with_stream(functools.partial(_pull, parts, answer.taken(), closing), closing.close)
+        except BaseException:
+            closing.close()
+            raise
+        closing.close()
+        return answer.whole()
+
+
+async def _pull(parts: Iterator[bytes], first: bytes, closing: _Closing, peer: Peer) -> None:
+    with contextlib.closing(closing):
+        await peer.send(first)
+        for part in parts:
+            await peer.send(part)
+
+
+class _Closing:
+    """Closes what an application returned, if it wants to be closed."""
+
+    def __init__(self, result: Iterable[bytes]) -> None:
+        self.close: Callable[[], object] = getattr(result, "close", lambda: None)

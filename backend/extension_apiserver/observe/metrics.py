@@ -134,10 +134,18 @@ class Metrics:
         self.refused_requests = Counter(
             "extension_apiserver_refused_requests_total", "Requests refused by a bound over all connections, by reason."
         )
-        self.refused_requests.show_zero(reason="max_bytes_in_flight")
+        for reason in ("max_bytes_in_flight", "max_streams"):
+            self.refused_requests.show_zero(reason=reason)
         self.certificate_not_after = Gauge(
             "extension_apiserver_certificate_not_after_seconds",
             "When the serving certificate expires, seconds since the epoch.",
+        )
+        self.streams = Gauge(
+            "extension_apiserver_streams", "Answers that are still being made, and upgraded connections."
+        )
+        self.bytes_in_flight = Gauge(
+            "extension_apiserver_bytes_in_flight",
+            "Bytes of bodies and answers in memory, beyond 64 KiB for each connection.",
         )
         self.connections = Gauge("extension_apiserver_connections", "Open connections, unfinished handshakes included.")
 
@@ -153,5 +161,7 @@ class Metrics:
             self.requestheader_reloads,
             self.certificate_not_after,
             self.connections,
+            self.streams,
+            self.bytes_in_flight,
         )
         return ("\n".join(line for part in parts for line in part.lines()) + "\n").encode()

@@ -136,6 +136,7 @@ class BytesInFlight:
         self.maximum = maximum
         self._refused = metrics.refused_requests
         self._held = 0
+        metrics.bytes_in_flight.read = lambda: float(self._held)
 
     def add(self, count: int) -> bool:
         """Hold so many bytes more, or fewer if negative; False if that is too much: then nothing changes."""

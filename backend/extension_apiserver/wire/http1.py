@@ -12,14 +12,14 @@ from extension_apiserver.settings import Settings
 from extension_apiserver.status import StatusError
 from extension_apiserver.trust.tls import shown_certificates
 
+from .body import BodyReader
 from .connections import OWN_BYTES, BytesInFlight, HeldBytes
-from .http_answer import answer_in_too_many, encode, refusal
-from .http_message import Message, body_in_too_many
+from .http_answer import answer_in_too_many, encode, framing, has_body, refusal
+from .message import Message
+from .outgoing import Outgoing
 from .pace import ReadingPace
 from .request_parser import RequestParser
 from .stream import TlsStream
-
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -31,6 +31,7 @@ class HttpConnection(TlsStream):
 
     Attributes:
         answering: the task of the request in work.
+        outgoing: its answer, if that is a stream.
         draining: answers carry `Connection: close`, so that the client goes elsewhere.
 
     """
@@ -38,11 +39,13 @@ class HttpConnection(TlsStream):
     def __init__(self, context: ssl.SSLContext, handler: Handler, settings: Settings, in_flight: BytesInFlight) -> None:
         super().__init__(context, asyncio.get_running_loop())
         self.answering: asyncio.Task[None] | None = None
+        self.outgoing: Outgoing | None = None
         self.draining = False
         self._handler = handler
         self._settings = settings
         self._held_bytes = HeldBytes(in_flight)
-        self._requests = RequestParser(settings, self._read_body, self._bound_body)
+        body = BodyReader(self, settings, self._held_bytes)
+        self._requests = RequestParser(settings, body.read, body.read_part, body.bound)
         self._pace = ReadingPace(self, settings.body_timeout_seconds)
         #: The client does not read its answers as fast as they come.
         self._clogged = False
@@ -63,6 +66,11 @@ class HttpConnection(TlsStream):
     def received(self, data: bytes) -> None:
         """Parse, and start what can be started."""
         if self._requests.deaf:
+            self._requests.feed(data)
+            if len(self._requests.foreign or b"") > OWN_BYTES:
+                self.hold()
+            if self.outgoing is not None:
+                self.outgoing.arrived()
             return
         if self._requests.feed(data) and self.answering is None:
             self._set_deadline(self._settings.header_timeout_seconds)
@@ -71,6 +79,8 @@ class HttpConnection(TlsStream):
     def lost(self) -> None:
         """Let go of what was arriving."""
         self._requests.end()
+        if self.outgoing is not None:
+            self.outgoing.leave()
         if self.answering is None:
             self._held_bytes.hold(0)
 
@@ -79,6 +89,8 @@ class HttpConnection(TlsStream):
         self._clogged = True
         self._pace.begin()
         self.hold()
+        if self.outgoing is not None:
+            self.outgoing.clog(clogged=True)
 
     def resume_writing(self) -> None:
         """Go on."""
@@ -91,12 +103,18 @@ class HttpConnection(TlsStream):
             self._listen()
         else:
             self.deadline = None
+        if self.outgoing is not None:
+            self.outgoing.clog(clogged=False)
+            # Who leaves is noticed by reading.
+            self.proceed()
 
     def close(self) -> None:
         """Close; an answer that the client is still reading has the time that any answer has."""
         if not self.closing:
             super().close()
             self._pace.begin()
+            if self.outgoing is not None:
+                self.outgoing.leave()
 
     def expire(self) -> None:
         """Do what is due now that the deadline has passed."""
@@ -145,15 +163,26 @@ class HttpConnection(TlsStream):
             if not self._held_bytes.hold(self.waiting_bytes() + len(answer.body)):
                 answer = refusal(answer_in_too_many(request.method, len(answer.body), self._settings))
         close = self.draining or not message.keep_alive or not message.complete
+        stream = answer.stream if has_body(answer, request.method) else None
+        if answer.stream is not None and stream is None:
+            answer.stream.abandon()
+        how = None if stream is None else framing(answer, stream, chunks=message.chunks)
         try:
-            content = encode(answer, request.method, close=close)
+            content = encode(answer, request.method, close=close, how=how)
         except ValueError:
             _log.exception("the application's answer cannot be sent")
-            close = True
+            if stream is not None:
+                stream.abandon()
+            close, stream = True, None
             error = StatusError(500, "Internal error occurred: the answer cannot be sent")
             content = encode(refusal(error), request.method, close=True)
         self._pace.expect(len(content))
         self.send(content)
+        if stream is not None and how is not None:
+            self.outgoing = Outgoing(self, how, stream, self._held_bytes, self._requests.foreign)
+            self.outgoing.clog(clogged=self._clogged)
+            close = not await self.outgoing.run(self._settings.max_stream_seconds) or close
+            self.outgoing = None
         self._held_bytes.hold(self.waiting_bytes())
         self.answering = None
         if close:
@@ -168,24 +197,6 @@ class HttpConnection(TlsStream):
             self._next()
         else:
             self.proceed()
-
-    # The body of a request.
-
-    def _bound_body(self, message: Message) -> None:
-        """Take no more of a body than nobody reads, and none for which there is no room beside those of others."""
-        if message.waiter is None:
-            if len(message.body) > OWN_BYTES:
-                self.hold()
-        elif not self._held_bytes.hold(len(message.body)):
-            message.fail(body_in_too_many())
-
-    async def _read_body(self, message: Message) -> bytes:
-        if not message.complete and message.failure is None:
-            message.waiter = self.loop.create_future()
-            if message.expects_continue:
-                self.send(_CONTINUE)
-            self.proceed()
-        return await message.read(self._settings.body_timeout_seconds)
 
     def _set_deadline(self, seconds: float) -> None:
         self.deadline = self.loop.time() + seconds

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import http
+import enum
 import time
+from http import HTTPStatus
 
 from extension_apiserver.request import JSON, Response
 from extension_apiserver.settings import Settings
 from extension_apiserver.status import StatusError
+from extension_apiserver.streams import Stream
 
 from .http_message import RETRY
 
 #: Answers of these codes have none.
 NO_BODY = frozenset({204, 304})
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in http.HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
 
 
 def answer_in_too_many(method: str, length: int, settings: Settings) -> StatusError:
@@ -46,13 +48,37 @@ def refusal(error: StatusError) -> Response:
     return Response(error.code, [("Content-Type", JSON), *error.headers], error.body())
 
 
-def encode(answer: Response, method: str, *, close: bool) -> bytes:
-    """Return an answer as HTTP/1.1.
+class Framing(enum.Enum):
+    """How the client knows where the body of a stream ends."""
+
+    CHUNKS = "by an end mark"
+    LENGTH = "by its length"
+    CLOSE = "by the end of the connection, as HTTP/1.0 has it"
+    FOREIGN = "it is no HTTP any more"
+
+
+def framing(answer: Response, stream: Stream, *, chunks: bool) -> Framing:
+    """Return how a stream is framed; `chunks` says whether the client understands them."""
+    if answer.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        return Framing.FOREIGN
+    if stream.length is not None:
+        return Framing.LENGTH
+    return Framing.CHUNKS if chunks else Framing.CLOSE
+
+
+def has_body(answer: Response, method: str) -> bool:
+    """Return whether anything follows the header."""
+    return method != "HEAD" and answer.status not in NO_BODY
+
+
+def encode(answer: Response, method: str, *, close: bool, how: Framing | None = None) -> bytes:
+    """Return an answer as HTTP/1.1, or its header alone if its body is a stream.
 
     Args:
         answer: what to say.
         method: of the request; HEAD gets no body.
         close: no request will be answered after this one.
+        how: the framing of the stream that follows.
 
     Raises:
         ValueError: if a header holds a line break, which would make a second header or a second answer of it, or is not Latin-1.
@@ -60,15 +86,22 @@ def encode(answer: Response, method: str, *, close: bool) -> bytes:
     """
     lines = [_STATUS_LINES.get(answer.status) or f"HTTP/1.1 {answer.status} Unknown"]
     lines += [f"{name}: {value}" for name, value in answer.headers]
+    if how is Framing.FOREIGN:
+        lines.append("Connection: Upgrade")
+    elif how is Framing.CHUNKS:
+        lines.append("Transfer-Encoding: chunked")
+    elif answer.stream is not None:
+        if answer.stream.length is not None:
+            lines.append(f"Content-Length: {answer.stream.length}")
     # The application may leave the body of HEAD away, and then its length is not that of GET's.
-    if answer.status not in NO_BODY and (answer.body or method != "HEAD"):
+    elif answer.status not in NO_BODY and (answer.body or method != "HEAD"):
         lines.append(f"Content-Length: {len(answer.body)}")
     lines.append(f"Date: {_Date.now()}")
     lines.append("Server: extension-apiserver")
-    if close:
+    if close and how is not Framing.FOREIGN:
         lines.append("Connection: close")
     head = "\r\n".join(lines)
     if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
         raise ValueError("a response header holds a line break")
-    body = b"" if method == "HEAD" or answer.status in NO_BODY else answer.body
+    body = answer.body if has_body(answer, method) else b""
     return b"%b\r\n\r\n%b" % (head.encode("latin-1"), body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .http_message import LEAST_BYTES
+from .message import LEAST_BYTES
 from .stream import LINGER_SECONDS, TlsStream
 
 #: Who reads a large answer reads at least this part of it in each body timeout, so that nobody holds it for more than 16 of them: 160 s

@@ -16,17 +16,13 @@ from extension_apiserver.request import Connection, Request
 from extension_apiserver.settings import Settings
 from extension_apiserver.status import StatusError
 
-from .http_message import (
-    LONGEST_HEADER_LINE,
-    Message,
-    body_too_large,
-    examine,
-    header_too_large,
-    malformed,
-)
+from .http_message import LONGEST_HEADER_LINE, body_too_large, examine, header_too_large, malformed
+from .message import Message
 
 #: What chunked encoding may add to a body: sizes, extensions, trailers.
 _FRAMING_BYTES = 262144
+#: So many bytes on the wire for each of a body in parts, beyond that: chunks of one byte have six.
+_MOST_FRAMING = 8
 #: llhttp takes these for HTTP.
 _OTHER_PROTOCOLS = (b" RTSP/", b" ICE/")
 
@@ -39,7 +35,8 @@ class RequestParser:
         waiting: requests whose header is complete, in order; whoever starts one takes it out.
         arriving: the request that is not complete yet.
         refusal: what to answer when everything before is answered.
-        deaf: input is ignored, because what follows cannot be trusted to be a request.
+        deaf: input is no request any more: it cannot be trusted to be one, or is another protocol's.
+        foreign: what arrived of another protocol, after a header that asks for one; None if none does.
 
     """
 
@@ -47,13 +44,15 @@ class RequestParser:
         self,
         settings: Settings,
         read_body: Callable[[Message], Awaitable[bytes]],
+        read_part: Callable[[Message], Awaitable[bytes]],
         body_grew: Callable[[Message], None],
     ) -> None:
         """Expect the first request.
 
         Args:
             settings: the bounds.
-            read_body: what a request reads its body with.
+            read_body: what a request reads its body with, whole.
+            read_part: what it reads a part of its body with.
             body_grew: called when a part of a body has arrived that is within the bound of one body.
 
         """
@@ -62,8 +61,10 @@ class RequestParser:
         self.arriving: Message | None = None
         self.refusal: StatusError | None = None
         self.deaf = False
+        self.foreign: bytearray | None = None
         self._settings = settings
         self._read_body = read_body
+        self._read_part = read_part
         self._body_grew = body_grew
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
@@ -74,13 +75,17 @@ class RequestParser:
 
     def feed(self, data: bytes) -> bool:
         """Parse, and return whether a header began that is not complete."""
+        if self.deaf:
+            if self.foreign is not None:
+                self.foreign += data
+            return False
         before, self._chunk_bytes = self.arriving, len(data)
         self._begun = (self._begun + data)[: 2 * LONGEST_HEADER_LINE]
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             # What follows is no HTTP.
-            self.deaf = True
+            self.deaf, self.foreign = True, bytearray(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse_malformed()
         began = self.arriving is not before and self.is_header_arriving()
@@ -132,16 +137,20 @@ class RequestParser:
         # Trailers come by `on_header` too, and must never be taken for headers.
         self._headers = []
         version = parser.get_http_version()
-        message.keep_alive = version == "1.1" and parser.should_keep_alive() and not parser.should_upgrade()
+        message.upgrades = parser.should_upgrade()
+        message.keep_alive = version == "1.1" and parser.should_keep_alive() and not message.upgrades
+        message.chunks = version == "1.1"
+        long = self._header_bytes + self._chunk_bytes > min(self._settings.max_header_bytes, LONGEST_HEADER_LINE)
+        examine(message, version, self._target, headers, self._settings, long=long)
         message.request = Request(
             parser.get_method().decode(),
             self._target.decode("latin-1"),
             headers,
             self.connection,
             lambda: self._read_body(message),
+            length=message.length,
+            read_part=lambda: self._read_part(message),
         )
-        long = self._header_bytes + self._chunk_bytes > min(self._settings.max_header_bytes, LONGEST_HEADER_LINE)
-        examine(message, version, self._target, headers, self._settings, long=long)
         if any(self._target + protocol in self._begun for protocol in _OTHER_PROTOCOLS):
             message.objection = malformed()
         self.waiting.append(message)
@@ -151,9 +160,9 @@ class RequestParser:
         message = self.arriving
         if message is None or message.objection is not None or message.failure is not None:
             return
-        message.body += body
-        if len(message.body) > self._settings.max_body_bytes:
-            message.fail(body_too_large(self._settings))
+        message.add(body)
+        if message.body_bytes > message.bound_bytes:
+            message.fail(body_too_large(message.bound_bytes))
         else:
             self._body_grew(message)
 
@@ -171,8 +180,10 @@ class RequestParser:
                 self.refuse(header_too_large(self._settings))
             return
         message.wire_bytes += self._chunk_bytes
-        if message.wire_bytes > self._settings.max_body_bytes + self._settings.max_header_bytes + _FRAMING_BYTES:
-            message.fail(body_too_large(self._settings))
+        # A part that is taken makes room; what surrounds it must not be most of it for ever.
+        framing_bytes = message.wire_bytes - (message.body_bytes * _MOST_FRAMING if message.in_parts else 0)
+        if framing_bytes > self._settings.max_body_bytes + self._settings.max_header_bytes + _FRAMING_BYTES:
+            message.fail(body_too_large(message.bound_bytes))
 
     def _refuse_malformed(self) -> None:
         message = self.arriving

@@ -1,0 +1,125 @@
+"""What a WSGI application answers, until it is known whether that is a stream.
+
+A server must not keep parts back (https://peps.python.org/pep-3333/#buffering-and-streaming), so whatever does not announce a small
+length becomes a stream with its first part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from types import TracebackType
+
+from extension_apiserver.request import Response
+from extension_apiserver.streams import Peer, Stream
+from extension_apiserver.wire.http_answer import NO_BODY
+
+from .calls import HandOver
+from .pipe import Pipe
+
+#: An answer that announces at most this is collected: one write instead of many. So is one that is all there already.
+_WHOLE_BYTES = 65536
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+
+class WsgiAnswer:
+    """One answer.
+
+    Attributes:
+        streams: its header is on its way, and parts go to the client as they come.
+
+    """
+
+    def __init__(self, method: str, pipe: Pipe | None, hand_over: HandOver[Response] | None) -> None:
+        """Begin with nothing.
+
+        Args:
+            method: of the request.
+            pipe: takes the parts of a stream.
+            hand_over: takes a response that becomes a stream. Without it whoever calls `take` looks at `is_stream` himself.
+
+        """
+        self.streams = False
+        self._method = method
+        self._pipe = pipe
+        self._hand_over = hand_over
+        self._status = HTTPStatus.INTERNAL_SERVER_ERROR.value
+        self._headers: list[tuple[str, str]] = []
+        self._length: int | None = None
+        self._parts: list[bytes] = []
+        self._is_there = False
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it must not be kept until it is whole."""
+        return self._is_endless and not self._is_bodiless
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the rest need not be asked for: nobody gets it, and it may be without end."""
+        return self._is_endless and self._is_bodiless
+
+    @property
+    def _is_endless(self) -> bool:
+        if not self._parts or self._is_there:
+            return False
+        return self._length is None or self._length > max(_WHOLE_BYTES, len(self._parts[0]))
+
+    @property
+    def _is_bodiless(self) -> bool:
+        return self._method == "HEAD" or self._status in NO_BODY
+
+    def expect(self, result: object) -> None:
+        """Take notice of what the application returned."""
+        self._is_there = isinstance(result, list | tuple)
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None
+    ) -> Callable[[bytes], None]:
+        """Take status and header, as PEP 3333 says; the last ones count, until the first part was sent."""
+        if self.streams:
+            if exc_info is not None and exc_info[1] is not None:
+                raise exc_info[1].with_traceback(exc_info[2])
+            raise RuntimeError("start_response is called after the body began")
+        self._status, self._headers = int(status[:3]), headers
+        lengths = {value.strip() for name, value in headers if name.lower() == "content-length"}
+        if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
+            raise ValueError(f"Content-Length must be one number of bytes, not {', '.join(sorted(lengths))}")
+        self._length = int(lengths.pop()) if lengths else None
+        return self.take
+
+    def take(self, part: bytes) -> None:
+        """Take a part of the body: an item of the iterable, or what `write` is called with.
+
+        Raises:
+            Gone: if the client left.
+
+        """
+        if self.streams and self._pipe is not None:
+            self._pipe.put(part)
+        elif part:
+            self._parts.append(part)
+            if self.is_stream and self._pipe is not None and self._hand_over is not None:
+                self.streams = True
+                self._hand_over(self.with_stream(self._pipe.run, self._pipe.abandon))
+                self._pipe.put(self.taken())
+
+    def taken(self) -> bytes:
+        """Return what was collected, and forget it."""
+        parts = b"".join(self._parts)
+        self._parts.clear()
+        return parts
+
+    def end(self, failure: BaseException | None = None) -> None:
+        """Say that no part follows."""
+        if self._pipe is not None:
+            self._pipe.end(failure)
+
+    def with_stream(self, run: Callable[[Peer], Awaitable[None]], abandon: Callable[[], object]) -> Response:
+        """Return the response as a stream."""
+        return Response(self._status, self._headers, stream=Stream(run, abandon, self._length))
+
+    def whole(self) -> Response:
+        """Return the response as it was collected."""
+        return Response(self._status, self._headers, self.taken())
