@@ -131,7 +131,7 @@ def test_a_call_that_nobody_waits_for_any_more_is_not_made() -> None:
     made: list[str] = []
     go_on = threading.Event()
 
-    def call(name: str) -> None:
+    def call(name: str, _: object) -> None:
         go_on.wait(10)
         made.append(name)
 

@@ -67,10 +67,12 @@ class Ticker:
         self.go, self.closed, self.asked = threading.Semaphore(0), threading.Event(), 0
 
     def __call__(self, _environ: object, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer with the events."""
         start_response("200 OK", EVENTS)
         return self.events()
 
     def events(self) -> Iterator[bytes]:
+        """Yield one each time."""
         try:
             while True:
                 self.go.acquire()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +13,7 @@ from extension_apiserver.trust.tls import shown_certificates
 
 from .body import BodyReader
 from .connections import OWN_BYTES, BytesInFlight, HeldBytes
-from .http_answer import answer_in_too_many, encode, framing, has_body, refusal
+from .http_answer import answer_in_too_many, encode, encode_or_none, framing, has_body, refusal
 from .message import Message
 from .outgoing import Outgoing
 from .pace import ReadingPace
@@ -22,8 +21,6 @@ from .request_parser import RequestParser
 from .stream import TlsStream
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-_log = logging.getLogger(__name__)
 
 
 class HttpConnection(TlsStream):
@@ -101,8 +98,8 @@ class HttpConnection(TlsStream):
             return
         if self.answering is None:
             self._listen()
-        else:
-            self.deadline = None
+            return
+        self.deadline = None
         if self.outgoing is not None:
             self.outgoing.clog(clogged=False)
             # Who leaves is noticed by reading.
@@ -110,14 +107,15 @@ class HttpConnection(TlsStream):
 
     def close(self) -> None:
         """Close; an answer that the client is still reading has the time that any answer has."""
-        if not self.closing:
-            super().close()
-            self._pace.begin()
-            if self.outgoing is not None:
-                self.outgoing.leave()
+        if self.closing:
+            return
+        super().close()
+        self._pace.begin()
+        if self.outgoing is not None:
+            self.outgoing.leave()
 
     def expire(self) -> None:
-        """Do what is due now that the deadline has passed."""
+        """Do what is due now."""
         if self.closing or self._clogged:
             if self.answering is None:
                 self._held_bytes.hold(self.waiting_bytes())
@@ -167,20 +165,18 @@ class HttpConnection(TlsStream):
         if answer.stream is not None and stream is None:
             answer.stream.abandon()
         how = None if stream is None else framing(answer, stream, chunks=message.chunks)
-        try:
-            content = encode(answer, request.method, close=close, how=how)
-        except ValueError:
-            _log.exception("the application's answer cannot be sent")
+        content = encode_or_none(answer, request.method, close=close, how=how)
+        if content is None:
             if stream is not None:
                 stream.abandon()
             close, stream = True, None
-            error = StatusError(500, "Internal error occurred: the answer cannot be sent")
-            content = encode(refusal(error), request.method, close=True)
+            error = refusal(StatusError(500, "Internal error occurred: the answer cannot be sent"))
+            content = encode(error, request.method, close=True)
         self._pace.expect(len(content))
         self.send(content)
         if stream is not None and how is not None:
-            self.outgoing = Outgoing(self, how, stream, self._held_bytes, self._requests.foreign)
-            self.outgoing.clog(clogged=self._clogged)
+            foreign = self._requests.foreign
+            self.outgoing = Outgoing(self, how, stream, self._held_bytes, foreign, clogged=self._clogged)
             close = not await self.outgoing.run(self._settings.max_stream_seconds) or close
             self.outgoing = None
         self._held_bytes.hold(self.waiting_bytes())

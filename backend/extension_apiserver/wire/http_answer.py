@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import logging
 import time
 from http import HTTPStatus
 
@@ -27,6 +28,9 @@ def answer_in_too_many(method: str, length: int, settings: Settings) -> StatusEr
     done = method not in {"GET", "HEAD", "OPTIONS"}
     sentence = "the request was carried out, but too many bytes are in flight for its answer"
     return StatusError(503, sentence, headers=() if done else RETRY)
+
+
+_log = logging.getLogger(__name__)
 
 
 class _Date:
@@ -105,3 +109,12 @@ def encode(answer: Response, method: str, *, close: bool, how: Framing | None = 
         raise ValueError("a response header holds a line break")
     body = answer.body if has_body(answer, method) else b""
     return b"%b\r\n\r\n%b" % (head.encode("latin-1"), body)
+
+
+def encode_or_none(answer: Response, method: str, *, close: bool, how: Framing | None) -> bytes | None:
+    """Return what `encode` returns, or None if it cannot be sent; then the log says why."""
+    try:
+        return encode(answer, method, close=close, how=how)
+    except ValueError:
+        _log.exception("the application's answer cannot be sent")
+        return None

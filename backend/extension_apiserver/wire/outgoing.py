@@ -29,7 +29,14 @@ class Outgoing:
     """
 
     def __init__(
-        self, connection: TlsStream, how: Framing, stream: Stream, held_bytes: HeldBytes, foreign: bytearray | None
+        self,
+        connection: TlsStream,
+        how: Framing,
+        stream: Stream,
+        held_bytes: HeldBytes,
+        foreign: bytearray | None,
+        *,
+        clogged: bool,
     ) -> None:
         """Begin after the header.
 
@@ -39,6 +46,7 @@ class Outgoing:
             stream: what is sent.
             held_bytes: where what waits to be sent counts.
             foreign: where what arrives is put, after an upgrade.
+            clogged: there is no room already.
 
         """
         self.ending = asyncio.Event()
@@ -51,7 +59,7 @@ class Outgoing:
         self._foreign = foreign
         #: Wakes whoever waits for room or for input.
         self._changed = asyncio.Event()
-        self._clogged = False
+        self._clogged = clogged
         self._input_ended = False
         self._timers: list[asyncio.TimerHandle] = []
 
