@@ -7,7 +7,7 @@
 | /apis, /apis/<group>, /apis/<group>/<version> | `discovery` |
 | /openapi/v2, /openapi/v3, /openapi/v3/apis/<group>/<version> | `openapi` |
 | /apis/<group>/<version>/<resource of the table>… | `rest` |
-| any other path below /apis/<group>/<version>/ | the WSGI application |
+| any other path below /apis/<group>/<version>/ | the application |
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .api.openapi import OpenApi
 from .api.resources import Api
 from .api.rest import Rest
 from .apps.answers import guarded
+from .apps.asgi.caller import AsgiCaller
 from .apps.calls import Calls
 from .apps.open_streams import OpenStreams
 from .apps.wsgi import WsgiApp, WsgiCaller
@@ -41,6 +42,7 @@ from .wire.http_answer import refusal
 
 #: What metrics count by name: verbs, and methods where the path is no resource; anything else is 'other'.
 _COUNTED = frozenset({*VERBS, *(verb.method.lower() for verb in VERBS.values()), "head", "options"})
+_SWITCHING = 101
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class ExtensionApiServer:
     """
 
     api: Api
-    app: WsgiApp
+    app: WsgiApp | AsgiCaller
     blocking: bool
     authenticator: Authenticator
     authorizer: Authorizer | None
@@ -67,14 +69,16 @@ class ExtensionApiServer:
     most_whole_bytes: int | None
     max_streams: int
     _routes: dict[str, Callable[[Request], Response]] = dataclasses.field(init=False)
-    _wsgi: WsgiCaller = dataclasses.field(init=False)
+    _caller: WsgiCaller | AsgiCaller = dataclasses.field(init=False)
     _rest: Rest = dataclasses.field(init=False)
     _streams: OpenStreams = dataclasses.field(init=False)
     _prefixes: tuple[str, ...] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         calls = Calls(blocking=self.blocking)
-        self._wsgi = WsgiCaller(self.app, calls, self.most_whole_bytes)
+        self._caller = (
+            self.app if isinstance(self.app, AsgiCaller) else WsgiCaller(self.app, calls, self.most_whole_bytes)
+        )
         self._rest = Rest(calls.run)
         self._streams = OpenStreams(self.max_streams, self.metrics)
         self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
@@ -161,12 +165,15 @@ class ExtensionApiServer:
             return route(request)
         if not request.path.startswith(self._prefixes):
             raise StatusError(404, "the server could not find the requested resource")
-        if request.header(b"upgrade"):
-            raise StatusError(400, "connections cannot be upgraded here")
         resource = self.api.resource(info.resource) if info.is_resource else None
+        if request.header(b"upgrade"):
+            if resource is not None or not isinstance(self._caller, AsgiCaller):
+                raise StatusError(400, "connections cannot be upgraded here")
+            answer = await self._caller.connect(request, caller.identity)
+            return answer if answer.status == _SWITCHING else guarded(request, answer)
         if resource is not None:
             return await self._rest.answer(request, caller.identity, info, resource)
-        return guarded(request, await self._wsgi.call(request, caller.identity))
+        return guarded(request, await self._caller.call(request, caller.identity))
 
     def _expose_metrics(self, request: Request) -> Response:
         require_reading(request)

@@ -8,6 +8,8 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from .api.resources import Api, Resource
+from .apps.asgi.caller import AppError
+from .apps.asgi.messages import AsgiApp
 from .apps.wsgi import WsgiApp
 from .cluster.kubernetes import ApiClient
 from .diagnose import doctor, selftest
@@ -24,7 +26,7 @@ FAILED = 1
 
 
 def main(
-    app: WsgiApp,
+    app: WsgiApp | AsgiApp,
     resources: Sequence[Resource] = (),
     *,
     blocking: bool = True,
@@ -35,7 +37,7 @@ def main(
     """Run a command and return the exit code.
 
     Args:
-        app: the WSGI application.
+        app: the WSGI or ASGI application.
         resources: the table of resources.
         blocking: False if nothing in `app` and `resources` waits for anything.
         arguments: by default those of the process; none means `serve`.
@@ -62,11 +64,11 @@ def main(
     return 0 if good else FAILED
 
 
-def _serve(app: WsgiApp, api: Api, settings: Settings, *, blocking: bool) -> int:
+def _serve(app: WsgiApp | AsgiApp, api: Api, settings: Settings, *, blocking: bool) -> int:
     logs.configure(settings.log_level)
     try:
         asyncio.run(serve(app, api, settings, blocking=blocking))
-    except (TlsError, FileNotFoundError) as error:
+    except (AppError, TlsError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY
     except OSError as error:

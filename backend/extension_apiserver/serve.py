@@ -13,6 +13,9 @@ from collections.abc import Callable
 
 from .api.resources import Api
 from .apiserver import ExtensionApiServer
+from .apps.asgi.caller import AsgiCaller, is_asgi
+from .apps.asgi.lifespan import Lifespan
+from .apps.asgi.messages import AsgiApp
 from .apps.wsgi import WsgiApp
 from .cluster.kubernetes import ApiClient
 from .observe.logs import RequestLog
@@ -27,16 +30,19 @@ from .trust.requestheader import RequestHeaderConfig
 from .trust.requestheader_watch import RequestHeaderWatch
 from .trust.reviews import Reviews
 from .trust.tls import Tls
+from .wire.connections import BytesInFlight
 from .wire.server import ACCEPTED_AT_ONCE, Server
 
 #: Descriptors beside connections: files, the client's connections, logs, and what is accepted to be refused within a few rounds.
 _OTHER_DESCRIPTORS = 64 + 4 * ACCEPTED_AT_ONCE
+#: What an asynchronous application does after its answers has this time when the server has stopped.
+_LAST_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
 
 
 async def serve(
-    app: WsgiApp,
+    app: WsgiApp | AsgiApp,
     api: Api,
     settings: Settings,
     *,
@@ -47,7 +53,7 @@ async def serve(
     """Serve an application as an extension API server until SIGTERM or SIGINT, then drain.
 
     Args:
-        app: answers what is below `/apis/<group>/<version>/` and no resource.
+        app: answers what is below `/apis/<group>/<version>/` and no resource; it is ASGI's if it is asynchronous.
         api: the table of resources.
         settings: validated configuration.
         blocking: False if application and verbs never wait for anything; then they run in the event loop, without a thread.
@@ -55,6 +61,7 @@ async def serve(
         started: called with the port when it is open.
 
     Raises:
+        AppError: if the application is none, or does not start.
         TlsError: if the certificate pair cannot be used.
         OSError: if the port cannot be opened or the ServiceAccount's `ca.crt` cannot be read.
 
@@ -63,8 +70,33 @@ async def serve(
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    _allow_descriptors(settings.max_connections + settings.max_unverified_connections + _OTHER_DESCRIPTORS)
     metrics = Metrics()
+    in_flight = BytesInFlight(settings.max_bytes_in_flight, metrics)
+    if not is_asgi(app):
+        await _serve(app, api, settings, metrics, in_flight, stop, blocking=blocking, started=started)
+        return
+    lifespan = Lifespan(app)
+    await lifespan.start(stop)
+    caller = AsgiCaller(app, lifespan.state, in_flight)
+    try:
+        await _serve(caller, api, settings, metrics, in_flight, stop, blocking=blocking, started=started)
+    finally:
+        await caller.stop(_LAST_SECONDS)
+        await lifespan.stop()
+
+
+async def _serve(
+    app: WsgiApp | AsgiCaller,
+    api: Api,
+    settings: Settings,
+    metrics: Metrics,
+    in_flight: BytesInFlight,
+    stop: asyncio.Event,
+    *,
+    blocking: bool,
+    started: Callable[[int], None],
+) -> None:
+    _allow_descriptors(settings.max_connections + settings.max_unverified_connections + _OTHER_DESCRIPTORS)
     tls = Tls(settings.tls_directory, settings.service_dns_name, metrics)
     client = ApiClient(settings)
 
@@ -100,7 +132,7 @@ async def serve(
         else None,
         max_streams=settings.max_streams,
     )
-    server = Server(handler.handle, authenticator.is_front_proxy, tls, settings, metrics)
+    server = Server(handler.handle, authenticator.is_front_proxy, tls, settings, metrics, in_flight)
     await server.start()
     _log.info("serving %s on port %d: %s", api.group, server.port, _summary(settings))
     # What is there now stays: the collector need not look at it again, which would take tens of milliseconds each time.

@@ -7,7 +7,7 @@ from extension_apiserver.status import StatusError
 from extension_apiserver.wire.http_answer import NO_BODY
 
 #: Headers that belong to the connection or that the server writes itself.
-_SERVER_HEADERS = frozenset(
+SERVER_HEADERS = frozenset(
     {"content-length", "connection", "transfer-encoding", "date", "server", "audit-id", "keep-alive", "upgrade"}
 )
 
@@ -37,7 +37,7 @@ def _checked(request: Request, answer: Response) -> Response:
         raise StatusError(
             500, f"Internal error occurred: the application answers {answer.status}, which is no final status"
         )
-    headers = [(name, value) for name, value in answer.headers if name.lower() not in _SERVER_HEADERS]
+    headers = [(name, value) for name, value in answer.headers if name.lower() not in SERVER_HEADERS]
     if request.method == "HEAD" and answer.status not in NO_BODY and not answer.body:
         # Most frameworks leave the body away and say how long it is for GET.
         lengths = [value for name, value in answer.headers if name.lower() == "content-length"]

@@ -46,7 +46,13 @@ class Server:
     """One listening port."""
 
     def __init__(
-        self, handler: Handler, trusted: Callable[[Connection], bool], tls: Tls, settings: Settings, metrics: Metrics
+        self,
+        handler: Handler,
+        trusted: Callable[[Connection], bool],
+        tls: Tls,
+        settings: Settings,
+        metrics: Metrics,
+        in_flight: BytesInFlight,
     ) -> None:
         """Open the port; `start` accepts.
 
@@ -56,6 +62,7 @@ class Server:
             tls: the context for new connections.
             settings: the bounds.
             metrics: where refusals are counted.
+            in_flight: where bodies and answers count.
 
         Raises:
             OSError: if it is taken or not permitted.
@@ -66,7 +73,7 @@ class Server:
         self._tls = tls
         self._settings = settings
         self._connections = Connections(settings.max_connections, settings.max_unverified_connections, metrics)
-        self._in_flight = BytesInFlight(settings.max_bytes_in_flight, metrics)
+        self._in_flight = in_flight
         self._server: asyncio.Server | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self.draining = False

@@ -1,0 +1,1 @@
+"""Applications as ASGI 3 defines them: HTTP, WebSocket and lifespan."""
