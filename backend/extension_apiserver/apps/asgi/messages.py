@@ -14,7 +14,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-ASGI_VERSIONS = {"version": "3.0", "spec_version": "2.5"}
+ASGI_VERSIONS = {"version": "3.0", "spec_version": "2.3"}
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_VALUE = re.compile(rb"[\r\n\0]")
 
