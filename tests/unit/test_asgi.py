@@ -514,7 +514,7 @@ def test_the_scope_says_what_was_asked_for_and_who_asks() -> None:
         assert list(state) == ["pool"]
         assert {key: scope[key] for key in scope if key != "state"} == {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.5"},
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": "PUT",
             "scheme": "https",
