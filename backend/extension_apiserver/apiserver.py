@@ -35,6 +35,7 @@ from .observe.readiness import Readiness
 from .request import Request, Response
 from .request_info import RequestInfo, request_info
 from .status import StatusError
+from .streams import Gone
 from .trust.authentication import Authenticator, Caller
 from .trust.delegation import Authorizer
 from .verbs import VERBS
@@ -43,6 +44,8 @@ from .wire.http_answer import refusal
 #: What metrics count by name: verbs, and methods where the path is no resource; anything else is 'other'.
 _COUNTED = frozenset({*VERBS, *(verb.method.lower() for verb in VERBS.values()), "head", "options"})
 _SWITCHING = 101
+#: What nginx has in its log for it; nobody gets it.
+_CLIENT_LEFT = 499
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +120,8 @@ class ExtensionApiServer:
                     response = self._admit_stream(request, info, user, response)
         except StatusError as error:
             response = refusal(error)
+        except Gone:
+            response = Response(_CLIENT_LEFT, [])
         except Exception:  # noqa: BLE001 - whatever the application raises, its caller gets a Status
             _log.exception("the application failed")
             response = refusal(StatusError(500, "Internal error occurred: the application failed; its log says why"))

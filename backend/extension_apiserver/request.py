@@ -22,12 +22,14 @@ class Connection:
             none is shown: whoever resumes one is nobody.
         client_address: IP address of the client, '' if it is gone already.
         verdict: a place where the authenticator remembers what it found for these certificates.
+        watchers: called once each when the client has left, while they are here; for work that is worth nothing then.
 
     """
 
     certificates: tuple[bytes, ...] = ()
     client_address: str = ""
     verdict: Any = None
+    watchers: set[Callable[[], object]] = dataclasses.field(default_factory=set)
 
 
 async def _nothing() -> bytes:

@@ -563,3 +563,26 @@ def test_wsgi_may_send_a_file(own: Backend, tmp_path: Path) -> None:
 
     assert (whole.status, whole.body) == (200, content)
     assert (part.status, part.body) == (206, content[1000:200000])
+
+
+def test_an_asynchronous_call_ends_when_its_client_leaves_before_the_answer(
+    own: Backend, connect: Callable[[], ssl.SSLSocket]
+) -> None:
+    """It is told, so that nothing is left behind of clients that come and leave."""
+    asked, told = threading.Event(), threading.Event()
+
+    async def application(scope: Any, receive: Any, _send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        await receive()
+        asked.set()
+        if (await receive())["type"] == "http.disconnect":
+            told.set()
+
+    start(own, app=application)
+    tls = connect()
+    tls.sendall(get("/x"))
+    assert asked.wait(10)
+    tls.close()
+
+    assert told.wait(10)

@@ -53,8 +53,6 @@ class HttpConnection(TlsStream):
         """What handlers see of it."""
         return self._requests.connection
 
-    # Called by the stream and by the transport.
-
     def secured(self) -> None:
         """Remember what the client showed."""
         self._requests.connection = Connection(shown_certificates(self.tls), client_address=self.client_address)
@@ -76,8 +74,7 @@ class HttpConnection(TlsStream):
     def lost(self) -> None:
         """Let go of what was arriving."""
         self._requests.end()
-        if self.outgoing is not None:
-            self.outgoing.leave()
+        self._tell_who_waits()
         if self.answering is None:
             self._held_bytes.hold(0)
 
@@ -111,8 +108,7 @@ class HttpConnection(TlsStream):
             return
         super().close()
         self._pace.begin()
-        if self.outgoing is not None:
-            self.outgoing.leave()
+        self._tell_who_waits()
 
     def expire(self) -> None:
         """Do what is due now."""
@@ -127,7 +123,11 @@ class HttpConnection(TlsStream):
         else:
             self.close()
 
-    # One request after another.
+    def _tell_who_waits(self) -> None:
+        if self.outgoing is not None:
+            self.outgoing.leave()
+        for left in list(self.connection.watchers):
+            left()
 
     def _next(self) -> None:
         """Start the next request, or give the bad news, if nothing is in work."""

@@ -77,6 +77,8 @@ class Answer:
 
     def leave(self) -> None:
         """Note that nobody takes the rest."""
+        if not self._response.done():
+            self._response.set_exception(Gone())
         self.over.set()
         self._begun.set()
         self._ended.set()

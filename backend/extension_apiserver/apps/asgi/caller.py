@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from extension_apiserver.request import Request, Response
@@ -81,13 +82,15 @@ class AsgiCaller:
 
         Raises:
             StatusError: 503 if too many calls go on; whatever reading the body raises.
+            Gone: if the client leaves before there is an answer.
             Exception: whatever the application raises; AsgiFault if its answer is none.
 
         """
         answer = Answer(self._tasks, request.method)
         body = _Body(request, answer)
         scope = build_scope(request, identity, self._state, type="http", scheme="https")
-        return await answer.response(self._tasks.start(scope, body.receive, answer.send))
+        with _watching(request, answer.leave):
+            return await answer.response(self._tasks.start(scope, body.receive, answer.send))
 
     async def connect(self, request: Request, identity: Identity) -> Response:
         """Return the application's answer to a WebSocket handshake: 101 and a stream, or a refusal.
@@ -112,11 +115,22 @@ class AsgiCaller:
             subprotocols=shaken.subprotocols,
             extensions={"websocket.http.response": {}},
         )
-        return await socket.response(self._tasks.start(scope, socket.receive, socket.send))
+        with _watching(request, socket.leave):
+            return await socket.response(self._tasks.start(scope, socket.receive, socket.send))
 
     async def stop(self, timeout_seconds: float) -> None:
         """Wait for calls that go on, and cancel those that are not over then."""
         await self._tasks.stop(timeout_seconds)
+
+
+@contextlib.contextmanager
+def _watching(request: Request, leave: Callable[[], object]) -> Iterator[None]:
+    """Have `leave` called if the client leaves meanwhile."""
+    request.connection.watchers.add(leave)
+    try:
+        yield
+    finally:
+        request.connection.watchers.discard(leave)
 
 
 class _Body:

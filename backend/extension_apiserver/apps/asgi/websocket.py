@@ -55,7 +55,7 @@ class WebSocket:
         try:
             response = await self._answer.response(task)
             if response.status == _SWITCHING:
-                response.stream = Stream(functools.partial(self._run, task), self._abandon)
+                response.stream = Stream(functools.partial(self._run, task), self.leave)
         finally:
             if response is None or response.status != _SWITCHING:
                 self._inbox.end(CloseCode.ABNORMAL_CLOSURE)
@@ -118,7 +118,8 @@ class WebSocket:
 
     # What the client's side calls.
 
-    def _abandon(self) -> None:
+    def leave(self) -> None:
+        """Note that the client has left, or that nobody wants the answer."""
         self._inbox.end(CloseCode.ABNORMAL_CLOSURE)
         self._closing.set()
         self._begun.set()
