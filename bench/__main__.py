@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.commands import COMMANDS, go_program
+from bench.idle_sockets import COUNT, idle_mebibytes
 from bench.install.bringup import bring_up, stages
 from bench.install.on_kind import OnKind, on_kind, replicas_per_second
 from bench.measures import BODIES_BYTES, SIZES_BYTES, Bench
@@ -30,7 +31,7 @@ from pytest_apiservice.programs.tools import prepare
 REPORTS = ROOT / "reports" / "bench"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")
 GROWING = ("go", "ours")
-STARTED = ("go", "ours", "wsgi", "gthread")
+STARTED = ("go", "ours", "wsgi", "asgi", "uvicorn", "gthread")
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ def measure(plan: Plan) -> str:
         with step("throughput and latency") as detail:
             bench.connections(plan.connections, detail)
         memory = {who: one.child.memory() for who, one in running.items()}
+        with step(f"{COUNT} idle WebSockets"):
+            idle = idle_mebibytes(plane)
         with step("growing requests") as detail:
             bench.growth(GROWING, detail)
     installs = []
@@ -90,7 +93,7 @@ def measure(plan: Plan) -> str:
         with step(f"a cluster from nothing to Available, {turn + 1} of {plan.installs}"):
             installs.append(bring_up("embedded"))
     kind = on_kind(plan.kind_installs, plan.kind_rounds, plan.seconds) if plan.kind_installs else OnKind()
-    text = report(plan, bench, memory, starts, installs, kind, conditions, time.monotonic() - begin)
+    text = report(plan, bench, memory, idle, starts, installs, kind, conditions, time.monotonic() - begin)
     write(bench, memory, starts, installs, kind, text, plan)
     return text
 
@@ -111,6 +114,7 @@ def report(
     plan: Plan,
     bench: Bench,
     memory: dict[str, Memory],
+    idle: float,
     starts: dict[str, list[float]],
     installs: Sequence[dict[str, float]],
     kind: OnKind,
@@ -125,6 +129,7 @@ def report(
         table.load_table(bench, "through", plan.connections),
         table.load_table(bench, "direct", plan.connections),
         table.cost_table(bench, memory, starts),
+        f"{COUNT} idle WebSockets: {idle:.1f} MiB more, {idle / COUNT * 1024:.0f} KiB each.",
         table.growth_table(bench, "groups", GROUP_COUNTS, GROWING),
         table.growth_table(bench, "header bytes", SIZES_BYTES, GROWING),
         table.growth_table(bench, "body bytes", BODIES_BYTES, GROWING),

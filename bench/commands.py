@@ -77,20 +77,37 @@ def _gunicorn(*arguments: str) -> Command:
     return command
 
 
+def _uvicorn(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
+    del group
+    return [
+        *(sys.executable, "-m", "uvicorn", "bench.fastapi_echo:app", "--host=127.0.0.1", f"--port={port}"),
+        f"--ssl-certfile={tls / 'tls.crt'}",
+        f"--ssl-keyfile={tls / 'tls.key'}",
+        f"--ssl-ca-certs={plane.credentials.folder / 'front-proxy-ca.crt'}",
+        "--ssl-cert-reqs=1",
+        "--timeout-keep-alive=100",
+        "--no-access-log",
+    ], {}
+
+
 COMMANDS: dict[str, Command] = {
     "go": _go_echo,
     "ours": _on_the_library("header_echo"),
     "wsgi": _on_the_library("bench.wsgi_echo"),
+    "asgi": _on_the_library("bench.asgi_echo"),
+    "uvicorn": _uvicorn,
     "gthread": _gunicorn("--worker-class=gthread", "--workers=1", "--threads=32"),
     "sync": _gunicorn("--worker-class=sync", f"--workers={SYNC_WORKERS}"),
 }
 #: These answer /readyz as soon as they know whom to trust.
-ON_THE_LIBRARY = ("ours", "wsgi")
+ON_THE_LIBRARY = ("ours", "wsgi", "asgi")
 #: What the tables call them.
 TITLES = {
     "go": "Go net/http echo",
     "ours": "header-echo (a Flask route)",
     "wsgi": "bare WSGI echo on the library",
+    "asgi": "bare ASGI echo on the library",
+    "uvicorn": "FastAPI on uvicorn (1 worker)",
     "gthread": "Flask on gunicorn (1 worker, 32 threads)",
     "sync": f"Flask on gunicorn ({SYNC_WORKERS} sync workers)",
     "version": "/version of kube-apiserver",
