@@ -36,7 +36,7 @@ from .wire.server import ACCEPTED_AT_ONCE, Server
 #: Descriptors beside connections: files, the client's connections, logs, and what is accepted to be refused within a few rounds.
 _OTHER_DESCRIPTORS = 64 + 4 * ACCEPTED_AT_ONCE
 #: What an asynchronous application does after its answers has this time when the server has stopped.
-_LAST_SECONDS = 2.0
+_LAST_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ async def serve(
         return
     lifespan = Lifespan(app)
     await lifespan.start(stop)
-    caller = AsgiCaller(app, lifespan.state, in_flight)
+    caller = AsgiCaller(app, lifespan.state, in_flight, max_message_bytes=settings.max_body_bytes)
     try:
         await _serve(caller, api, settings, metrics, in_flight, stop, blocking=blocking, started=started)
     finally:

@@ -35,6 +35,10 @@ _LONGEST_CACHED = 128
 _CGI_NAMES = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 
 
+#: What an application returns that has its whole body already.
+_THERE = frozenset({list, tuple})
+
+
 class WsgiApp(Protocol):
     """An application as PEP 3333 defines it."""
 
@@ -142,12 +146,14 @@ class WsgiCaller:
         """Answer in a thread, which waits with the client where it must."""
         try:
             result = self._app(environ, answer.start_response)
-            answer.expect(result)
-            with contextlib.closing(_Closing(result)):
-                for part in result:
-                    answer.take(part)
-                    if answer.is_enough:
-                        break
+            if type(result) in _THERE and not answer.streams:
+                answer.take_all(result)
+            else:
+                with contextlib.closing(_Closing(result)):
+                    for part in result:
+                        answer.take(part)
+                        if answer.is_enough:
+                            break
         except BaseException as error:
             if not answer.streams:
                 raise
@@ -163,7 +169,9 @@ class WsgiCaller:
         """Answer in the event loop; of a stream, each part is asked for when there is room for it."""
         answer = WsgiAnswer(environ["REQUEST_METHOD"], None, None)
         result = self._app(environ, answer.start_response)
-        answer.expect(result)
+        if type(result) in _THERE:
+            answer.take_all(result)
+            return answer.whole()
         closing = _Closing(result)
         parts = iter(result)
         try:

@@ -6,7 +6,7 @@ length becomes a stream with its first part.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from http import HTTPStatus
 from types import TracebackType
 
@@ -31,6 +31,8 @@ class WsgiAnswer:
 
     """
 
+    __slots__ = ("_hand_over", "_headers", "_length", "_method", "_parts", "_pipe", "_status", "streams")
+
     def __init__(self, method: str, pipe: Pipe | None, hand_over: HandOver[Response] | None) -> None:
         """Begin with nothing.
 
@@ -48,7 +50,6 @@ class WsgiAnswer:
         self._headers: list[tuple[str, str]] = []
         self._length: int | None = None
         self._parts: list[bytes] = []
-        self._is_there = False
 
     @property
     def is_stream(self) -> bool:
@@ -62,17 +63,13 @@ class WsgiAnswer:
 
     @property
     def _is_endless(self) -> bool:
-        if not self._parts or self._is_there:
+        if not self._parts:
             return False
         return self._length is None or self._length > max(_WHOLE_BYTES, len(self._parts[0]))
 
     @property
     def _is_bodiless(self) -> bool:
         return self._method == "HEAD" or self._status in NO_BODY
-
-    def expect(self, result: object) -> None:
-        """Take notice of what the application returned."""
-        self._is_there = isinstance(result, list | tuple)
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None
@@ -83,10 +80,8 @@ class WsgiAnswer:
                 raise exc_info[1].with_traceback(exc_info[2])
             raise RuntimeError("start_response is called after the body began")
         self._status, self._headers = int(status[:3]), headers
-        lengths = {value.strip() for name, value in headers if name.lower() == "content-length"}
-        if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
-            raise ValueError(f"Content-Length must be one number of bytes, not {', '.join(sorted(lengths))}")
-        self._length = int(lengths.pop()) if lengths else None
+        lengths = [value for name, value in headers if name.lower() == "content-length"]
+        self._length = _one_length(lengths) if lengths else None
         return self.take
 
     def take(self, part: bytes) -> None:
@@ -104,6 +99,10 @@ class WsgiAnswer:
                 self.streams = True
                 self._hand_over(self.with_stream(self._pipe.run, self._pipe.abandon))
                 self._pipe.put(self.taken())
+
+    def take_all(self, parts: Iterable[bytes]) -> None:
+        """Take a body that is there already, after what was written."""
+        self._parts.extend(parts)
 
     def taken(self) -> bytes:
         """Return what was collected, and forget it."""
@@ -123,3 +122,10 @@ class WsgiAnswer:
     def whole(self) -> Response:
         """Return the response as it was collected."""
         return Response(self._status, self._headers, self.taken())
+
+
+def _one_length(values: Sequence[str]) -> int:
+    lengths = {value.strip() for value in values}
+    if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
+        raise ValueError(f"Content-Length must be one number of bytes, not {', '.join(sorted(lengths))}")
+    return int(lengths.pop())

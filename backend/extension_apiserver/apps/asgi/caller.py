@@ -22,9 +22,6 @@ from .tasks import GRACE_SECONDS, Tasks
 if TYPE_CHECKING:
     from typing_extensions import TypeIs  # in typing from Python 3.13
 
-#: Of one WebSocket message, as the body of a request by default.
-MAX_MESSAGE_BYTES = 1048576
-
 
 class AppError(Exception):
     """The application cannot be served; the message is one sentence that says why."""
@@ -59,7 +56,7 @@ class AsgiCaller:
         state: Mapping[str, Any],
         in_flight: BytesInFlight,
         *,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        max_message_bytes: int,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         """Take the application.
