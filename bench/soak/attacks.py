@@ -19,7 +19,6 @@ from pathlib import Path
 
 from bench.soak.target import PATIENCE_SECONDS, Target, ask, drip, pour, until_closed
 
-PATH = b"/apis/ours.bench.example.com/v1/"
 PAUSE_SECONDS = 0.05
 
 #: Headers as they must not be; each has its own connection.
@@ -41,6 +40,18 @@ MALFORMED = (
 )
 
 
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+#: Unmasked; longer than is taken; of a reserved kind; no UTF-8; a fragment of nothing; a ping that is too long.
+BAD_FRAMES = (
+    b"\x81\x01a",
+    b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",
+    b"\x83\x80\0\0\0\0",
+    b"\x81\x81\0\0\0\0\xff",
+    b"\x80\x80\0\0\0\0",
+    b"\x89\xfe\x01\x00\0\0\0\0" + bytes(256),
+)
+
+
 async def silent(target: Target) -> None:
     """Connect and say nothing, not even hello."""
     reader, writer = await target.connect(tls=False)
@@ -57,20 +68,22 @@ async def half_hello(target: Target) -> None:
 async def half_header(target: Target) -> None:
     """Send a header byte by byte, and never its end."""
     reader, writer = await target.connect()
-    await drip(reader, writer, b"GET " + PATH + b" HTTP/1.1\r\nHost: x\r\n", b"X-Slow: a\r\n")
+    await drip(reader, writer, b"GET " + target.path + b" HTTP/1.1\r\nHost: x\r\n", b"X-Slow: a\r\n")
 
 
 async def half_body(target: Target) -> None:
     """Promise a megabyte and send it byte by byte."""
     reader, writer = await target.connect()
-    await drip(reader, writer, b"POST " + PATH + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", b"x")
+    await drip(
+        reader, writer, b"POST " + target.path + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", b"x"
+    )
 
 
 async def half_body_through_api_server(target: Target) -> None:
     """The same as a user with rights, through the API server."""
     reader, writer = await target.connect(api=True)
     header = b"POST %b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\nContent-Length: 1000000\r\n\r\n"
-    await drip(reader, writer, header % (PATH, target.token), b"x")
+    await drip(reader, writer, header % (target.path, target.token), b"x")
 
 
 async def never_reads(target: Target) -> None:
@@ -86,17 +99,61 @@ async def never_reads(target: Target) -> None:
     writer.transport.abort()
 
 
+async def unread_stream(target: Target) -> None:
+    """As a user with rights, ask for events without end and read none."""
+    reader, writer = await target.connect(api=True)
+    reader._transport.pause_reading()  # type: ignore[attr-defined]  # noqa: SLF001 - streams offer nothing else
+    writer.write(target.asks(b"log"))
+    await until_closed(reader, writer)
+
+
+async def left_stream(target: Target) -> None:
+    """As a user with rights, begin to read events and leave."""
+    reader, writer = await target.connect(api=True)
+    writer.write(target.asks(b"log"))
+    with suppress(OSError, TimeoutError):
+        await asyncio.wait_for(reader.read(4096), PATIENCE_SECONDS)
+    writer.transport.abort()
+
+
+async def bad_frames(target: Target) -> None:
+    """As a user with rights, open a WebSocket and send what is no frame."""
+    reader, writer = await target.connect(api=True)
+    writer.write(target.asks(b"socket", UPGRADE))
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(random.choice(BAD_FRAMES))  # noqa: S311 - no secret
+            while await reader.read(65536):
+                pass
+    writer.transport.abort()
+
+
+async def frame_flood(target: Target) -> None:
+    """As a user with rights, open a WebSocket, send as much as it takes and read nothing of its echo."""
+    reader, writer = await target.connect(api=True)
+    writer.write(target.asks(b"socket", UPGRADE))
+    with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await reader.readuntil(b"\r\n\r\n")
+            reader._transport.pause_reading()  # type: ignore[attr-defined]  # noqa: SLF001 - streams offer nothing else
+            while True:
+                writer.write(b"\x82\xfe\x40\x00\0\0\0\0" + bytes(16384))
+                await writer.drain()
+    writer.transport.abort()
+
+
 async def flood(target: Target) -> None:
     """Connect, ask as nobody, go; as often as can be."""
     reader, writer = await target.connect()
-    await ask(reader, writer, b"GET " + PATH + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    await ask(reader, writer, b"GET " + target.path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
 async def forged(target: Target) -> None:
     """Claim to be an administrator."""
     reader, writer = await target.connect()
     claim = b" HTTP/1.1\r\nHost: x\r\nX-Remote-User: system:admin\r\nX-Remote-Group: system:masters\r\n\r\n"
-    await ask(reader, writer, b"GET " + PATH + claim)
+    await ask(reader, writer, b"GET " + target.path + claim)
 
 
 async def large_header(target: Target) -> None:
@@ -120,7 +177,7 @@ async def large_path(target: Target) -> None:
 async def large_body(target: Target) -> None:
     """Send chunks without end."""
     reader, writer = await target.connect()
-    header = b"POST " + PATH + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    header = b"POST " + target.path + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     await pour(reader, writer, header, b"4000\r\n" + b"x" * 16384 + b"\r\n", 256)
 
 
@@ -136,6 +193,13 @@ async def no_tls(target: Target) -> None:
     await ask(reader, writer, random.choice((b"GET / HTTP/1.1\r\n\r\n", random.randbytes(500))))  # noqa: S311 - no secret
 
 
+#: Of a backend that streams: kind → number of clients at once.
+ON_STREAMS: dict[Callable[[Target], Awaitable[None]], int] = {
+    unread_stream: 20,
+    left_stream: 2,
+    bad_frames: 2,
+    frame_flood: 4,
+}
 #: Kind → number of clients at once.
 ATTACKS: dict[Callable[[Target], Awaitable[None]], int] = {
     silent: 150,
@@ -172,6 +236,8 @@ async def attack_all(target: Target, seconds: float) -> None:
     kinds = {
         kind: number for kind, number in ATTACKS.items() if target.api_port or kind is not half_body_through_api_server
     }
+    if target.streams:
+        kinds |= ON_STREAMS
     async with asyncio.timeout(seconds + 2 * PATIENCE_SECONDS):
         await asyncio.gather(*(_client(kind, target) for kind, number in kinds.items() for _ in range(number)))
 
@@ -183,13 +249,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--api-port", type=int, default=0)
     parser.add_argument("--token-file", type=Path)
+    parser.add_argument("--path", required=True, help="of the echo, with a slash at its end")
+    parser.add_argument("--streams", action="store_true", help="the backend has …/log and …/socket")
     parser.add_argument("--report", type=Path, required=True)
     arguments = parser.parse_args()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     token = arguments.token_file.read_bytes() if arguments.token_file else b""
-    target = Target(arguments.port, arguments.api_port, token, context, 0.0, Counter())
+    path, streams = arguments.path.encode(), arguments.streams
+    target = Target(arguments.port, arguments.api_port, token, context, path, streams, 0.0, Counter())
     asyncio.run(attack_all(target, arguments.seconds))
     arguments.report.write_text(json.dumps(target.counts))
 

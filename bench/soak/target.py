@@ -23,12 +23,16 @@ class Target:
     Attributes:
         port: of the backend.
         api_port: of the API server, 0 for none; `token` is for it.
+        path: of the echo.
+        streams: whether it has events at `log` below that, and a WebSocket at `socket`.
     """
 
     port: int
     api_port: int
     token: bytes
     context: ssl.SSLContext
+    path: bytes
+    streams: bool
     ends: float
     counts: Counter[str]
 
@@ -39,6 +43,11 @@ class Target:
         port = self.api_port if api else self.port
         source = None if api else (random.choice(SOURCES), 0)  # noqa: S311 - no secret
         return await asyncio.open_connection(HOST, port, ssl=self.context if tls else None, local_addr=source)
+
+    def asks(self, what: bytes, lines: bytes = b"") -> bytes:
+        """Return a request of a user with rights, for the API server."""
+        header = b"GET %b%b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n%b\r\n"
+        return header % (self.path, what, self.token, lines)
 
     @property
     def over(self) -> bool:
