@@ -122,4 +122,5 @@ class WsgiAnswer:
 
     def whole(self) -> Response:
         """Return the response as it was collected."""
-        return Response(self._status, self._headers, self.taken())
+        # Of what nobody gets only the beginning is here, whose length is not that of the whole.
+        return Response(self._status, self._headers, b"" if self.is_enough else self.taken())
