@@ -77,12 +77,12 @@ class ExtensionApiServer:
     _prefixes: tuple[str, ...] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        calls = Calls(blocking=self.blocking)
+        calls = Calls(blocking=self.blocking, max_streams=self.max_streams)
         self._caller = (
             self.app if isinstance(self.app, AsgiCaller) else WsgiCaller(self.app, calls, self.most_whole_bytes)
         )
         self._rest = Rest(calls.run)
-        self._subresources = Subresources(calls)
+        self._subresources = Subresources(calls, self.max_streams)
         self._streams = OpenStreams(self.max_streams, self.metrics)
         self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
         discovery = Discovery(self.api)

@@ -322,6 +322,38 @@ def test_quiet_logs_leave_verbs_their_threads(own: Backend, connect: Callable[[]
         over.set()
 
 
+def test_who_opens_a_quiet_log_and_leaves_does_not_fill_the_process_with_threads(
+    own: Backend, connect: Callable[[], ssl.SSLSocket]
+) -> None:
+    """A thread that waits cannot be ended; beyond twice the bound of streams no more begin, and once they end all is as before."""
+    over = threading.Event()
+    waiting = []
+
+    def log(_call: Call) -> Iterator[str]:
+        yield ""
+        waiting.append(1)
+        over.wait(60)
+
+    client = serve(own, log=log, variables={"MAX_STREAMS": "4"})
+    codes = []
+    try:
+        for _ in range(12):
+            tls = connect()
+            tls.sendall(raw(f"{TOM}/log"))
+            codes.append(read_until(tls, b"\r\n\r\n").split(b" ")[1])
+            tls.close()
+            own.wait_for(lambda: gauge(own, "extension_apiserver_streams") == 0)
+        refused = client.request("GET", f"{TOM}/log")
+        assert "although their clients have left" in assert_status(refused, 503, "ServiceUnavailable")["message"]
+        assert client.request("GET", TOM).status == 200
+    finally:
+        over.set()
+
+    assert codes == [b"200"] * 8 + [b"503"] * 4
+    assert len(waiting) == 8
+    own.wait_for(lambda: client.request("GET", f"{TOM}/log").status == 200)
+
+
 def test_a_reader_who_wants_another_protocol_is_told_that_there_is_none(
     own: Backend, connect: Callable[[], ssl.SSLSocket]
 ) -> None:

@@ -94,6 +94,7 @@ class WsgiAnswer:
 
         Raises:
             Gone: if the client left.
+            StatusError: 503 if there are too many streams.
 
         """
         if self.streams and self._pipe is not None:
@@ -101,8 +102,8 @@ class WsgiAnswer:
         elif part:
             self._parts.append(part)
             if self.is_stream and self._pipe is not None and self._hand_over is not None:
-                self.streams = True
                 self._hand_over(self.with_stream(self._pipe.run, self._pipe.abandon))
+                self.streams = True
                 self._pipe.put(self.taken())
 
     def taken(self) -> bytes:
