@@ -6,7 +6,7 @@
 | /metrics | `metrics` |
 | /apis, /apis/<group>, /apis/<group>/<version> | `discovery` |
 | /openapi/v2, /openapi/v3, /openapi/v3/apis/<group>/<version> | `openapi` |
-| /apis/<group>/<version>/<resource of the table>… | `rest` |
+| /apis/<group>/<version>/<resource of the table>… | `rest`, and `subresources` |
 | any other path below /apis/<group>/<version>/ | the application |
 """
 
@@ -26,6 +26,7 @@ from .apps.answers import guarded
 from .apps.asgi.caller import AsgiCaller
 from .apps.calls import Calls
 from .apps.open_streams import OpenStreams
+from .apps.subresources import Subresources
 from .apps.wsgi import WsgiApp, WsgiCaller
 from .observe import readiness
 from .observe.logs import RequestLog
@@ -74,15 +75,17 @@ class ExtensionApiServer:
     _routes: dict[str, Callable[[Request], Response]] = dataclasses.field(init=False)
     _caller: WsgiCaller | AsgiCaller = dataclasses.field(init=False)
     _rest: Rest = dataclasses.field(init=False)
+    _subresources: Subresources = dataclasses.field(init=False)
     _streams: OpenStreams = dataclasses.field(init=False)
     _prefixes: tuple[str, ...] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        calls = Calls(blocking=self.blocking)
+        calls = Calls(blocking=self.blocking, max_streams=self.max_streams)
         self._caller = (
             self.app if isinstance(self.app, AsgiCaller) else WsgiCaller(self.app, calls, self.most_whole_bytes)
         )
         self._rest = Rest(calls.run)
+        self._subresources = Subresources(calls, self.max_streams)
         self._streams = OpenStreams(self.max_streams, self.metrics)
         self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
         discovery = Discovery(self.api)
@@ -171,6 +174,8 @@ class ExtensionApiServer:
         if not request.path.startswith(self._prefixes):
             raise StatusError(404, "the server could not find the requested resource")
         resource = self.api.resource(info.resource) if info.is_resource else None
+        if resource is not None and info.subresource:
+            return await self._subresources.answer(request, caller.identity, info, resource)
         if request.header(b"upgrade"):
             if resource is not None or not isinstance(self._caller, AsgiCaller):
                 raise StatusError(400, "connections cannot be upgraded here")

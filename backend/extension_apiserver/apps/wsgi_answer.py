@@ -31,7 +31,7 @@ class WsgiAnswer:
 
     """
 
-    __slots__ = ("_hand_over", "_headers", "_length", "_method", "_parts", "_pipe", "_status", "streams")
+    __slots__ = ("_hand_over", "_headers", "_is_there", "_length", "_method", "_parts", "_pipe", "_status", "streams")
 
     def __init__(self, method: str, pipe: Pipe | None, hand_over: HandOver[Response] | None) -> None:
         """Begin with nothing.
@@ -50,6 +50,7 @@ class WsgiAnswer:
         self._headers: list[tuple[str, str]] = []
         self._length: int | None = None
         self._parts: list[bytes] = []
+        self._is_there = False
 
     @property
     def is_stream(self) -> bool:
@@ -63,7 +64,7 @@ class WsgiAnswer:
 
     @property
     def _is_endless(self) -> bool:
-        if not self._parts:
+        if not self._parts or self._is_there:
             return False
         return self._length is None or self._length > max(_WHOLE_BYTES, len(self._parts[0]))
 
@@ -89,6 +90,7 @@ class WsgiAnswer:
 
         Raises:
             Gone: if the client left.
+            StatusError: 503 if there are too many streams.
 
         """
         if self.streams and self._pipe is not None:
@@ -96,12 +98,13 @@ class WsgiAnswer:
         elif part:
             self._parts.append(part)
             if self.is_stream and self._pipe is not None and self._hand_over is not None:
-                self.streams = True
                 self._hand_over(self.with_stream(self._pipe.run, self._pipe.abandon))
+                self.streams = True
                 self._pipe.put(self.taken())
 
     def take_all(self, parts: Iterable[bytes]) -> None:
         """Take a body that is there already, after what was written."""
+        self._is_there = True
         self._parts.extend(parts)
 
     def taken(self) -> bytes:
@@ -121,7 +124,8 @@ class WsgiAnswer:
 
     def whole(self) -> Response:
         """Return the response as it was collected."""
-        return Response(self._status, self._headers, self.taken())
+        # Of what nobody gets only the beginning is here, whose length is not that of the whole.
+        return Response(self._status, self._headers, b"" if self.is_enough else self.taken())
 
 
 def _one_length(values: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from extension_apiserver.status import StatusError
 
@@ -81,10 +81,10 @@ class Tasks:
             task.exception()  # Whoever waits gets it; asyncio need not complain if nobody does.
 
 
-async def contained(app: AsgiApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Call the application; an exception that would end more than its request becomes one that does not."""
+async def contained(function: Callable[..., Awaitable[None]], *arguments: object) -> None:
+    """Call a function of the application; an exception that would end more than its request becomes one that does not."""
     try:
-        await app(scope, receive, send)
+        await function(*arguments)
     except (Exception, GeneratorExit):
         raise
     except BaseException as error:
