@@ -1,4 +1,4 @@
-"""Makes any WSGI application a correct Kubernetes extension API server.
+"""Makes any WSGI or ASGI application a correct Kubernetes extension API server.
 
 app = Flask(__name__)
 cats = Resource(kind="Cat", plural="cats", description="A cat.", verbs={"list": list_cats})

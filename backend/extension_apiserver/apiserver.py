@@ -173,7 +173,8 @@ class ExtensionApiServer:
             return route(request)
         if not request.path.startswith(self._prefixes):
             raise StatusError(404, "the server could not find the requested resource")
-        resource = self.api.resource(info.resource) if info.is_resource else None
+        # What is below …/proxy/ is the application's, whatever resource its permission names.
+        resource = self.api.resource(info.resource) if info.is_resource and info.verb != "proxy" else None
         if resource is not None and info.subresource:
             return await self._subresources.answer(request, caller.identity, info, resource)
         if request.header(b"upgrade"):

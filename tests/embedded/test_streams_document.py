@@ -1,0 +1,128 @@
+"""What docs/streams.md shows works as it stands there: its programs, its commands, its values."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+import requests
+import yaml
+from readme import blocks, files
+
+from embedded.test_example import installed
+from pytest_apiservice.base.run import run
+from pytest_apiservice.base.wait import NotYet, wait_for
+from pytest_apiservice.client.helm import CHART
+from pytest_apiservice.client.kubectl import Kubectl
+from pytest_apiservice.programs.tools import tool
+
+pytestmark = pytest.mark.only_on("embedded", reason="its image is the user's to build; here its command stands for it")
+
+PAGE = (CHART.parent / "docs" / "streams.md").read_text()
+PROGRAMS = files(blocks(PAGE))
+COMMANDS = [line for block in blocks(PAGE) if block.kind == "commands" for line in block.text.splitlines()]
+VALUES = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
+TICKS, HELLO, PROXY = COMMANDS
+ENV, ROLES = VALUES
+
+
+@pytest.fixture
+def typed(cluster):
+    """Yield a context manager: a command runs in a shell whose kubectl has the cluster, and what it prints can be read."""
+    path = f"{tool('kubectl').parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "KUBECONFIG": str(cluster.kubeconfig)}
+
+    @contextmanager
+    def running(*command):
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()
+
+    return lambda line: running("sh", "-c", f"exec {line}")
+
+
+@pytest.fixture(scope="module")
+def program(cluster, cert_manager, base_values, tmp_path_factory):
+    """Yield a function (name of a program of the page, command) → its API, installed with the values of the page where the command asks."""
+    folder = tmp_path_factory.mktemp("programs")
+    values = {**base_values, **ENV, "userRoles.viewVerbs": ROLES["userRoles"]["viewVerbs"]}
+
+    @contextmanager
+    def install(name, command):
+        (folder / name).write_text(PROGRAMS[name])
+        group = re.search(r"/apis/([a-z.]+)/v1/", command)[1]
+        resources = ROLES["userRoles"]["resources"]
+        with installed(cluster, values, name.removesuffix(".py"), folder / name, group, *resources) as (api, _):
+            yield api
+
+    return install
+
+
+@pytest.fixture(scope="module")
+def ticks(program):
+    """Yield the API of the clocks."""
+    with program("ticks.py", TICKS) as api:
+        yield api
+
+
+def test_every_block_is_of_a_kind_that_is_tried():
+    kinds = [block.kind for block in blocks(PAGE) if not block.text.startswith("# values.yaml\n")]
+    assert sorted(kinds) == ["commands", "commands", "commands", "python", "python", "python"]
+    assert sorted(PROGRAMS) == ["rooms.py", "talk.py", "ticks.py"]
+
+
+def test_flask_ticks_while_it_is_read(ticks, typed):
+    began = time.monotonic()
+    with typed(TICKS) as ticking:
+        lines = [ticking.stdout.readline() for _ in range(5)]
+    assert lines[::2] == [f"data: big-ben says {number} to kubernetes-admin\n" for number in range(3)]
+    assert time.monotonic() - began > 2, "each is sent when it is made, one a second"
+
+
+def test_who_may_view_may_read_a_log_and_what_is_below_proxy(cluster, ticks, other_namespace):
+    kubectl = Kubectl(cluster, other_namespace)
+    kubectl("create", "serviceaccount", "viewer")
+    account = f"--serviceaccount={other_namespace}:viewer"
+    kubectl("create", "clusterrolebinding", other_namespace, "--clusterrole=view", account)
+    token = ticks.token(other_namespace, "viewer")
+
+    def answers(path, code):  # the aggregated role is the controller manager's to fill
+        with ticks.session(token) as session, session.get(ticks.server + path, stream=True, timeout=30) as answer:
+            if answer.status_code != code:
+                raise NotYet(answer.text)
+
+    path = TICKS.split()[-1]
+    try:
+        wait_for("the log", lambda: answers(path, 200), timeout_seconds=30)
+        # The application has no such route, and is asked.
+        wait_for("proxy", lambda: answers(path.replace("/v1/", "/v1/proxy/"), 404), timeout_seconds=30)
+    finally:
+        kubectl("delete", "clusterrolebinding", other_namespace)
+
+
+def test_a_body_may_be_as_long_as_the_page_sets(ticks):
+    (bound,) = ENV["env"]
+    path, length = TICKS.split()[-1], int(bound["value"]) + 1
+    with ticks.session() as session:
+        request = requests.Request("GET", ticks.server + path, headers={"Content-Length": str(length)})
+        refused = session.send(session.prepare_request(request), timeout=30)
+    assert refused.status_code == 413, refused.text
+
+
+def test_fastapi_knows_who_calls_and_who_talks(program, typed, tmp_path):
+    (tmp_path / "talk.py").write_text(PROGRAMS["talk.py"])
+    with program("rooms.py", HELLO):
+        with typed(HELLO) as hello:
+            assert hello.stdout.read() == '"hello kubernetes-admin"'
+        with typed(PROXY) as proxy:
+            assert "127.0.0.1:8001" in proxy.stdout.readline()
+            talk = [sys.executable, tmp_path / "talk.py"]
+            said = run(talk, timeout_seconds=60).stdout
+    assert said == "kubernetes-admin is in cats\nkubernetes-admin says hello\n"
