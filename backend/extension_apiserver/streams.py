@@ -57,3 +57,16 @@ class Stream:
     run: Callable[[Peer], Awaitable[None]]
     abandon: Callable[[], object] = lambda: None
     length: int | None = None
+
+
+async def contained(making: Awaitable[None]) -> None:
+    """Await what an application does; an exception that would end more, or pass for a cancellation, becomes one that does not."""
+    try:
+        await making
+    except (Exception, GeneratorExit):
+        raise
+    except BaseException as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        raise RuntimeError(f"the application raised {error!r}") from error

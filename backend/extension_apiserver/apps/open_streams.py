@@ -10,8 +10,6 @@ from extension_apiserver.request import Response
 from extension_apiserver.status import StatusError
 from extension_apiserver.streams import Peer, Stream
 
-from .asgi.tasks import contained
-
 #: Of all streams, those of one caller: whoever leaves many of them open keeps nobody else out.
 _SHARE = 0.5
 
@@ -60,7 +58,7 @@ class OpenStreams:
         async def run(peer: Peer) -> None:
             counting = _Counting(peer)
             try:
-                await contained(stream.run, counting)
+                await stream.run(counting)
             finally:
                 over(counting.sent_bytes)
 

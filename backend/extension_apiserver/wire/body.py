@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from extension_apiserver.settings import Settings
 
-from .connections import OWN_BYTES, HeldBytes
+from .connections import HeldBytes
 from .http_message import body_in_too_many, body_too_large
 from .message import Message
 from .stream import TlsStream
@@ -23,10 +23,9 @@ class BodyReader:
 
     def bound(self, message: Message) -> None:
         """Take no more of a body than nobody reads, and none for which there is no room beside those of others."""
-        if message.waiter is None or message.in_parts:
-            if len(message.body) > OWN_BYTES:
-                self._connection.hold()
-        elif not self._held_bytes.hold(len(message.body)):
+        if message.is_full():
+            self._connection.hold()
+        elif message.waiter is not None and not message.in_parts and not self._held_bytes.hold(len(message.body)):
             message.fail(body_in_too_many())
 
     async def read(self, message: Message) -> bytes:

@@ -12,7 +12,7 @@ from extension_apiserver.status import StatusError
 from extension_apiserver.trust.tls import shown_certificates
 
 from .body import BodyReader
-from .connections import OWN_BYTES, BytesInFlight, HeldBytes
+from .connections import BytesInFlight, HeldBytes
 from .http_answer import answer_in_too_many, encode, encode_or_none, framing, has_body, refusal
 from .message import Message
 from .outgoing import Outgoing
@@ -62,7 +62,7 @@ class HttpConnection(TlsStream):
         """Parse, and start what can be started."""
         if self._requests.deaf:
             self._requests.feed(data)
-            if len(self._requests.foreign or b"") > OWN_BYTES:
+            if self._requests.is_full():
                 self.hold()
             if self.outgoing is not None:
                 self.outgoing.arrived()
@@ -99,8 +99,9 @@ class HttpConnection(TlsStream):
         self.deadline = None
         if self.outgoing is not None:
             self.outgoing.clog(clogged=False)
-            # Who leaves is noticed by reading.
-            self.proceed()
+            # Who leaves is noticed by reading; but nobody makes room for more by reading slowly.
+            if not self._requests.is_full():
+                self.proceed()
 
     def close(self) -> None:
         """Close; an answer that the client is still reading has the time that any answer has."""
@@ -161,7 +162,7 @@ class HttpConnection(TlsStream):
             if not self._held_bytes.hold(self.waiting_bytes() + len(answer.body)):
                 answer = refusal(answer_in_too_many(request.method, len(answer.body), self._settings))
         close = self.draining or not message.keep_alive or not message.complete
-        stream = answer.stream if has_body(answer, request.method) else None
+        stream = answer.stream if has_body(answer, request.method) and not self.closing else None
         if answer.stream is not None and stream is None:
             answer.stream.abandon()
         how = None if stream is None else framing(answer, stream, chunks=message.chunks)
@@ -172,6 +173,7 @@ class HttpConnection(TlsStream):
             close, stream = True, None
             error = refusal(StatusError(500, "Internal error occurred: the answer cannot be sent"))
             content = encode(error, request.method, close=True)
+        message.expects_continue = False
         self._pace.expect(len(content))
         self.send(content)
         if stream is not None and how is not None:

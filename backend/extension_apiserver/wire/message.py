@@ -7,6 +7,8 @@ import asyncio
 from extension_apiserver.request import Request
 from extension_apiserver.status import StatusError
 
+from .connections import OWN_BYTES
+
 #: Who sends or reads this much of a body in each body timeout goes on: 6.5 kB/s by default, which a modem managed; less is a stall.
 LEAST_BYTES = 65536
 
@@ -49,6 +51,10 @@ class Message:
         self.failure: StatusError | None = None
         self.waiter: asyncio.Future[None] | None = None
         self.waited_seconds = 0.0
+
+    def is_full(self) -> bool:
+        """Return whether more of the body has arrived than should wait for who reads it."""
+        return (self.waiter is None or self.in_parts) and len(self.body) > OWN_BYTES
 
     def complete_body(self) -> None:
         """Note that everything has arrived."""

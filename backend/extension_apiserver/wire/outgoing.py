@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from extension_apiserver.streams import Gone, Stream
+from extension_apiserver.streams import Gone, Stream, contained
 
 from .connections import HeldBytes
 from .http_answer import Framing
@@ -68,7 +68,7 @@ class Outgoing:
         loop = self._connection.loop
         if most_seconds:
             self._timers.append(loop.call_later(most_seconds, self._expire))
-        making = asyncio.ensure_future(self._stream.run(self))
+        making = loop.create_task(contained(self._stream.run(self)))
         try:
             await asyncio.wait([making, self.over], return_when=asyncio.FIRST_COMPLETED)
             if not making.done():
@@ -130,6 +130,8 @@ class Outgoing:
             self._connection.send(b"%x\r\n%b\r\n" % (len(portion), portion) if self._how is Framing.CHUNKS else portion)
             if self._left is not None:
                 self._left -= len(portion)
+            # Whoever never waits would keep the loop from everybody else, and from noticing that this client has left.
+            await asyncio.sleep(0)
 
     async def receive(self) -> bytes:
         """Return what arrived, as `Peer` says."""

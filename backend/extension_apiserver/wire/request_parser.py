@@ -16,6 +16,7 @@ from extension_apiserver.request import Connection, Request
 from extension_apiserver.settings import Settings
 from extension_apiserver.status import StatusError
 
+from .connections import OWN_BYTES
 from .http_message import LONGEST_HEADER_LINE, body_too_large, examine, header_too_large, malformed
 from .message import Message
 
@@ -67,8 +68,7 @@ class RequestParser:
         self._read_part = read_part
         self._body_grew = body_grew
         self._parser = httptools.HttpRequestParser(self)
-        self._target = b""
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._target, self._headers = b"", list[tuple[bytes, bytes]]()
         self._header_bytes = self._chunk_bytes = 0
         #: What arrived since the header began, at least all of the request line.
         self._begun = b""
@@ -99,6 +99,11 @@ class RequestParser:
         """Return whether a header has begun and is not complete."""
         return self.arriving is not None and self.arriving.request is None
 
+    def is_full(self) -> bool:
+        """Return whether the client should wait until somebody takes what has arrived."""
+        body_waits = self.arriving is not None and self.arriving.is_full()
+        return bool(self.waiting) or body_waits or len(self.foreign or b"") > OWN_BYTES
+
     def refuse(self, error: StatusError) -> None:
         """Answer with an error when everything before is answered, and take no more."""
         self.deaf, self.refusal, self.arriving = True, error, None
@@ -115,9 +120,7 @@ class RequestParser:
     def on_message_begin(self) -> None:
         """Begin a request."""
         self.arriving = Message()
-        self._target = b""
-        self._headers = []
-        self._header_bytes = 0
+        self._target, self._headers, self._header_bytes = b"", [], 0
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the target."""
@@ -185,6 +188,8 @@ class RequestParser:
         # A part that is taken makes room; what surrounds it must not be most of it for ever.
         framing_bytes = message.wire_bytes - (message.body_bytes * _MOST_FRAMING if message.in_parts else 0)
         if framing_bytes > self._settings.max_body_bytes + self._settings.max_header_bytes + _FRAMING_BYTES:
+            # What goes on for ever would fill the parser.
+            self.deaf, self.arriving = True, None
             message.fail(body_too_large(message.bound_bytes))
 
     def _refuse_malformed(self) -> None:

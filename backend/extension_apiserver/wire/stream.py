@@ -140,6 +140,7 @@ class TlsStream(asyncio.Protocol):
         del exc
         self._transport = None
         self.deadline = None
+        self.closing = True
         self.lost()
 
     def data_received(self, data: bytes) -> None:

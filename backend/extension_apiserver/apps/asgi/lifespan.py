@@ -10,9 +10,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from extension_apiserver.streams import contained
+
 from .caller import AppError
 from .messages import ASGI_VERSIONS, AsgiApp, AsgiFault, Message, Scope
-from .tasks import contained
 
 START_SECONDS = 60.0
 #: After the drain; the chart's grace period has five seconds for it and for what else ends then.
@@ -51,7 +52,7 @@ class Lifespan:
         loop = asyncio.get_running_loop()
         answer = self._tell("startup")
         scope: Scope = {"type": "lifespan", "asgi": dict(ASGI_VERSIONS), "state": self.state}
-        self._task = loop.create_task(contained(self._app, scope, self.receive, self.send))
+        self._task = loop.create_task(contained(self._app(scope, self.receive, self.send)))
         stopping = loop.create_task(stop.wait())
         await _first([self._task, answer, stopping], timeout_seconds)
         stopping.cancel()

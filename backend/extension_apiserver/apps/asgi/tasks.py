@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 from extension_apiserver.status import StatusError
+from extension_apiserver.streams import contained
 
 from .messages import AsgiApp, ClientLeft, Receive, Scope, Send
 
@@ -41,7 +42,7 @@ class Tasks:
         """
         if len(self._tasks) >= _MOST_CALLS:
             raise StatusError(503, "too many requests wait for the application", headers=[("Retry-After", "1")])
-        task = asyncio.get_running_loop().create_task(contained(self._app, scope, receive, send))
+        task = asyncio.get_running_loop().create_task(contained(self._app(scope, receive, send)))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -79,19 +80,6 @@ class Tasks:
             timer.cancel()
         if not task.cancelled():
             task.exception()  # Whoever waits gets it; asyncio need not complain if nobody does.
-
-
-async def contained(function: Callable[..., Awaitable[None]], *arguments: object) -> None:
-    """Call a function of the application; an exception that would end more than its request becomes one that does not."""
-    try:
-        await function(*arguments)
-    except (Exception, GeneratorExit):
-        raise
-    except BaseException as error:
-        task = asyncio.current_task()
-        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
-            raise
-        raise RuntimeError(f"the application raised {error!r}") from error
 
 
 def failure(task: asyncio.Task[None]) -> Exception | None:

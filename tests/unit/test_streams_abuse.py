@@ -1,0 +1,247 @@
+"""Clients and applications that make the worst of streams: nothing is left behind, nobody else is harmed, and the server lives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from extension_apiserver import Settings
+from extension_apiserver.observe.metrics import Metrics
+from extension_apiserver.request import Request, Response
+from extension_apiserver.streams import Stream
+from extension_apiserver.wire.connections import BytesInFlight
+from extension_apiserver.wire.http1 import HttpConnection
+from extension_apiserver.wire.request_parser import RequestParser
+from unit.fake_peer import run, settle
+from unit.running import BASE, Backend, start
+from unit.test_streams import EVENTS, StartResponse, gauge, get, read_until, rest
+
+UPGRADE = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+
+
+@pytest.fixture
+def connect(own: Backend) -> Iterator[Callable[[], ssl.SSLSocket]]:
+    """Open connections as the front proxy; they are closed in the end."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(own.aggregator().connect())
+
+
+# What is left behind of who left.
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_stream_that_begins_after_its_client_left_ends(
+    own: Backend, connect: Callable[[], ssl.SSLSocket], blocking: bool
+) -> None:
+    """An endless generator is closed, though nothing says any more that the client leaves."""
+    asked, closed = threading.Event(), threading.Event()
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", EVENTS)
+        if not environ["PATH_INFO"].endswith("/endless"):
+            yield b"served"
+            return
+        try:
+            asked.set()
+            own.wait_for(lambda: True if not blocking else gone.wait(10))
+            while True:
+                yield b"x" * 1000
+        finally:
+            closed.set()
+
+    gone = threading.Event()
+    start(own, app=application, blocking=blocking)
+    tls = connect()
+    tls.sendall(get("/endless"))
+    if blocking:
+        assert asked.wait(10)
+    tls.close()
+    assert own.aggregator().request("GET", f"{BASE}/x").text == "served"
+    gone.set()
+
+    assert closed.wait(15)
+    own.wait_for(lambda: gauge(own, "extension_apiserver_streams") == 0)
+
+
+# What ends the process.
+
+
+class Raising:
+    """An iterable that raises after its first part."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        self.parts = iter([b"first"])
+
+    def __iter__(self) -> Raising:
+        return self
+
+    def __next__(self) -> bytes:
+        for part in self.parts:
+            return part
+        raise self.error
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+@pytest.mark.parametrize(
+    "error", [SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()], ids=repr
+)
+def test_whatever_a_stream_raises_ends_it_alone_and_without_an_end_mark(
+    own: Backend, connect: Callable[[], ssl.SSLSocket], blocking: bool, error: BaseException
+) -> None:
+    """Neither does the server stop, nor does the client take for whole what is not."""
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", EVENTS)
+        return Raising(error) if environ["PATH_INFO"].endswith("/raises") else [b"served"]
+
+    start(own, app=application, blocking=blocking)
+    tls = connect()
+    tls.sendall(get("/raises"))
+    received, _ = rest(tls)
+
+    assert received.endswith(b"5\r\nfirst\r\n")
+    assert own.aggregator().request("GET", f"{BASE}/x").text == "served"
+
+
+# What stands between an answer and its end.
+
+
+def test_100_continue_does_not_come_in_the_middle_of_an_answer(
+    own: Backend, connect: Callable[[], ssl.SSLSocket]
+) -> None:
+    """Whoever answers before the body is read has answered."""
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", EVENTS)
+        yield b"hello"
+        yield environ["wsgi.input"].read()
+
+    start(own, app=application, blocking=True, MAX_STREAMED_BODY_BYTES="4000000")
+    tls = connect()
+    tls.sendall(get("/x", "Content-Length: 2000000", "Expect: 100-continue", method="POST"))
+    read_until(tls, b"5\r\nhello\r\n")
+    tls.sendall(b"x" * 2_000_000)
+    received, _ = rest(tls)
+
+    assert b"100 Continue" not in received
+    assert received.endswith(b"\r\n0\r\n\r\n")
+
+
+# What grows.
+
+
+def parser() -> RequestParser:
+    """Return a parser of requests whose bodies nobody reads."""
+
+    async def never(_message: object) -> bytes:
+        return b""
+
+    settings = Settings.from_environ({"KUBERNETES_SERVICE_HOST": "127.0.0.1"})
+    return RequestParser(settings, never, never, lambda _message: None)
+
+
+@pytest.mark.parametrize("endless", [b"0\r\nX: ", b"1;x="], ids=["trailer", "extension"])
+def test_what_surrounds_a_body_is_bounded_while_an_answer_goes_on(endless: bytes) -> None:
+    """After the bound nothing is kept and nothing is parsed."""
+    requests = parser()
+    requests.feed(b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + endless)
+    tracemalloc.start()
+    try:
+        for _ in range(256):
+            requests.feed(b"a" * 16384)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert requests.deaf
+    assert held < 2_000_000
+
+
+class Transport(asyncio.Transport):
+    """A transport that takes everything; `paused` says whether anything is read."""
+
+    def __init__(self, client: socket.socket) -> None:
+        super().__init__({"socket": client})
+        self.paused = False
+
+    def pause_reading(self) -> None:
+        """Note it."""
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        """Note it."""
+        self.paused = False
+
+    def get_write_buffer_size(self) -> int:
+        """Say that nothing waits."""
+        return 0
+
+    def write(self, data: object) -> None:
+        """Take it."""
+
+
+@pytest.mark.parametrize("what", ["requests", "body", "foreign"])
+def test_reading_slowly_makes_no_room_for_more(what: str) -> None:
+    """While an answer goes on, its client sends what nobody takes, and whenever it has read a little the server reads no more."""
+    status, first, more = {
+        "requests": (200, get("/x"), get("/x")),
+        "body": (200, get("/x", "Content-Length: 1000000", method="POST"), bytes(65537)),
+        "foreign": (101, get("/x", "Connection: Upgrade", "Upgrade: x"), bytes(65537)),
+    }[what]
+
+    async def handler(_request: Request) -> Response:
+        return Response(status, [], stream=Stream(lambda peer: peer.ending.wait()))
+
+    async def scenario(client: socket.socket) -> list[bool]:
+        settings = Settings.from_environ({"KUBERNETES_SERVICE_HOST": "127.0.0.1"})
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        connection = HttpConnection(context, handler, settings, BytesInFlight(1 << 20, Metrics()))
+        transport = Transport(client)
+        connection.connection_made(transport)
+        connection.send = lambda _data: None  # type: ignore[method-assign] # there was no handshake
+        connection.received(first)
+        await settle()
+        assert connection.outgoing is not None
+        connection.pause_writing()
+        connection.resume_writing()
+        paused = [transport.paused]
+        connection.received(more)
+        connection.pause_writing()
+        connection.resume_writing()
+        paused.append(transport.paused)
+        connection.connection_lost(None)
+        await settle()
+        return paused
+
+    with socket.socket() as client:
+        assert run(scenario(client)) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("version", "lines"),
+    [("1.0", ()), ("1.1", ("Content-Length: 5",)), ("1.1", ("Transfer-Encoding: chunked",))],
+    ids=["HTTP/1.0", "length", "chunks"],
+)
+def test_an_upgrade_that_two_servers_may_read_differently_is_refused(version: str, lines: tuple[str, ...]) -> None:
+    """HTTP/1.0 has no upgrades, and of a body nobody knows whose bytes they are; what follows is no request."""
+    requests = parser()
+    requests.feed(get("/x", *UPGRADE, *lines, version=version) + get("/evil"))
+
+    assert [message.objection is not None and message.objection.code for message in requests.waiting] == [400]
