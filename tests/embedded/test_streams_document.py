@@ -2,6 +2,8 @@
 
 import os
 import re
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ import pytest
 import requests
 import yaml
 from readme import blocks, files
+from urllib3.util import parse_url
 
 from embedded.test_example import installed
 from pytest_apiservice.base.run import run
@@ -25,7 +28,7 @@ PAGE = (CHART.parent / "docs" / "streams.md").read_text()
 PROGRAMS = files(blocks(PAGE))
 COMMANDS = [line for block in blocks(PAGE) if block.kind == "commands" for line in block.text.splitlines()]
 VALUES = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
-TICKS, HELLO, PROXY = COMMANDS
+TICKS, HELLO, PROXY, WELL = COMMANDS
 ENV, ROLES = VALUES
 
 
@@ -74,8 +77,8 @@ def ticks(program):
 
 def test_every_block_is_of_a_kind_that_is_tried():
     kinds = [block.kind for block in blocks(PAGE) if not block.text.startswith("# values.yaml\n")]
-    assert sorted(kinds) == ["commands", "commands", "commands", "python", "python", "python"]
-    assert sorted(PROGRAMS) == ["rooms.py", "talk.py", "ticks.py"]
+    assert sorted(kinds) == ["commands"] * 4 + ["python"] * 4
+    assert sorted(PROGRAMS) == ["rooms.py", "talk.py", "ticks.py", "wells.py"]
 
 
 def test_flask_ticks_while_it_is_read(ticks, typed):
@@ -126,3 +129,29 @@ def test_fastapi_knows_who_calls_and_who_talks(program, typed, tmp_path):
             talk = [sys.executable, tmp_path / "talk.py"]
             said = run(talk, timeout_seconds=60).stdout
     assert said == "kubernetes-admin is in cats\nkubernetes-admin says hello\n"
+
+
+def test_a_well_has_a_log_and_a_rope(program, typed):
+    with program("wells.py", WELL) as api:
+        with typed(WELL) as pouring:
+            assert [pouring.stdout.readline() for _ in range(2)] == [f"old has given {n} buckets\n" for n in range(2)]
+        assert rope(api, WELL.split()[-1].removesuffix("log") + "exec", b"hello") == b"old says hello"
+
+
+def rope(api, path, word):
+    """Return what a connection that speaks rope answers to a word."""
+    address, session = parse_url(api.server), api.session()
+    context = ssl.create_default_context(cafile=session.verify)
+    context.load_cert_chain(*session.cert)
+    lines = [f"GET {path} HTTP/1.1", "Host: x", "Connection: Upgrade", "Upgrade: rope", "", ""]
+    with (
+        socket.create_connection((address.host, address.port), timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname=address.host) as tls,
+    ):
+        tls.sendall("\r\n".join(lines).encode())
+        header = b""
+        while not header.endswith(b"\r\n\r\n"):
+            header += tls.recv(1)
+        assert header.startswith(b"HTTP/1.1 101 "), header
+        tls.sendall(word)
+        return tls.recv(4096)
