@@ -3,9 +3,7 @@
 Neither aiohttp nor Tornado, the two servers that give the peer certificate and the raw header list by documented means: bounds on header
 bytes, on the TLS hello and on connections would reach into their private parts, and asyncio's TLS under both keeps 256 KiB for each
 connection. Measured against aiohttp: /livez takes half the processor time, the echo 15 % less; hostile clients (bench/soak/attacks.py) drive
-memory to 60 MiB instead of 642 (at aiohttp's default read buffer). And aiohttp 3.14.5's parser in C gives the last trailer of a request in
-chunks to the next one on the connection, as its first header: `X-Remote-Group: system:masters` arrived so under another's identity. The
-parser here is llhttp, Node.js's (`request_parser`); TLS is OpenSSL on memory
+memory to 60 MiB instead of 642 (at aiohttp's default read buffer). The parser is llhttp, Node.js's (`request_parser`); TLS is OpenSSL on memory
 buffers (`stream`).
 
 HTTP/1.1 only: the aggregator is content with it, no Python server is faster with HTTP/2 than the better ones are without, and HTTP/2
