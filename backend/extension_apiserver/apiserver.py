@@ -41,6 +41,7 @@ from .trust.authentication import Authenticator, Caller
 from .trust.delegation import Authorizer
 from .verbs import VERBS
 from .wire.http_answer import refusal
+from .wire.http_message import body_too_large
 
 #: What metrics count by name: verbs, and methods where the path is no resource; anything else is 'other'.
 _COUNTED = frozenset({*VERBS, *(verb.method.lower() for verb in VERBS.values()), "head", "options"})
@@ -71,6 +72,7 @@ class ExtensionApiServer:
     starting: Callable[[], str | None]
     request_log: RequestLog
     most_whole_bytes: int | None
+    most_body_bytes: int
     max_streams: int
     _routes: dict[str, Callable[[Request], Response]] = dataclasses.field(init=False)
     _caller: WsgiCaller | AsgiCaller = dataclasses.field(init=False)
@@ -177,6 +179,9 @@ class ExtensionApiServer:
         resource = self.api.resource(info.resource) if info.is_resource and info.verb != "proxy" else None
         if resource is not None and info.subresource:
             return await self._subresources.answer(request, caller.identity, info, resource)
+        if request.length is not None and request.length > self.most_body_bytes:
+            # Whether the application would have read it or not.
+            raise body_too_large(self.most_body_bytes)
         if request.header(b"upgrade"):
             if resource is not None or not isinstance(self._caller, AsgiCaller):
                 raise StatusError(400, "connections cannot be upgraded here")

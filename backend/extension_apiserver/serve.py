@@ -130,6 +130,7 @@ async def _serve(
         most_whole_bytes=settings.max_body_bytes
         if settings.max_streamed_body_bytes > settings.max_body_bytes
         else None,
+        most_body_bytes=max(settings.max_body_bytes, settings.max_streamed_body_bytes),
         max_streams=settings.max_streams,
     )
     server = Server(handler.handle, authenticator.is_front_proxy, tls, settings, metrics, in_flight)

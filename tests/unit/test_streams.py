@@ -482,6 +482,18 @@ def test_a_body_beyond_the_bound_of_streams_is_refused(own: Backend, connect: Ca
     assert calls == []
 
 
+def test_a_body_beyond_the_bound_is_refused_also_where_nobody_reads_it(
+    own: Backend, connect: Callable[[], ssl.SSLSocket]
+) -> None:
+    """An endless answer would keep the client from hearing of it."""
+    start(own, app=Ticker(), blocking=True, MAX_STREAMED_BODY_BYTES="2000000")
+    tls = connect()
+    tls.sendall(get("/events", "Content-Length: 2000001"))
+    received, _ = rest(tls)
+
+    assert received.startswith(b"HTTP/1.1 413 ")
+
+
 def test_a_slow_body_is_cut_off_and_frees_its_thread(own: Backend, connect: Callable[[], ssl.SSLSocket]) -> None:
     """One byte now and then is no upload."""
     calls: list[tuple[str, int]] = []
