@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -435,8 +438,8 @@ def test_the_first_protocol_that_is_known_is_spoken(
         (("Connection: Upgrade", "Upgrade: meow"), 426, "must name one of"),
         (("Connection: Upgrade", "Upgrade: ,"), 426, "must name one of"),
         (("Connection: Upgrade", f"Upgrade: {',' * 16000}"), 426, "must name one of"),
-        ((*MEOW, "Content-Length: 3"), 400, "a request to upgrade the connection must have no body"),
-        ((*MEOW, "Transfer-Encoding: chunked"), 400, "a request to upgrade the connection must have no body"),
+        ((*MEOW, "Content-Length: 3"), 400, "and have no body"),
+        ((*MEOW, "Transfer-Encoding: chunked"), 400, "and have no body"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -738,6 +741,26 @@ def test_openapi_describes_them_as_upstream_does(own: Backend, document: str) ->
 
 
 # The table.
+
+
+def test_the_wells_of_the_documentation_have_a_log_and_a_rope(
+    own: Backend, connect: Callable[[], ssl.SSLSocket]
+) -> None:
+    """docs/streams.md, as it stands there."""
+    page = (Path(__file__).parents[2] / "docs" / "streams.md").read_text()
+    (lines,) = re.findall(r"^# wells\.py\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    program = ModuleType("wells")
+    exec(lines, vars(program))  # noqa: S102 - our own page
+    start(own, resources=[program.wells], blocking=True, GROUP="wells.example.com")
+    path = "/apis/wells.example.com/v1/wells/old"
+    log, rope = connect(), connect()
+    log.sendall(raw(f"{path}/log"))
+    rope.sendall(raw(f"{path}/exec", "Connection: Upgrade", "Upgrade: rope"))
+    read_until(rope, b"\r\n\r\n")
+    rope.sendall(b"hello\n")
+
+    assert read_until(rope, b"\n") == b"old says hello\n"
+    read_until(log, b"old has given 1 buckets\n")
 
 
 async def _generator(_call: Call) -> AsyncIterator[bytes]:

@@ -49,9 +49,9 @@ class Call:
 class Subresource:
     """What each object of a resource has below it, such as the `log` in `…/cats/tom/log`: a text, or a connection of its own.
 
-    kube-apiserver ends every request after 60 seconds, except those for a subresource named attach, exec, log, portforward or proxy:
-    https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/controlplane/apiserver/config.go (LongRunningFunc). So what may take longer
-    needs one of these names.
+    kube-apiserver ends every request after 60 seconds, except upgraded connections and those for a subresource named attach, exec, log,
+    portforward or proxy: https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/controlplane/apiserver/config.go (LongRunningFunc).
+    So what is read for longer needs one of these names.
 
     RBAC knows it as '<plural>/<name>'; a rule for the plural does not cover it. A GET needs the verb `get`, also one that opens a
     connection; a POST needs `create`.

@@ -126,8 +126,7 @@ class WsgiCaller:
         loop = asyncio.get_running_loop()
         if not self._calls.blocking or self._is_held_whole(request.length):
             body = await request.read_body()
-            source: IO[bytes] = io.BytesIO(body)
-            environ, arriving = build_environ(request, identity, source, len(body)), None
+            environ, arriving = build_environ(request, identity, io.BytesIO(body), len(body)), None
         else:
             arriving = BodyInput(loop, request.read_part)
             environ = build_environ(request, identity, io.BufferedReader(arriving), request.length)
@@ -172,8 +171,7 @@ class WsgiCaller:
         if type(result) in _THERE:
             answer.take_all(result)
             return answer.whole()
-        closing = _Closing(result)
-        parts = iter(result)
+        closing, parts = _Closing(result), iter(result)
         try:
             for part in parts:
                 answer.take(part)

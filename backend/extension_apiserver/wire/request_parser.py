@@ -153,8 +153,7 @@ class RequestParser:
             lambda: self._read_body(message),
             length=message.length,
             read_part=lambda: self._read_part(message),
-            # https://www.rfc-editor.org/rfc/rfc9110#section-7.8
-            upgrades=message.upgrades and version == "1.1",
+            upgrades=message.upgrades,
         )
         if any(self._target + protocol in self._begun for protocol in _OTHER_PROTOCOLS):
             message.objection = malformed()
