@@ -171,6 +171,8 @@ class ExtensionApiServer:
         if not request.path.startswith(self._prefixes):
             raise StatusError(404, "the server could not find the requested resource")
         resource = self.api.resource(info.resource) if info.is_resource else None
+        if resource is None:
+            self._streams.check(caller.identity.user)
         if request.header(b"upgrade"):
             if resource is not None or not isinstance(self._caller, AsgiCaller):
                 raise StatusError(400, "connections cannot be upgraded here")

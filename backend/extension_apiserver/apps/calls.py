@@ -8,6 +8,7 @@ https://docs.python.org/3/library/threading.html#threading.Thread.daemon
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import queue
 import threading
@@ -104,18 +105,25 @@ class _Threads:
         call = _Call(function, argument, functools.partial(asyncio.get_running_loop().call_soon_threadsafe, self._left))
         self._calls.put(call)
         if self._started < min(most, _THREADS):
-            self._start()
+            try:
+                self._start()
+            except RuntimeError:
+                # The system has no more; those that there are take their time.
+                if not self._started:
+                    call.future.cancel()
+                    raise StatusError(503, "no thread can be started", headers=[("Retry-After", "1")]) from None
         return await asyncio.wrap_future(call.future)
 
     def _start(self) -> None:
+        threading.Thread(target=self._work, name=f"calls_{self._started + 1}", daemon=True).start()
         self._started += 1
-        threading.Thread(target=self._work, name=f"calls_{self._started}", daemon=True).start()
 
     def _left(self) -> None:
         """Note, in the event loop, that a thread works for a stream alone from now on."""
         self._started -= 1
         if not self._calls.empty():
-            self._start()
+            with contextlib.suppress(RuntimeError):
+                self._start()
 
     def _work(self) -> None:
         while self._calls.get().run():

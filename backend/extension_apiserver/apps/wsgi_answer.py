@@ -48,7 +48,7 @@ class WsgiAnswer:
         self._headers: list[tuple[str, str]] = []
         self._length: int | None = None
         self._parts: list[bytes] = []
-        self._is_there = False
+        self._is_there = self._is_over = False
 
     @property
     def is_stream(self) -> bool:
@@ -94,8 +94,11 @@ class WsgiAnswer:
 
         Raises:
             Gone: if the client left.
+            RuntimeError: if the answer has ended.
 
         """
+        if self._is_over:
+            raise RuntimeError("write is called after the end of the answer")
         if self.streams and self._pipe is not None:
             self._pipe.put(part)
         elif part:
@@ -113,12 +116,14 @@ class WsgiAnswer:
 
     def end(self, failure: BaseException | None = None) -> None:
         """Say that no part follows."""
+        self._is_over = True
         if self._pipe is not None:
             self._pipe.end(failure)
 
     def with_stream(self, run: Callable[[Peer], Awaitable[None]], abandon: Callable[[], object]) -> Response:
         """Return the response as a stream."""
-        return Response(self._status, self._headers, stream=Stream(run, abandon, self._length))
+        made = self._pipe.made if self._pipe is not None else None
+        return Response(self._status, self._headers, stream=Stream(run, abandon, self._length, made))
 
     def whole(self) -> Response:
         """Return the response as it was collected."""

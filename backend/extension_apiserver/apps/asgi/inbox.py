@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 
 from .messages import Message
@@ -66,4 +67,5 @@ class Inbox:
 
 def _cost(message: Message) -> int:
     content = message.get("bytes", message.get("text"))
-    return 0 if content is None else _MESSAGE_COST_BYTES + len(content)
+    # A letter takes one to four bytes of memory.
+    return 0 if content is None else _MESSAGE_COST_BYTES + sys.getsizeof(content)
