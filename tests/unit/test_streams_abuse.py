@@ -23,6 +23,7 @@ from extension_apiserver.wire.connections import BytesInFlight
 from extension_apiserver.wire.http1 import HttpConnection
 from extension_apiserver.wire.request_parser import RequestParser
 from unit.fake_peer import run, settle
+from unit.pki import DNS_NAME
 from unit.running import BASE, Backend, start
 from unit.test_streams import EVENTS, StartResponse, gauge, get, read_until, rest
 from unit.test_websocket import connect as open_websocket
@@ -299,13 +300,19 @@ def test_a_stream_of_small_parts_goes_on_while_others_hold_all_that_is_in_flight
         for _ in range(200):
             yield bytes(40_000)
 
-    start(own, app=application, blocking=blocking, MAX_BYTES_IN_FLIGHT="1100000", BODY_TIMEOUT_SECONDS="60")
-    holder = connect()
-    holder.sendall(get("/holder", "Content-Length: 1048576", method="POST") + bytes(1_048_575))
-    own.wait_for(lambda: gauge(own, "extension_apiserver_bytes_in_flight") > 980_000)
-    tls = connect()
-    tls.sendall(get("/x", "Connection: close"))
-    received, _ = rest(tls)
+    start(own, app=application, blocking=blocking, MAX_BYTES_IN_FLIGHT="1048576", BODY_TIMEOUT_SECONDS="60")
+    # Each holds 64 KiB of its own.
+    for length in (1_048_576, 131_000):
+        holder = connect()
+        holder.sendall(get("/holder", f"Content-Length: {length}", method="POST") + bytes(length - 1))
+    own.wait_for(lambda: gauge(own, "extension_apiserver_bytes_in_flight") > 1_048_000)
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    raw.connect(("127.0.0.1", own.port))
+    aggregator = own.aggregator()
+    with aggregator.context.wrap_socket(raw, server_hostname=DNS_NAME) as tls:
+        tls.sendall(get("/x", "Connection: close"))
+        received, _ = rest(tls)
 
     assert received.endswith(b"\r\n0\r\n\r\n")
     assert len(received) > 8_000_000
