@@ -16,13 +16,15 @@ from websockets.frames import Frame, Opcode
 
 from extension_apiserver import Settings
 from extension_apiserver.apps.asgi import pace
+from extension_apiserver.apps.asgi.handshake import handshake
 from extension_apiserver.observe.metrics import Metrics
 from extension_apiserver.request import Request, Response
+from extension_apiserver.status import StatusError
 from extension_apiserver.streams import Stream
 from extension_apiserver.wire.connections import BytesInFlight
 from extension_apiserver.wire.http1 import HttpConnection
 from extension_apiserver.wire.request_parser import RequestParser
-from unit.fake_peer import run, settle
+from unit.fake_peer import make_request, run, settle
 from unit.pki import DNS_NAME
 from unit.running import BASE, Backend, start
 from unit.test_streams import EVENTS, StartResponse, gauge, get, read_until, rest
@@ -414,3 +416,30 @@ def test_a_thread_that_cannot_be_started_is_one_refusal(own: Backend, monkeypatc
     assert refused == [503] * 40
     assert client.request("GET", f"{BASE}/x").text == "served"
     assert called == [f"{BASE}/x"]
+
+
+def test_a_handshake_is_refused_in_a_short_sentence() -> None:
+    """Whatever the client wrote, and however much."""
+    lines = [(b"connection", b"Upgrade"), *[(b"upgrade", b"a," * 8000 + b"a")] * 8]
+    with pytest.raises(StatusError) as caught:
+        handshake(make_request(headers=lines))
+
+    assert caught.value.code == 426
+    assert len(caught.value.message) <= 256
+
+
+def test_frames_that_need_no_answer_leave_the_others_their_turn() -> None:
+    """A connection that is full of the smallest frames is read in slices."""
+
+    async def scenario() -> int:
+        client = await open_websocket(echo)
+        turns = 0
+        client.peer.feed(
+            Frame(Opcode.PONG, b"").serialize(mask=True) * 10_000 + Frame(Opcode.TEXT, b"x").serialize(mask=True)
+        )
+        while not client.peer.sent:
+            turns += 1
+            await asyncio.sleep(0)
+        return turns
+
+    assert run(scenario()) > 10

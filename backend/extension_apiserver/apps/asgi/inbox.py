@@ -59,7 +59,8 @@ class Inbox:
             self._changed.set()
 
     async def wait_for_room(self) -> None:
-        """Return when there is room for more, or nothing more will be added."""
+        """Return when there is room for more, or nothing more will be added, and everybody else had a turn."""
+        await asyncio.sleep(0)
         while self.waiting_bytes > _MOST_WAITING_BYTES and self._last is None:
             self._changed.clear()
             await self._changed.wait()
