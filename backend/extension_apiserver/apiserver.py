@@ -182,6 +182,8 @@ class ExtensionApiServer:
         if request.length is not None and request.length > self.most_body_bytes:
             # Whether the application would have read it or not.
             raise body_too_large(self.most_body_bytes)
+        if resource is None:
+            self._streams.check(caller.identity.user)
         if request.header(b"upgrade"):
             if resource is not None or not isinstance(self._caller, AsgiCaller):
                 raise StatusError(400, "connections cannot be upgraded here")

@@ -51,12 +51,14 @@ class Stream:
         run: sends it; the answer is complete when it returns, and cut off without an end mark if it raises.
         abandon: called instead of `run` if the answer is not wanted: lets go of what `run` would have used.
         length: how many bytes will be sent, None if that is not known.
+        made: done once nobody works for it any more, if that may be after its end: a thread cannot be stopped.
 
     """
 
     run: Callable[[Peer], Awaitable[None]]
     abandon: Callable[[], object] = lambda: None
     length: int | None = None
+    made: asyncio.Future[None] | None = None
 
 
 async def contained(making: Awaitable[None]) -> None:

@@ -27,7 +27,7 @@ def run(scenario: Coroutine[Any, Any, _Result]) -> _Result:
 
 async def settle() -> None:
     """Let everybody go on who can, with nothing but memory to wait for."""
-    for _ in range(50):
+    for _ in range(500):
         await asyncio.sleep(0)
 
 

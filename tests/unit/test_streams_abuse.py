@@ -12,17 +12,24 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from extension_apiserver import Settings
+from extension_apiserver.apps.asgi import pace
+from extension_apiserver.apps.asgi.handshake import handshake
 from extension_apiserver.observe.metrics import Metrics
 from extension_apiserver.request import Request, Response
+from extension_apiserver.status import StatusError
 from extension_apiserver.streams import Stream
 from extension_apiserver.wire.connections import BytesInFlight
 from extension_apiserver.wire.http1 import HttpConnection
 from extension_apiserver.wire.request_parser import RequestParser
-from unit.fake_peer import run, settle
+from unit.fake_peer import make_request, run, settle
+from unit.pki import DNS_NAME
 from unit.running import BASE, Backend, start
 from unit.test_streams import EVENTS, StartResponse, gauge, get, read_until, rest
+from unit.test_websocket import connect as open_websocket
+from unit.test_websocket import echo
 
 UPGRADE = (
     "Connection: Upgrade",
@@ -245,3 +252,194 @@ def test_an_upgrade_that_two_servers_may_read_differently_is_refused(version: st
     requests.feed(get("/x", *UPGRADE, *lines, version=version) + get("/evil"))
 
     assert [message.objection is not None and message.objection.code for message in requests.waiting] == [400]
+
+
+# Who can keep others out.
+
+
+def test_threads_that_work_for_nobody_any_more_are_bounded_for_each_caller(
+    own: Backend, connect: Callable[[], ssl.SSLSocket]
+) -> None:
+    """Whoever opens streams and leaves, while the application waits for an event, is refused before it is called once more."""
+    called: list[str] = []
+    event = threading.Event()
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+        called.append(environ["REMOTE_USER"])
+        start_response("200 OK", EVENTS)
+        yield b"first"
+        event.wait(60)
+
+    def open_one(user: str) -> bytes:
+        tls = connect()
+        tls.sendall(get("/x").replace(b"alice", user.encode()))
+        status = read_until(tls, b"\r\n\r\n").split()[1]
+        tls.close()
+        own.wait_for(lambda: gauge(own, "extension_apiserver_streams") == 0)
+        return status
+
+    start(own, app=application, blocking=True, MAX_STREAMS="4")
+    statuses = [open_one(user) for user in ("alice", "alice", "alice", "alice", "alice", "bob")]
+
+    assert statuses == [b"200", b"200", b"503", b"503", b"503", b"200"]
+    assert called == ["alice"] * 3 + ["bob"]
+    event.set()
+    own.wait_for(lambda: open_one("alice") == b"200")
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_stream_of_small_parts_goes_on_while_others_hold_all_that_is_in_flight(
+    own: Backend, connect: Callable[[], ssl.SSLSocket], blocking: bool
+) -> None:
+    """As small answers do."""
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", EVENTS)
+        if environ["PATH_INFO"].endswith("/holder"):
+            yield environ["wsgi.input"].read()
+            return
+        yield b"first"
+        for _ in range(200):
+            yield bytes(40_000)
+
+    start(own, app=application, blocking=blocking, MAX_BYTES_IN_FLIGHT="1048576", BODY_TIMEOUT_SECONDS="60")
+    # Each holds 64 KiB of its own.
+    for length in (1_048_576, 131_000):
+        holder = connect()
+        holder.sendall(get("/holder", f"Content-Length: {length}", method="POST") + bytes(length - 1))
+    own.wait_for(lambda: gauge(own, "extension_apiserver_bytes_in_flight") > 1_048_000)
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    raw.connect(("127.0.0.1", own.port))
+    aggregator = own.aggregator()
+    with aggregator.context.wrap_socket(raw, server_hostname=DNS_NAME) as tls:
+        tls.sendall(get("/x", "Connection: close"))
+        received, _ = rest(tls)
+
+    assert received.endswith(b"\r\n0\r\n\r\n")
+    assert len(received) > 8_000_000
+
+
+def test_half_a_message_does_not_hold_what_is_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that stops within a long message has the time that the body of a request has, and is told why it is over."""
+    monkeypatch.setattr(pace, "MESSAGE_SECONDS", 0.05)
+
+    async def application(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+
+    async def scenario() -> tuple[int, bytes]:
+        client = await open_websocket(application)
+        client.peer.feed(Frame(Opcode.BINARY, bytes(1_000_000)).serialize(mask=True)[:500_000])
+        await client.stream
+        [(_, content)] = await client.frames()
+        return int.from_bytes(content[:2], "big"), content[2:]
+
+    assert run(scenario()) == (1008, b"the message comes too slowly")
+
+
+def test_half_a_short_message_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else lacks what it holds."""
+    monkeypatch.setattr(pace, "MESSAGE_SECONDS", 0)
+
+    async def scenario() -> list[tuple[str, bytes]]:
+        client = await open_websocket(echo)
+        frame = Frame(Opcode.TEXT, b"hello").serialize(mask=True)
+        client.peer.feed(frame[:8])
+        await settle()
+        client.peer.feed(frame[8:])
+        return await client.frames()
+
+    assert run(scenario()) == [("TEXT", b"hello")]
+
+
+# What is said, and what goes wrong late.
+
+
+def test_a_body_that_does_not_come_is_one_line_in_the_log(
+    own: Backend, connect: Callable[[], ssl.SSLSocket], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Though the answer had begun: whoever does that again and again writes no tracebacks."""
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", EVENTS)
+        yield b"first"
+        yield environ["wsgi.input"].read()
+
+    start(own, app=application, blocking=True, MAX_STREAMED_BODY_BYTES="4000000", BODY_TIMEOUT_SECONDS="0.2")
+    tls = connect()
+    tls.sendall(get("/x", "Transfer-Encoding: chunked", method="POST") + b"1\r\nx\r\n")
+    received, _ = rest(tls)
+
+    assert received.endswith(b"5\r\nfirst\r\n")
+    assert "a stream was cut off: 65536 bytes or the rest of the request body must arrive within" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_write_after_the_end_is_an_error_of_the_application(own: Backend) -> None:
+    """It changes neither the answer nor the threads."""
+    writers: list[Callable[[bytes], None]] = []
+
+    def application(_environ: object, start_response: StartResponse) -> Iterable[bytes]:
+        writers.append(start_response("200 OK", []))
+        return [b"whole"]
+
+    start(own, app=application, blocking=True)
+    client = own.aggregator()
+    answers = [client.request("GET", f"{BASE}/x").text for _ in range(2)]
+    for write in writers:
+        with pytest.raises(RuntimeError, match="write is called after the end of the answer"):
+            write(b"more")
+
+    assert [*answers, client.request("GET", f"{BASE}/x").text] == ["whole"] * 3
+
+
+def test_a_thread_that_cannot_be_started_is_one_refusal(own: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call is not made later, when nobody waits for it, and the next is served."""
+    called: list[str] = []
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        called.append(environ["PATH_INFO"])
+        start_response("200 OK", [])
+        return [b"served"]
+
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    start(own, app=application, blocking=True)
+    client = own.aggregator()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        refused = [client.request("GET", f"{BASE}/refused").status for _ in range(40)]
+
+    assert refused == [503] * 40
+    assert client.request("GET", f"{BASE}/x").text == "served"
+    assert called == [f"{BASE}/x"]
+
+
+def test_a_handshake_is_refused_in_a_short_sentence() -> None:
+    """Whatever the client wrote, and however much."""
+    lines = [(b"connection", b"Upgrade"), *[(b"upgrade", b"a," * 8000 + b"a")] * 8]
+    with pytest.raises(StatusError) as caught:
+        handshake(make_request(headers=lines))
+
+    assert caught.value.code == 426
+    assert len(caught.value.message) <= 256
+
+
+def test_frames_that_need_no_answer_leave_the_others_their_turn() -> None:
+    """A connection that is full of the smallest frames is read in slices."""
+
+    async def scenario() -> int:
+        client = await open_websocket(echo)
+        turns = 0
+        client.peer.feed(
+            Frame(Opcode.PONG, b"").serialize(mask=True) * 10_000 + Frame(Opcode.TEXT, b"x").serialize(mask=True)
+        )
+        while not client.peer.sent:
+            turns += 1
+            await asyncio.sleep(0)
+        return turns
+
+    assert run(scenario()) > 10

@@ -8,6 +8,7 @@ https://docs.python.org/3/library/threading.html#threading.Thread.daemon
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import queue
 import threading
@@ -114,12 +115,18 @@ class _Threads:
         call = _Call(function, argument, functools.partial(self._leave, asyncio.get_running_loop()))
         self._calls.put(call)
         if self._started < min(most, _THREADS):
-            self._start()
+            try:
+                self._start()
+            except RuntimeError:
+                # The system has no more; those that there are take their time.
+                if not self._started:
+                    call.future.cancel()
+                    raise StatusError(503, "no thread can be started", headers=[("Retry-After", "1")]) from None
         return await asyncio.wrap_future(call.future)
 
     def _start(self) -> None:
+        threading.Thread(target=self._work, name=f"calls_{self._started + 1}", daemon=True).start()
         self._started += 1
-        threading.Thread(target=self._work, name=f"calls_{self._started}", daemon=True).start()
 
     def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let this thread work for a stream alone from now on."""
@@ -134,7 +141,8 @@ class _Threads:
     def _replace(self) -> None:
         self._started -= 1
         if not self._calls.empty():
-            self._start()
+            with contextlib.suppress(RuntimeError):
+                self._start()
 
     def _work(self) -> None:
         while self._calls.get().run():

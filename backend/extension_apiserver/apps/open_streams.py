@@ -21,9 +21,21 @@ class OpenStreams:
         """Take the bound."""
         self._most = most
         self._most_of_one = max(1, int(most * _SHARE))
+        self._open = self._working = 0
+        #: With those for which somebody still works although their client has left or was refused.
         self._by_user: Counter[str] = Counter()
         self._refused = metrics.refused_requests
-        metrics.streams.read = lambda: float(self._by_user.total())
+        metrics.streams.read = lambda: float(self._open)
+
+    def check(self, user: str) -> None:
+        """Let nobody call the application who leaves it with more work than that of open streams.
+
+        Raises:
+            StatusError: 503 if it still works for too many whose client has left.
+
+        """
+        if self._by_user[user] > self._most_of_one or self._working > 2 * self._most:
+            raise self._too_many(user)
 
     def admit(self, response: Response, user: str, ended: Callable[[int], None]) -> Response:
         """Return the response, whose stream is counted from now until its end.
@@ -40,19 +52,32 @@ class OpenStreams:
         stream = response.stream
         if stream is None:
             return response
-        if self._by_user.total() >= self._most or self._by_user[user] >= self._most_of_one:
-            stream.abandon()
-            whose = "of this caller " if self._by_user[user] >= self._most_of_one else ""
-            self._refused.add(reason="max_streams")
-            raise StatusError(
-                503, f"too many streams {whose}are open; close some, or try again later", headers=[("Retry-After", "1")]
-            )
+        full = self._open >= self._most or self._by_user[user] >= self._most_of_one
+        error = self._too_many(user) if full else None
         self._by_user[user] += 1
+        self._working += 1
 
-        def over(sent_bytes: int) -> None:
+        def free(_made: object = None) -> None:
+            self._working -= 1
             self._by_user[user] -= 1
             if not self._by_user[user]:
                 del self._by_user[user]
+
+        def leave() -> None:
+            if stream.made is None:
+                free()
+            else:
+                stream.made.add_done_callback(free)
+
+        if error is not None:
+            stream.abandon()
+            leave()
+            raise error
+        self._open += 1
+
+        def over(sent_bytes: int) -> None:
+            self._open -= 1
+            leave()
             ended(sent_bytes)
 
         async def run(peer: Peer) -> None:
@@ -67,6 +92,12 @@ class OpenStreams:
             over(0)
 
         return Response(response.status, response.headers, stream=Stream(run, abandon, stream.length))
+
+    def _too_many(self, user: str) -> StatusError:
+        self._refused.add(reason="max_streams")
+        whose = "of this caller " if self._by_user[user] >= self._most_of_one else ""
+        sentence = f"too many streams {whose}are open; close some, or try again later"
+        return StatusError(503, sentence, headers=[("Retry-After", "1")])
 
 
 class _Counting:

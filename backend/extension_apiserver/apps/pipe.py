@@ -19,6 +19,10 @@ class Pipe:
     """Parts of a stream, from one thread to one client, in order.
 
     The thread waits while there is no room, and gets `Gone` once nobody takes more.
+
+    Attributes:
+        made: done, in the event loop, once the thread has ended its work.
+
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -30,6 +34,7 @@ class Pipe:
         self._wake = asyncio.Event()
         self._ended = self._gone = False
         self._failure: BaseException | None = None
+        self.made: asyncio.Future[None] = loop.create_future()
 
     # Called in the thread.
 
@@ -54,6 +59,7 @@ class Pipe:
         self._failure = failure
         self._ended = True
         self._loop.call_soon_threadsafe(self._wake.set)
+        self._loop.call_soon_threadsafe(self.made.set_result, None)
 
     # Called in the event loop.
 
@@ -72,7 +78,9 @@ class Pipe:
                 self._wake.clear()
                 ended = self._ended
                 await peer.send(self._take())
-                if ended and not self._parts:
+                if self._parts:
+                    continue
+                if ended:
                     break
                 await self._wake.wait()
         finally:
@@ -88,12 +96,16 @@ class Pipe:
             self._changed.notify()
 
     def _take(self) -> bytes:
+        """Return one part, or more that make no more than there is always room for."""
+        taken: list[bytes] = []
+        size = 0
         with self._changed:
-            parts = b"".join(self._parts)
-            self._parts.clear()
-            self._bytes = 0
+            while self._parts and (not taken or size + len(self._parts[0]) <= _MOST_BYTES):
+                taken.append(self._parts.popleft())
+                size += len(taken[-1])
+            self._bytes -= size
             self._changed.notify()
-        return parts
+        return b"".join(taken)
 
 
 class BodyInput(io.RawIOBase):

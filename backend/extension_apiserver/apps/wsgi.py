@@ -11,17 +11,17 @@ import contextlib
 import functools
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import IO, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 from extension_apiserver.request import Request, Response
-from extension_apiserver.streams import Gone, Peer
+from extension_apiserver.streams import Gone
 from extension_apiserver.trust.identity import Identity
 
 from .calls import Calls, HandOver
 from .pipe import BodyInput, Pipe
-from .wsgi_answer import WsgiAnswer
+from .wsgi_answer import Closing, WsgiAnswer, pull
 
 #: environ key → list of (name in lower case, value), both bytes, in arrival order.
 HEADERS_KEY = "extension_apiserver.headers"
@@ -126,7 +126,8 @@ class WsgiCaller:
         loop = asyncio.get_running_loop()
         if not self._calls.blocking or self._is_held_whole(request.length):
             body = await request.read_body()
-            environ, arriving = build_environ(request, identity, io.BytesIO(body), len(body)), None
+            source: IO[bytes] = io.BytesIO(body)
+            environ, arriving = build_environ(request, identity, source, len(body)), None
         else:
             arriving = BodyInput(loop, request.read_part)
             environ = build_environ(request, identity, io.BufferedReader(arriving), request.length)
@@ -148,7 +149,7 @@ class WsgiCaller:
             if type(result) in _THERE and not answer.streams:
                 answer.take_all(result)
             else:
-                with contextlib.closing(_Closing(result)):
+                with contextlib.closing(Closing(result)):
                     for part in result:
                         answer.take(part)
                         if answer.is_enough:
@@ -171,30 +172,17 @@ class WsgiCaller:
         if type(result) in _THERE:
             answer.take_all(result)
             return answer.whole()
-        closing, parts = _Closing(result), iter(result)
+        closing = Closing(result)
+        parts = iter(result)
         try:
             for part in parts:
                 answer.take(part)
                 if answer.is_enough:
                     break
                 if answer.is_stream:
-                    return answer.with_stream(functools.partial(_pull, parts, answer.taken(), closing), closing.close)
+                    return answer.with_stream(functools.partial(pull, parts, answer.taken(), closing), closing.close)
         except BaseException:
             closing.close()
             raise
         closing.close()
         return answer.whole()
-
-
-async def _pull(parts: Iterator[bytes], first: bytes, closing: _Closing, peer: Peer) -> None:
-    with contextlib.closing(closing):
-        await peer.send(first)
-        for part in parts:
-            await peer.send(part)
-
-
-class _Closing:
-    """Closes what an application returned, if it wants to be closed."""
-
-    def __init__(self, result: Iterable[bytes]) -> None:
-        self.close: Callable[[], object] = getattr(result, "close", lambda: None)

@@ -6,7 +6,8 @@ length becomes a stream with its first part.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from types import TracebackType
 
@@ -31,7 +32,18 @@ class WsgiAnswer:
 
     """
 
-    __slots__ = ("_hand_over", "_headers", "_is_there", "_length", "_method", "_parts", "_pipe", "_status", "streams")
+    __slots__ = (
+        "_hand_over",
+        "_headers",
+        "_is_over",
+        "_is_there",
+        "_length",
+        "_method",
+        "_parts",
+        "_pipe",
+        "_status",
+        "streams",
+    )
 
     def __init__(self, method: str, pipe: Pipe | None, hand_over: HandOver[Response] | None) -> None:
         """Begin with nothing.
@@ -50,7 +62,7 @@ class WsgiAnswer:
         self._headers: list[tuple[str, str]] = []
         self._length: int | None = None
         self._parts: list[bytes] = []
-        self._is_there = False
+        self._is_there = self._is_over = False
 
     @property
     def is_stream(self) -> bool:
@@ -91,8 +103,11 @@ class WsgiAnswer:
         Raises:
             Gone: if the client left.
             StatusError: 503 if there are too many streams.
+            RuntimeError: if the answer has ended.
 
         """
+        if self._is_over:
+            raise RuntimeError("write is called after the end of the answer")
         if self.streams and self._pipe is not None:
             self._pipe.put(part)
         elif part:
@@ -115,12 +130,14 @@ class WsgiAnswer:
 
     def end(self, failure: BaseException | None = None) -> None:
         """Say that no part follows."""
+        self._is_over = True
         if self._pipe is not None:
             self._pipe.end(failure)
 
     def with_stream(self, run: Callable[[Peer], Awaitable[None]], abandon: Callable[[], object]) -> Response:
         """Return the response as a stream."""
-        return Response(self._status, self._headers, stream=Stream(run, abandon, self._length))
+        made = self._pipe.made if self._pipe is not None else None
+        return Response(self._status, self._headers, stream=Stream(run, abandon, self._length, made))
 
     def whole(self) -> Response:
         """Return the response as it was collected."""
@@ -133,3 +150,18 @@ def _one_length(values: Sequence[str]) -> int:
     if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
         raise ValueError(f"Content-Length must be one number of bytes, not {', '.join(sorted(lengths))}")
     return int(lengths.pop())
+
+
+class Closing:
+    """Closes what an application returned, if it wants to be closed."""
+
+    def __init__(self, result: Iterable[bytes]) -> None:
+        self.close: Callable[[], object] = getattr(result, "close", lambda: None)
+
+
+async def pull(parts: Iterator[bytes], first: bytes, closing: Closing, peer: Peer) -> None:
+    """Send the rest of a body, in the event loop; its next part is made when there is room for it."""
+    with contextlib.closing(closing):
+        await peer.send(first)
+        for part in parts:
+            await peer.send(part)

@@ -110,8 +110,11 @@ class Message:
         while self.waiter is not None and not self.waiter.done():
             allowed_seconds = timeout_seconds * (1 + self.body_bytes / LEAST_BYTES)
             before = loop.time()
-            await asyncio.wait([self.waiter], timeout=allowed_seconds - self.waited_seconds)
-            self.waited_seconds += loop.time() - before
+            try:
+                await asyncio.wait([self.waiter], timeout=allowed_seconds - self.waited_seconds)
+            finally:
+                # Who gives up and comes again does not begin anew.
+                self.waited_seconds += loop.time() - before
             if not self.waiter.done():
                 self._fail_slow(timeout_seconds)
         if self.failure is not None:

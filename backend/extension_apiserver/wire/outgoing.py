@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from extension_apiserver.status import StatusError
 from extension_apiserver.streams import Gone, Stream, contained
 
 from .connections import HeldBytes
@@ -82,7 +83,10 @@ class Outgoing:
 
     def _conclude(self, making: asyncio.Future[None]) -> bool:
         failure = None if making.cancelled() or not making.done() else making.exception()
-        if failure is not None and not isinstance(failure, Gone):
+        if isinstance(failure, StatusError):
+            # A body that did not come, as clients will; a traceback of each would be theirs.
+            _log.warning("a stream was cut off: %s", failure)
+        elif failure is not None and not isinstance(failure, Gone):
             _log.error("a stream was cut off: %s", failure, exc_info=failure)
         if self.over.done():
             return False
@@ -120,7 +124,9 @@ class Outgoing:
                 await self._changed.wait()
             if self.over.done():
                 raise Gone
-            if not self._held_bytes.hold(self._connection.waiting_bytes() + len(rest)):
+            # What waits in the connection is no more than it may always hold, and what is given to send must not add to that: or
+            # one byte more would end streams while others hold too much.
+            if not self._held_bytes.hold(len(rest)):
                 raise MemoryError(
                     f"there is no room for {len(rest)} bytes beside what is in flight; give smaller parts"
                 )

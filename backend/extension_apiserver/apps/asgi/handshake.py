@@ -21,6 +21,7 @@ from .scope import TOKEN_PROTOCOL
 #: At its levels the library would log each connection and what users say.
 SILENT = logging.getLogger(f"{__name__}.silent")
 SILENT.disabled = True
+_LONGEST_SENTENCE = 256
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ def handshake(request: Request) -> Handshake:
     headers = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers])
     answer = ServerProtocol(select_subprotocol=note, logger=SILENT).accept(HandshakeRequest(request.target, headers))
     if answer.status_code != 101:  # noqa: PLR2004
-        sentence = (answer.body or b"").decode().partition("\n")[0].rstrip(".")
+        # It repeats what the client sent.
+        sentence = (answer.body or b"").decode().partition("\n")[0].rstrip(".")[:_LONGEST_SENTENCE]
         upgrade = [("Upgrade", "websocket")] if answer.status_code == 426 else []  # noqa: PLR2004
         raise StatusError(answer.status_code, f"{sentence[:1].lower()}{sentence[1:]}", headers=upgrade)
     return Handshake(

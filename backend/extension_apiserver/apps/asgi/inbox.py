@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 
 from .messages import Message
@@ -58,7 +59,8 @@ class Inbox:
             self._changed.set()
 
     async def wait_for_room(self) -> None:
-        """Return when there is room for more, or nothing more will be added."""
+        """Return when there is room for more, or nothing more will be added, and everybody else had a turn."""
+        await asyncio.sleep(0)
         while self.waiting_bytes > _MOST_WAITING_BYTES and self._last is None:
             self._changed.clear()
             await self._changed.wait()
@@ -66,4 +68,5 @@ class Inbox:
 
 def _cost(message: Message) -> int:
     content = message.get("bytes", message.get("text"))
-    return 0 if content is None else _MESSAGE_COST_BYTES + len(content)
+    # A letter takes one to four bytes of memory.
+    return 0 if content is None else _MESSAGE_COST_BYTES + sys.getsizeof(content)

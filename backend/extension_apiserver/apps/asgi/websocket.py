@@ -18,6 +18,7 @@ from .frames import Frames
 from .handshake import Handshake
 from .inbox import Inbox
 from .messages import AsgiFault, ClientLeft, Message
+from .pace import SendingPace
 from .tasks import Tasks, failure
 
 #: The client has this time to answer a close frame.
@@ -39,11 +40,10 @@ class WebSocket:
         self._held = held
         self._answer = Answer(tasks, "GET")
         self._frames = Frames(max_message_bytes)
-        self._inbox = Inbox()
+        self._inbox, self._pace = Inbox(), SendingPace()
         self.receive = self._inbox.receive
-        self._begun = asyncio.Event()
+        self._begun, self._sending = asyncio.Event(), asyncio.Lock()
         self._peer: Peer | None = None
-        self._sending = asyncio.Lock()
         #: Set once a close frame was sent or received, nobody is there any more, or the application broke a rule.
         self._closing = asyncio.Event()
         self._refusing = self._closed_by_application = False
@@ -153,10 +153,9 @@ class WebSocket:
         return CloseCode.GOING_AWAY if peer.ending.is_set() else CloseCode.NORMAL_CLOSURE
 
     async def _close(self, code: CloseCode) -> None:
-        """Send a close frame, unless there was one or nobody is there."""
-        if not self._frames.open:
-            return
-        self._frames.close(code)
+        """Send a close frame, unless there was one or nobody is there, and whatever was not sent yet."""
+        if self._frames.open:
+            self._frames.close(code)
         self._closing.set()
         try:
             await self._flush()
@@ -167,7 +166,7 @@ class WebSocket:
     async def _read(self, peer: Peer) -> None:
         """Read until the client closes, leaves or breaks a rule."""
         try:
-            while not self._frames.over and (data := await peer.receive()):
+            while not self._frames.over and (data := await self._pace.receive(peer, self._frames.held_bytes)):
                 for begin in range(0, len(data), _SLICE_BYTES):
                     for message in self._frames.take(data[begin : begin + _SLICE_BYTES]):
                         self._inbox.add(message)
@@ -177,6 +176,8 @@ class WebSocket:
                     if self._frames.over:
                         break
                     await self._inbox.wait_for_room()
+        except TimeoutError:
+            self._frames.fail(CloseCode.POLICY_VIOLATION, "the message comes too slowly")
         except Gone:
             pass
         finally:
