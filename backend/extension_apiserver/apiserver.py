@@ -82,12 +82,12 @@ class ExtensionApiServer:
     _prefixes: tuple[str, ...] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        calls = Calls(blocking=self.blocking, max_streams=self.max_streams)
+        calls = Calls(blocking=self.blocking)
         self._caller = (
             self.app if isinstance(self.app, AsgiCaller) else WsgiCaller(self.app, calls, self.most_whole_bytes)
         )
         self._rest = Rest(calls.run)
-        self._subresources = Subresources(calls, self.max_streams)
+        self._subresources = Subresources(calls)
         self._streams = OpenStreams(self.max_streams, self.metrics)
         self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
         discovery = Discovery(self.api)
@@ -178,6 +178,7 @@ class ExtensionApiServer:
         # What is below …/proxy/ is the application's, whatever resource its permission names.
         resource = self.api.resource(info.resource) if info.is_resource and info.verb != "proxy" else None
         if resource is not None and info.subresource:
+            self._streams.check(caller.identity.user)
             return await self._subresources.answer(request, caller.identity, info, resource)
         if request.length is not None and request.length > self.most_body_bytes:
             # Whether the application would have read it or not.

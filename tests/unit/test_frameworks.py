@@ -277,7 +277,7 @@ def test_django_by_asgi(django_urls: None) -> None:
 
 def test_django_by_wsgi(django_urls: None) -> None:
     async def scenario() -> None:
-        caller = WsgiCaller(get_wsgi_application(), Calls(blocking=True, max_streams=1), None)
+        caller = WsgiCaller(get_wsgi_application(), Calls(blocking=True), None)
         answer = await caller.call(forged("/hello?x=%C3%A4"), JANE)
         assert json.loads(await read_all(answer)) == {"user": "jane", "length": 3, "forged": [], "x": "ä"}
         assert await read_all(await caller.call(make_request(target="/large"), JANE)) == b"a" * 200_000

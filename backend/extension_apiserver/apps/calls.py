@@ -27,8 +27,6 @@ HandOver = Callable[[_Result], None]
 _THREADS = 32
 #: Running and waiting calls; those whose clients have gone count, too, since a thread cannot be stopped.
 _MOST_CALLS = 1024
-#: Threads of streams for each that may be open: some still wait for what they would send to a client that has gone.
-_MOST_THREADS_OF_STREAMS = 2
 
 
 class Calls:
@@ -36,13 +34,12 @@ class Calls:
 
     Args:
         blocking: False only if none of them ever waits: no file, no network, no lock. Then there is no thread.
-        max_streams: of them may be open.
 
     """
 
-    def __init__(self, *, blocking: bool, max_streams: int) -> None:
+    def __init__(self, *, blocking: bool) -> None:
         self.blocking = blocking
-        self._threads = _Threads(max_streams * _MOST_THREADS_OF_STREAMS) if blocking else None
+        self._threads = _Threads() if blocking else None
         self._count = 0
 
     async def run(self, function: Callable[[_Argument], _Result], argument: _Argument) -> _Result:
@@ -64,8 +61,7 @@ class Calls:
     async def begin(self, function: Callable[[_Argument, HandOver[_Result]], _Result], argument: _Argument) -> _Result:
         """Return what a function returns or what it hands over first: then its thread is its own until it ends.
 
-        Only where calls have threads. It must raise nothing after it has handed over a result. Handing over raises StatusError 503 if
-        there are too many such threads.
+        Only where calls have threads. It must raise nothing after it has handed over a result.
 
         Raises:
             StatusError: 503 if too many calls wait for a thread.
@@ -98,21 +94,15 @@ def _contained(function: Callable[[_Argument], _Result], argument: _Argument) ->
 
 
 class _Threads:
-    """At most 32 threads, started when there is work for one more; those that went on with a stream are no longer among them.
+    """At most 32 threads, started when there is work for one more; those that went on with a stream are no longer among them."""
 
-    Args:
-        most_left: of those that went on.
-
-    """
-
-    def __init__(self, most_left: int) -> None:
+    def __init__(self) -> None:
         self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
         self._started = 0
-        self._left = threading.BoundedSemaphore(most_left)
 
     async def run(self, function: Callable[[Any, HandOver[Any]], Any], argument: object, most: int) -> Any:  # noqa: ANN401
         """Call a function in a thread; `most` calls are running or waiting now, with this one."""
-        call = _Call(function, argument, functools.partial(self._leave, asyncio.get_running_loop()))
+        call = _Call(function, argument, functools.partial(asyncio.get_running_loop().call_soon_threadsafe, self._left))
         self._calls.put(call)
         if self._started < min(most, _THREADS):
             try:
@@ -128,17 +118,8 @@ class _Threads:
         threading.Thread(target=self._work, name=f"calls_{self._started + 1}", daemon=True).start()
         self._started += 1
 
-    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let this thread work for a stream alone from now on."""
-        if not self._left.acquire(blocking=False):
-            raise StatusError(
-                503,
-                "too many streams of the application go on although their clients have left",
-                headers=[("Retry-After", "1")],
-            )
-        loop.call_soon_threadsafe(self._replace)
-
-    def _replace(self) -> None:
+    def _left(self) -> None:
+        """Note, in the event loop, that a thread works for a stream alone from now on."""
         self._started -= 1
         if not self._calls.empty():
             with contextlib.suppress(RuntimeError):
@@ -147,7 +128,6 @@ class _Threads:
     def _work(self) -> None:
         while self._calls.get().run():
             pass
-        self._left.release()
 
 
 class _Call:
@@ -176,6 +156,6 @@ class _Call:
         return not self._handed_over
 
     def _hand_over(self, result: object) -> None:
-        self._left()
         self._handed_over = True
+        self._left()
         self.future.set_result(result)

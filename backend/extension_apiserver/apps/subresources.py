@@ -25,14 +25,13 @@ class Subresources:
 
     Args:
         calls: where verbs run.
-        max_streams: may be open.
 
     """
 
-    def __init__(self, calls: Calls, max_streams: int) -> None:
+    def __init__(self, calls: Calls) -> None:
         self._calls = calls
         # Whoever waits for the first part of a quiet log has a thread, of which there are few, and must leave verbs theirs.
-        self._reading = Calls(blocking=calls.blocking, max_streams=max_streams)
+        self._reading = Calls(blocking=calls.blocking)
 
     async def answer(self, request: Request, identity: Identity, info: RequestInfo, resource: Resource) -> Response:
         """Answer one request whose path has a subresource: whole, with a stream, or with 101 and a connection.

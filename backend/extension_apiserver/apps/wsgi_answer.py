@@ -102,7 +102,6 @@ class WsgiAnswer:
 
         Raises:
             Gone: if the client left.
-            StatusError: 503 if there are too many streams.
             RuntimeError: if the answer has ended.
 
         """
@@ -113,8 +112,8 @@ class WsgiAnswer:
         elif part:
             self._parts.append(part)
             if self.is_stream and self._pipe is not None and self._hand_over is not None:
-                self._hand_over(self.with_stream(self._pipe.run, self._pipe.abandon))
                 self.streams = True
+                self._hand_over(self.with_stream(self._pipe.run, self._pipe.abandon))
                 self._pipe.put(self.taken())
 
     def take_all(self, parts: Iterable[bytes]) -> None:
