@@ -337,9 +337,9 @@ def test_who_opens_a_quiet_log_and_leaves_does_not_fill_the_process_with_threads
     client = serve(own, log=log, variables={"MAX_STREAMS": "4"})
     codes = []
     try:
-        for _ in range(12):
+        for number in range(12):
             tls = connect()
-            tls.sendall(raw(f"{TOM}/log"))
+            tls.sendall(raw(f"{TOM}/log").replace(b"alice", b"user-%d" % number))
             codes.append(read_until(tls, b"\r\n\r\n").split(b" ")[1])
             tls.close()
             own.wait_for(lambda: gauge(own, "extension_apiserver_streams") == 0)
@@ -435,8 +435,12 @@ def test_the_first_protocol_that_is_known_is_spoken(
         (("Connection: Upgrade", "Upgrade: meow"), 426, "must name one of"),
         (("Connection: Upgrade", "Upgrade: ,"), 426, "must name one of"),
         (("Connection: Upgrade", f"Upgrade: {',' * 16000}"), 426, "must name one of"),
-        ((*MEOW, "Content-Length: 3"), 400, "a request to upgrade the connection must have no body"),
-        ((*MEOW, "Transfer-Encoding: chunked"), 400, "a request to upgrade the connection must have no body"),
+        ((*MEOW, "Content-Length: 3"), 400, "a request to upgrade the connection must be HTTP/1.1 and have no body"),
+        (
+            (*MEOW, "Transfer-Encoding: chunked"),
+            400,
+            "a request to upgrade the connection must be HTTP/1.1 and have no body",
+        ),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
