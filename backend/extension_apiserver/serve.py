@@ -10,6 +10,7 @@ import logging
 import resource as limits
 import signal
 from collections.abc import Callable
+from typing import cast
 
 from .api.resources import Api
 from .apiserver import ExtensionApiServer
@@ -73,11 +74,12 @@ async def serve(
     metrics = Metrics()
     in_flight = BytesInFlight(settings.max_bytes_in_flight, metrics)
     if not is_asgi(app):
-        await _serve(app, api, settings, metrics, in_flight, stop, blocking=blocking, started=started)
+        await _serve(cast("WsgiApp", app), api, settings, metrics, in_flight, stop, blocking=blocking, started=started)
         return
-    lifespan = Lifespan(app)
+    asynchronous = cast("AsgiApp", app)
+    lifespan = Lifespan(asynchronous)
     await lifespan.start(stop)
-    caller = AsgiCaller(app, lifespan.state, in_flight, max_message_bytes=settings.max_body_bytes)
+    caller = AsgiCaller(asynchronous, lifespan.state, in_flight, max_message_bytes=settings.max_body_bytes)
     try:
         await _serve(caller, api, settings, metrics, in_flight, stop, blocking=blocking, started=started)
     finally:

@@ -15,6 +15,24 @@ SOURCES = ("127.0.0.11", "127.0.0.12", "127.0.0.13")
 #: A client that is never answered gives up after this.
 PATIENCE_SECONDS = 30.0
 
+#: Headers as they must not be; each has its own connection.
+MALFORMED = (
+    b"GET / HTTP/1.1\nHost: x\n\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nX-Remote-User : admin\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    b"GET http://elsewhere/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"CONNECT elsewhere:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET /"
+    + b"%2e%2e/" * 500
+    + b" HTTP/1.1\r\nHost: x\r\nX-Remote-User: system:admin\r\nX-Remote-Group: system:masters\r\n\r\n",
+)
+
 
 @dataclass
 class Target:

@@ -64,8 +64,7 @@ class RequestParser:
         self.deaf = False
         self.foreign: bytearray | None = None
         self._settings = settings
-        self._read_body = read_body
-        self._read_part = read_part
+        self._read_body, self._read_part = read_body, read_part
         self._body_grew = body_grew
         self._parser = httptools.HttpRequestParser(self)
         self._target, self._headers = b"", list[tuple[bytes, bytes]]()
