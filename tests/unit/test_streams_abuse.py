@@ -27,7 +27,7 @@ from extension_apiserver.wire.request_parser import RequestParser
 from unit.fake_peer import make_request, run, settle
 from unit.pki import DNS_NAME
 from unit.running import BASE, Backend, start
-from unit.test_streams import EVENTS, StartResponse, gauge, get, read_until, rest
+from unit.test_streams import EVENTS, StartResponse, gauge, get, read_until, refuses, rest
 from unit.test_websocket import connect as open_websocket
 from unit.test_websocket import echo
 
@@ -443,3 +443,27 @@ def test_frames_that_need_no_answer_leave_the_others_their_turn() -> None:
         return turns
 
     assert run(scenario()) > 10
+
+
+def test_an_end_does_not_come_within_a_part(own: Backend, connect: Callable[[], ssl.SSLSocket]) -> None:
+    """What the application gave at once arrives whole or without an end mark: a client must not take the half for all."""
+
+    def application(_environ: object, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", EVENTS)
+        yield b"first"
+        yield bytes(16_000_000)
+        while True:
+            yield b"more"
+
+    start(own, app=application, blocking=True, SHUTDOWN_TIMEOUT_SECONDS="20")
+    tls = connect()
+    tls.sendall(get("/x"))
+    received = read_until(tls, b"first") + tls.recv(1000)
+    stopping = threading.Thread(target=own.stop)
+    stopping.start()
+    own.wait_for(lambda: refuses(own.port))
+    received += rest(tls)[0]
+    stopping.join(20)
+
+    assert received.count(b"\0") == 16_000_000
+    assert received.endswith(b"\r\n0\r\n\r\n")
