@@ -70,7 +70,10 @@ def every() -> list[Part]:
             "signatures",
             [sys.executable, "-m", "pytest", f"--junitxml={REPORTS / 'interop-signatures.xml'}", "tests/signatures"],
         ),
-        Part("mutation", [str(ROOT / ".venv" / "bin" / "tox"), "-q", "run", "-e", "mutation"]),
+        *(
+            Part(name, [str(ROOT / ".venv" / "bin" / "tox"), "-q", "run", "-e", name])
+            for name in ("autobahn", "mutation")
+        ),
     ]
 
 
