@@ -27,7 +27,7 @@ from extension_apiserver.wire.request_parser import RequestParser
 from unit.fake_peer import make_request, run, settle
 from unit.pki import DNS_NAME
 from unit.running import BASE, Backend, start
-from unit.test_streams import EVENTS, StartResponse, gauge, get, read_until, rest
+from unit.test_streams import EVENTS, StartResponse, gauge, get, read_until, refuses, rest
 from unit.test_websocket import connect as open_websocket
 from unit.test_websocket import echo
 
@@ -44,6 +44,14 @@ def connect(own: Backend) -> Iterator[Callable[[], ssl.SSLSocket]]:
     """Open connections as the front proxy; they are closed in the end."""
     with contextlib.ExitStack() as stack:
         yield lambda: stack.enter_context(own.aggregator().connect())
+
+
+def connect_slowly(backend: Backend) -> ssl.SSLSocket:
+    """Return a connection for which the kernel takes little ahead."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    raw.connect(("127.0.0.1", backend.port))
+    return backend.aggregator().context.wrap_socket(raw, server_hostname=DNS_NAME)
 
 
 # What is left behind of who left.
@@ -308,11 +316,7 @@ def test_a_stream_of_small_parts_goes_on_while_others_hold_all_that_is_in_flight
         holder = connect()
         holder.sendall(get("/holder", f"Content-Length: {length}", method="POST") + bytes(length - 1))
     own.wait_for(lambda: gauge(own, "extension_apiserver_bytes_in_flight") > 1_048_000)
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-    raw.connect(("127.0.0.1", own.port))
-    aggregator = own.aggregator()
-    with aggregator.context.wrap_socket(raw, server_hostname=DNS_NAME) as tls:
+    with connect_slowly(own) as tls:
         tls.sendall(get("/x", "Connection: close"))
         received, _ = rest(tls)
 
@@ -443,3 +447,27 @@ def test_frames_that_need_no_answer_leave_the_others_their_turn() -> None:
         return turns
 
     assert run(scenario()) > 10
+
+
+def test_an_end_does_not_come_within_a_part(own: Backend) -> None:
+    """What the application gave at once arrives whole or without an end mark: a client must not take the half for all."""
+
+    def application(_environ: object, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", EVENTS)
+        yield b"first"
+        yield bytes(6_000_000)
+        while True:
+            yield b"more"
+
+    start(own, app=application, blocking=True, SHUTDOWN_TIMEOUT_SECONDS="20")
+    with connect_slowly(own) as tls:
+        tls.sendall(get("/x"))
+        received = read_until(tls, b"first") + tls.recv(1000)
+        stopping = threading.Thread(target=own.stop)
+        stopping.start()
+        own.wait_for(lambda: refuses(own.port))
+        received += rest(tls)[0]
+    stopping.join(20)
+
+    assert received.count(b"\0") == 6_000_000
+    assert received.endswith(b"\r\n0\r\n\r\n")

@@ -61,7 +61,8 @@ class Outgoing:
         #: Wakes whoever waits for room or for input.
         self._changed = asyncio.Event()
         self._clogged = clogged
-        self._input_ended = False
+        #: Some of a part was sent, and some not.
+        self._within = self._input_ended = False
         self._timers: list[asyncio.TimerHandle] = []
 
     async def run(self, most_seconds: float) -> bool:
@@ -83,11 +84,12 @@ class Outgoing:
 
     def _conclude(self, making: asyncio.Future[None]) -> bool:
         failure = None if making.cancelled() or not making.done() else making.exception()
-        if isinstance(failure, StatusError):
-            # A body that did not come, as clients will; a traceback of each would be theirs.
-            _log.warning("a stream was cut off: %s", failure)
-        elif failure is not None and not isinstance(failure, Gone):
-            _log.error("a stream was cut off: %s", failure, exc_info=failure)
+        if failure is not None and not isinstance(failure, Gone):
+            # A traceback for each who comes and leaves, or whose body does not come, would be theirs to write.
+            if self.over.done() or isinstance(failure, StatusError):
+                _log.warning("a stream was cut off: %.200s", failure)
+            else:
+                _log.error("a stream was cut off: %s", failure, exc_info=failure)
         if self.over.done():
             return False
         if failure is None and self._left:
@@ -124,13 +126,13 @@ class Outgoing:
                 await self._changed.wait()
             if self.over.done():
                 raise Gone
-            # What waits in the connection is no more than it may always hold, and what is given to send must not add to that: or
-            # one byte more would end streams while others hold too much.
+            # What waits in the connection may always wait; counted with it, any part would be too much while others hold all.
             if not self._held_bytes.hold(len(rest)):
-                raise MemoryError(
-                    f"there is no room for {len(rest)} bytes beside what is in flight; give smaller parts"
-                )
+                raise MemoryError(f"there is no room for {len(rest)} bytes beside what is in flight; give less at once")
+            self._within = bool(rest)
             if not rest:
+                if self.ending.is_set():
+                    self.end()
                 return
             portion, rest = bytes(rest[:_PORTION_BYTES]), rest[_PORTION_BYTES:]
             self._connection.send(b"%x\r\n%b\r\n" % (len(portion), portion) if self._how is Framing.CHUNKS else portion)
@@ -171,8 +173,10 @@ class Outgoing:
         self._end()
 
     def end(self) -> None:
-        """Ask for the end, because the server stops: who knows no other end has reached it; others have the rest of the time."""
+        """Ask for the end: who knows no other end has reached it after this part; others have the rest of the time."""
         self.ending.set()
+        if self._within or self.over.done():
+            return
         if self._how is Framing.CHUNKS:
             self._finish()
             self._connection.close()
