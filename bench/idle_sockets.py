@@ -16,8 +16,8 @@ from bench.processes import Memory
 from pytest_apiservice.base.errors import HarnessError
 
 COUNT = 500
-#: One caller may have half of them.
-_ENVIRON = {"EXTENSION_APISERVER_MAX_STREAMS": str(2 * COUNT)}
+#: One caller may have half of the streams.
+_ENVIRON = {"EXTENSION_APISERVER_MAX_STREAMS": str(4 * COUNT)}
 _TIMEOUT_SECONDS = 30.0
 
 

@@ -2,7 +2,7 @@
 
 from flask import Flask, request
 
-from extension_apiserver import IDENTITY_KEY, Call, Column, Object, Resource, StatusError, main, not_found
+from extension_apiserver import IDENTITY_KEY, Call, Column, Object, Resource, StatusError, Subresource, main, not_found
 
 app = Flask(__name__)
 zoo: dict[str, Object] = {"leo": {"metadata": {"name": "leo"}, "spec": {"species": "lion", "legs": 4}}}
@@ -32,6 +32,7 @@ animals = Resource(
     verbs={"list": lambda _call: list(zoo.values()), "get": get_animal, "create": create_animal},
     schema={"spec": {"type": "object", "properties": {"species": {"type": "string"}, "legs": {"type": "integer"}}}},
     columns=[Column("Species", lambda animal: animal["spec"].get("species"))],
+    subresources={"log": Subresource(read=lambda call: f"{get_animal(call)['metadata']['name']} sleeps\n")},
 )
 
 if __name__ == "__main__":

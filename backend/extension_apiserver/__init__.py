@@ -1,4 +1,4 @@
-"""Makes any WSGI application a correct Kubernetes extension API server.
+"""Makes any WSGI or ASGI application a correct Kubernetes extension API server.
 
 app = Flask(__name__)
 cats = Resource(kind="Cat", plural="cats", description="A cat.", verbs={"list": list_cats})
@@ -7,12 +7,14 @@ if __name__ == "__main__":
     raise SystemExit(main(app, [cats]))
 """
 
-from .api.resources import Api, Call, Column, Object, Resource
+from .api.call import Call, Object, Subresource
+from .api.resources import Api, Column, Resource
 from .apps.wsgi import HEADERS_KEY, IDENTITY_KEY
 from .cli import main
 from .serve import serve
 from .settings import Settings, SettingsError
 from .status import StatusError, invalid, not_found
+from .streams import Gone, Peer
 from .trust.identity import Identity
 
 __all__ = [
@@ -21,12 +23,15 @@ __all__ = [
     "Api",
     "Call",
     "Column",
+    "Gone",
     "Identity",
     "Object",
+    "Peer",
     "Resource",
     "Settings",
     "SettingsError",
     "StatusError",
+    "Subresource",
     "invalid",
     "main",
     "not_found",

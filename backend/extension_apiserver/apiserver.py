@@ -6,7 +6,7 @@
 | /metrics | `metrics` |
 | /apis, /apis/<group>, /apis/<group>/<version> | `discovery` |
 | /openapi/v2, /openapi/v3, /openapi/v3/apis/<group>/<version> | `openapi` |
-| /apis/<group>/<version>/<resource of the table>… | `rest` |
+| /apis/<group>/<version>/<resource of the table>… | `rest`, and `subresources` |
 | any other path below /apis/<group>/<version>/ | the application |
 """
 
@@ -26,6 +26,7 @@ from .apps.answers import guarded
 from .apps.asgi.caller import AsgiCaller
 from .apps.calls import Calls
 from .apps.open_streams import OpenStreams
+from .apps.subresources import Subresources
 from .apps.wsgi import WsgiApp, WsgiCaller
 from .observe import readiness
 from .observe.logs import RequestLog
@@ -40,6 +41,7 @@ from .trust.authentication import Authenticator, Caller
 from .trust.delegation import Authorizer
 from .verbs import VERBS
 from .wire.http_answer import refusal
+from .wire.http_message import body_too_large
 
 #: What metrics count by name: verbs, and methods where the path is no resource; anything else is 'other'.
 _COUNTED = frozenset({*VERBS, *(verb.method.lower() for verb in VERBS.values()), "head", "options"})
@@ -70,10 +72,12 @@ class ExtensionApiServer:
     starting: Callable[[], str | None]
     request_log: RequestLog
     most_whole_bytes: int | None
+    most_body_bytes: int
     max_streams: int
     _routes: dict[str, Callable[[Request], Response]] = dataclasses.field(init=False)
     _caller: WsgiCaller | AsgiCaller = dataclasses.field(init=False)
     _rest: Rest = dataclasses.field(init=False)
+    _subresources: Subresources = dataclasses.field(init=False)
     _streams: OpenStreams = dataclasses.field(init=False)
     _prefixes: tuple[str, ...] = dataclasses.field(init=False)
 
@@ -83,6 +87,7 @@ class ExtensionApiServer:
             self.app if isinstance(self.app, AsgiCaller) else WsgiCaller(self.app, calls, self.most_whole_bytes)
         )
         self._rest = Rest(calls.run)
+        self._subresources = Subresources(calls)
         self._streams = OpenStreams(self.max_streams, self.metrics)
         self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
         discovery = Discovery(self.api)
@@ -170,7 +175,14 @@ class ExtensionApiServer:
             return route(request)
         if not request.path.startswith(self._prefixes):
             raise StatusError(404, "the server could not find the requested resource")
-        resource = self.api.resource(info.resource) if info.is_resource else None
+        # What is below …/proxy/ is the application's, whatever resource its permission names.
+        resource = self.api.resource(info.resource) if info.is_resource and info.verb != "proxy" else None
+        if resource is not None and info.subresource:
+            self._streams.check(caller.identity.user)
+            return await self._subresources.answer(request, caller.identity, info, resource)
+        if request.length is not None and request.length > self.most_body_bytes:
+            # Whether the application would have read it or not.
+            raise body_too_large(self.most_body_bytes)
         if resource is None:
             self._streams.check(caller.identity.user)
         if request.header(b"upgrade"):

@@ -52,6 +52,8 @@ class Request:
         length: of the body, in bytes, as announced; None if it comes in chunks.
         read_part: reads the next part of the body, once there is any, and b'' at its end; raises StatusError 413 if all parts together
             are too large and 408 if they come too slowly. A body is read whole or in parts, never both.
+        upgrades: the client wants to go on with another protocol, and what it sends next is no HTTP; only such a request may be answered
+            with 101.
 
     """
 
@@ -63,6 +65,7 @@ class Request:
     identity_names: frozenset[bytes] = frozenset()
     length: int | None = 0
     read_part: Callable[[], Awaitable[bytes]] = _nothing
+    upgrades: bool = False
     path: str = dataclasses.field(init=False)
     query_string: str = dataclasses.field(init=False)
 

@@ -14,6 +14,8 @@ from .request import Request
 from .selectors import required_name
 from .verbs import VERBS, Place
 
+#: They may stand before the resource in a path, and then nothing else says the verb.
+_VERBS_IN_PATHS = frozenset({"proxy", "watch"})
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 _GROUP_PREFIX_PARTS = 3  # apis, group, version
 #: Leading zeros aside, more digits are no 64 bits; with the zeros there may be more than Python reads.
@@ -72,7 +74,7 @@ class RequestInfo:
 def request_info(request: Request) -> RequestInfo:
     """Parse method, path and the parameters `watch` and `fieldSelector`.
 
-    Two refinements are left out because kube-apiserver sends them only for built-in groups: `/api/v1` and the verb `proxy`.
+    `/api/v1` is left out, because kube-apiserver sends it to nobody else.
     """
     path = request.path
     other = RequestInfo(request.method.lower(), path)
@@ -80,8 +82,8 @@ def request_info(request: Request) -> RequestInfo:
     if len(parts) <= _GROUP_PREFIX_PARTS or parts[0] != "apis":
         return other
     _, group, version, *rest = parts
-    watched = rest[0] == "watch"
-    if watched:
+    verb = rest[0] if rest[0] in _VERBS_IN_PATHS else ""
+    if verb:
         rest = rest[1:]
         if not rest:
             return other
@@ -91,8 +93,10 @@ def request_info(request: Request) -> RequestInfo:
         if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:  # noqa: PLR2004
             rest = rest[2:]
     resource, name, subresource = (*rest, "", "")[:3]
+    if verb == "proxy":
+        subresource = ""
     selected_name = ""
-    verb = "watch" if watched else (_ON_NAME if name else _ON_COLLECTION).get(request.method, "")
+    verb = verb or (_ON_NAME if name else _ON_COLLECTION).get(request.method, "")
     if verb == "list":
         query = request.query()
         verb = "watch" if _is_watch(query) else "list"

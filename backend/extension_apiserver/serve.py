@@ -10,6 +10,7 @@ import logging
 import resource as limits
 import signal
 from collections.abc import Callable
+from typing import cast
 
 from .api.resources import Api
 from .apiserver import ExtensionApiServer
@@ -36,7 +37,7 @@ from .wire.server import ACCEPTED_AT_ONCE, Server
 #: Descriptors beside connections: files, the client's connections, logs, and what is accepted to be refused within a few rounds.
 _OTHER_DESCRIPTORS = 64 + 4 * ACCEPTED_AT_ONCE
 #: What an asynchronous application does after its answers has this time when the server has stopped.
-_LAST_SECONDS = 2.0
+_LAST_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -73,11 +74,12 @@ async def serve(
     metrics = Metrics()
     in_flight = BytesInFlight(settings.max_bytes_in_flight, metrics)
     if not is_asgi(app):
-        await _serve(app, api, settings, metrics, in_flight, stop, blocking=blocking, started=started)
+        await _serve(cast("WsgiApp", app), api, settings, metrics, in_flight, stop, blocking=blocking, started=started)
         return
-    lifespan = Lifespan(app)
+    asynchronous = cast("AsgiApp", app)
+    lifespan = Lifespan(asynchronous)
     await lifespan.start(stop)
-    caller = AsgiCaller(app, lifespan.state, in_flight)
+    caller = AsgiCaller(asynchronous, lifespan.state, in_flight, max_message_bytes=settings.max_body_bytes)
     try:
         await _serve(caller, api, settings, metrics, in_flight, stop, blocking=blocking, started=started)
     finally:
@@ -130,6 +132,7 @@ async def _serve(
         most_whole_bytes=settings.max_body_bytes
         if settings.max_streamed_body_bytes > settings.max_body_bytes
         else None,
+        most_body_bytes=max(settings.max_body_bytes, settings.max_streamed_body_bytes),
         max_streams=settings.max_streams,
     )
     server = Server(handler.handle, authenticator.is_front_proxy, tls, settings, metrics, in_flight)

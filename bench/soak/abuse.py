@@ -1,4 +1,6 @@
-"""`make soak`: hostile clients for MINUTES (10; at most 30) while honest ones are served; what the backend uses is plotted.
+"""`make soak`: hostile clients for MINUTES (10; at most 30) while honest ones are served; what BACKEND uses is plotted.
+
+BACKEND is ours, the echo, or wsgi, or asgi, which is attacked by its streams and WebSockets too.
 
 Honest are a user through the API server, and the kubelet, which comes with a fresh connection and no certificate, as attackers do.
 It fails if an honest user was refused, or if memory or descriptors grow.
@@ -17,7 +19,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.commands import go_program
+from bench.commands import ON_THE_LIBRARY, TITLES, go_program
 from bench.peers import ROOT, Peer, peers
 from bench.plane import ControlPlane, control_plane
 from bench.processes import started
@@ -72,6 +74,8 @@ def watch(
         f"--api-port={plane.port}",
         f"--token-file={plane.token_file()}",
         f"--report={plane.directory / 'attacks.json'}",
+        f"--path={one.path}",
+        *(["--streams"] if one.name == "asgi" else []),
     ]
     with started(
         "attacks", attack, directory=plane.directory, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -92,18 +96,21 @@ def main() -> int:
         minutes = 0.0
     if not 0 < minutes <= MOST_MINUTES:
         raise HarnessError(f"MINUTES is '{text}' and must be a number above 0, at most {MOST_MINUTES:g}: try MINUTES=1")
+    backend = os.environ.get("BACKEND") or "ours"
+    if backend not in ON_THE_LIBRARY:
+        raise HarnessError(f"BACKEND is '{backend}' and must be one of {', '.join(ON_THE_LIBRARY)}: try BACKEND=asgi")
     prepare(["etcd", "kube-apiserver", "kubectl"])
     go_program("load")
     begin = conditions()
     with tempfile.TemporaryDirectory(prefix="header-echo-bench-") as name, ExitStack() as stack:
         with step("starting etcd, kube-apiserver and the backend"):
             plane = stack.enter_context(control_plane(Path(name)))
-            one = stack.enter_context(peers(plane, ("ours",)))["ours"]
+            one = stack.enter_context(peers(plane, (backend,)))[backend]
         with step(f"hostile clients for {minutes:g} minutes") as detail:
             moments, counts = watch(one, plane, minutes * 60, detail)
     table, wrong = verdict(moments)
     attacks = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-    report = f"{begin}; {minutes:g} minutes\n\n{table}\n\nattacks made: {attacks}\n"
+    report = f"{begin}; {TITLES[backend]}; {minutes:g} minutes\n\n{table}\n\nattacks made: {attacks}\n"
     REPORTS.mkdir(parents=True, exist_ok=True)
     (REPORTS / "report.md").write_text(report)
     (REPORTS / "raw.json").write_text(json.dumps([asdict(moment) for moment in moments]))

@@ -17,28 +17,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from bench.soak.target import PATIENCE_SECONDS, Target, ask, drip, pour, until_closed
+from bench.soak.stream_attacks import ON_STREAMS
+from bench.soak.target import MALFORMED, PATIENCE_SECONDS, Target, ask, drip, pour, until_closed
 
-PATH = b"/apis/ours.bench.example.com/v1/"
 PAUSE_SECONDS = 0.05
-
-#: Headers as they must not be; each has its own connection.
-MALFORMED = (
-    b"GET / HTTP/1.1\nHost: x\n\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\nX-Remote-User : admin\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
-    b"GET http://elsewhere/ HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"CONNECT elsewhere:443 HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    b"GET /"
-    + b"%2e%2e/" * 500
-    + b" HTTP/1.1\r\nHost: x\r\nX-Remote-User: system:admin\r\nX-Remote-Group: system:masters\r\n\r\n",
-)
 
 
 async def silent(target: Target) -> None:
@@ -57,20 +39,22 @@ async def half_hello(target: Target) -> None:
 async def half_header(target: Target) -> None:
     """Send a header byte by byte, and never its end."""
     reader, writer = await target.connect()
-    await drip(reader, writer, b"GET " + PATH + b" HTTP/1.1\r\nHost: x\r\n", b"X-Slow: a\r\n")
+    await drip(reader, writer, b"GET " + target.path + b" HTTP/1.1\r\nHost: x\r\n", b"X-Slow: a\r\n")
 
 
 async def half_body(target: Target) -> None:
     """Promise a megabyte and send it byte by byte."""
     reader, writer = await target.connect()
-    await drip(reader, writer, b"POST " + PATH + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", b"x")
+    await drip(
+        reader, writer, b"POST " + target.path + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", b"x"
+    )
 
 
 async def half_body_through_api_server(target: Target) -> None:
     """The same as a user with rights, through the API server."""
     reader, writer = await target.connect(api=True)
     header = b"POST %b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\nContent-Length: 1000000\r\n\r\n"
-    await drip(reader, writer, header % (PATH, target.token), b"x")
+    await drip(reader, writer, header % (target.path, target.token), b"x")
 
 
 async def never_reads(target: Target) -> None:
@@ -89,14 +73,14 @@ async def never_reads(target: Target) -> None:
 async def flood(target: Target) -> None:
     """Connect, ask as nobody, go; as often as can be."""
     reader, writer = await target.connect()
-    await ask(reader, writer, b"GET " + PATH + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    await ask(reader, writer, b"GET " + target.path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
 async def forged(target: Target) -> None:
     """Claim to be an administrator."""
     reader, writer = await target.connect()
     claim = b" HTTP/1.1\r\nHost: x\r\nX-Remote-User: system:admin\r\nX-Remote-Group: system:masters\r\n\r\n"
-    await ask(reader, writer, b"GET " + PATH + claim)
+    await ask(reader, writer, b"GET " + target.path + claim)
 
 
 async def large_header(target: Target) -> None:
@@ -120,7 +104,7 @@ async def large_path(target: Target) -> None:
 async def large_body(target: Target) -> None:
     """Send chunks without end."""
     reader, writer = await target.connect()
-    header = b"POST " + PATH + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    header = b"POST " + target.path + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     await pour(reader, writer, header, b"4000\r\n" + b"x" * 16384 + b"\r\n", 256)
 
 
@@ -172,6 +156,8 @@ async def attack_all(target: Target, seconds: float) -> None:
     kinds = {
         kind: number for kind, number in ATTACKS.items() if target.api_port or kind is not half_body_through_api_server
     }
+    if target.streams:
+        kinds |= ON_STREAMS
     async with asyncio.timeout(seconds + 2 * PATIENCE_SECONDS):
         await asyncio.gather(*(_client(kind, target) for kind, number in kinds.items() for _ in range(number)))
 
@@ -183,13 +169,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--api-port", type=int, default=0)
     parser.add_argument("--token-file", type=Path)
+    parser.add_argument("--path", required=True, help="of the echo, with a slash at its end")
+    parser.add_argument("--streams", action="store_true", help="the backend has …/log and …/socket")
     parser.add_argument("--report", type=Path, required=True)
     arguments = parser.parse_args()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     token = arguments.token_file.read_bytes() if arguments.token_file else b""
-    target = Target(arguments.port, arguments.api_port, token, context, 0.0, Counter())
+    path, streams = arguments.path.encode(), arguments.streams
+    target = Target(arguments.port, arguments.api_port, token, context, path, streams, 0.0, Counter())
     asyncio.run(attack_all(target, arguments.seconds))
     arguments.report.write_text(json.dumps(target.counts))
 

@@ -15,6 +15,24 @@ SOURCES = ("127.0.0.11", "127.0.0.12", "127.0.0.13")
 #: A client that is never answered gives up after this.
 PATIENCE_SECONDS = 30.0
 
+#: Headers as they must not be; each has its own connection.
+MALFORMED = (
+    b"GET / HTTP/1.1\nHost: x\n\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nX-Remote-User : admin\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    b"GET http://elsewhere/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"CONNECT elsewhere:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET /"
+    + b"%2e%2e/" * 500
+    + b" HTTP/1.1\r\nHost: x\r\nX-Remote-User: system:admin\r\nX-Remote-Group: system:masters\r\n\r\n",
+)
+
 
 @dataclass
 class Target:
@@ -23,12 +41,16 @@ class Target:
     Attributes:
         port: of the backend.
         api_port: of the API server, 0 for none; `token` is for it.
+        path: of the echo.
+        streams: whether it has events at `log` below that, and a WebSocket at `socket`.
     """
 
     port: int
     api_port: int
     token: bytes
     context: ssl.SSLContext
+    path: bytes
+    streams: bool
     ends: float
     counts: Counter[str]
 
@@ -39,6 +61,11 @@ class Target:
         port = self.api_port if api else self.port
         source = None if api else (random.choice(SOURCES), 0)  # noqa: S311 - no secret
         return await asyncio.open_connection(HOST, port, ssl=self.context if tls else None, local_addr=source)
+
+    def asks(self, what: bytes, lines: bytes = b"") -> bytes:
+        """Return a request of a user with rights, for the API server."""
+        header = b"GET %b%b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n%b\r\n"
+        return header % (self.path, what, self.token, lines)
 
     @property
     def over(self) -> bool:

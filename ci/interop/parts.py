@@ -66,10 +66,8 @@ def every() -> list[Part]:
         _e2e(f"kubernetes-{newest}", dict),
         _e2e("cert-manager-1.19", _cert_manager),
         Part("conformance", [sys.executable, "ci/interop/conformance.py", str(REPORTS / "interop-conformance.xml")]),
-        Part(
-            "signatures",
-            [sys.executable, "-m", "pytest", f"--junitxml={REPORTS / 'interop-signatures.xml'}", "tests/signatures"],
-        ),
+        _pytest("signatures", "tests/signatures"),
+        _pytest("streams", "--apiservice-cluster=embedded", "tests/long_streams"),
         *(
             Part(name, [str(ROOT / ".venv" / "bin" / "tox"), "-q", "run", "-e", name])
             for name in ("autobahn", "mutation")
@@ -77,17 +75,13 @@ def every() -> list[Part]:
     ]
 
 
+def _pytest(name: str, *arguments: str, environment: Callable[[], Mapping[str, str]] = dict) -> Part:
+    report = f"--junitxml={REPORTS / f'interop-{name}.xml'}"
+    return Part(name, [sys.executable, "-m", "pytest", "-v", report, *arguments], environment)
+
+
 def _e2e(name: str, environment: Callable[[], Mapping[str, str]]) -> Part:
-    pytest = [
-        "pytest",
-        "-v",
-        "-n",
-        "auto",
-        "--apiservice-cluster=embedded",
-        f"--junitxml={REPORTS / f'interop-{name}.xml'}",
-        "tests/e2e",
-    ]
-    return Part(name, [sys.executable, "-m", *pytest], environment)
+    return _pytest(name, "-n", "auto", "--apiservice-cluster=embedded", "tests/e2e", environment=environment)
 
 
 def _control_plane(minor: str) -> Mapping[str, str]:

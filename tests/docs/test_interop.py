@@ -60,6 +60,12 @@ def test_upstreams_tests_are_those_of_the_kubernetes_we_build_with(monkeypatch):
         assert tools.pinned_version(name) == tools.kubernetes_version()
 
 
+def test_each_folder_of_tests_is_run_by_make_or_by_a_part():
+    ran = (ROOT / "Makefile").read_text() + " ".join(str(word) for part in parts.every() for word in part.command)
+    folders = {f"tests/{path.parent.name}" for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert [folder for folder in sorted(folders) if not re.search(rf"{folder}\b", ran)] == []
+
+
 def test_parts_are_chosen_by_how_their_names_begin():
     chosen = names(parts.chosen("cert-manager,kubernetes-1.3", parts.every()))
     assert (chosen[0], chosen[-1]) == ("kubernetes-1.30", "cert-manager-1.19")

@@ -19,7 +19,7 @@ GROUP = "zoo.example.com"
 
 
 @contextmanager
-def installed(cluster, base_values, name, program, group, resource):
+def installed(cluster, base_values, name, program, group, *resources):
     """Yield the API of the Python file ``program`` and its release, served."""
     cluster.load_image(f"{name}:1", of_this_python(str(program)))
     values = {
@@ -27,7 +27,7 @@ def installed(cluster, base_values, name, program, group, resource):
         "image.repository": name,
         "image.tag": "1",
         "apiService.group": group,
-        "userRoles.resources": [resource],
+        "userRoles.resources": resources,
         "replicas": 1,  # what it holds lives in its memory
     }
     with fresh_namespace(cluster, f"header-echo-{name}") as namespace:

@@ -162,6 +162,7 @@ print(json.dumps([packages, files, local_image("header-echo").to_json(), sys.pat
     environment = str(python.parents[1])
     assert [one for one in packages if not one.startswith(environment)] == []
     assert [one for one in data if not one.startswith(environment) or not Path(one).is_file()] == []
+    assert image["environment"].pop("PATH").split(os.pathsep)[0] == str(python.parent)
     assert image == {"entrypoint": [str(python), "-m", "header_echo"], "environment": {"PYTHONUNBUFFERED": "1"}}
     assert [one for one in path if one.startswith(str(ROOT))] == []
 

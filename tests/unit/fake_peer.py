@@ -109,7 +109,7 @@ def make_request(
 def make_caller(app: Any, *, in_flight_bytes: int = 32 * MIB, **arguments: Any) -> AsgiCaller:
     """Return the caller of an application."""
     state = arguments.pop("state", {})
-    return AsgiCaller(app, state, BytesInFlight(in_flight_bytes, Metrics()), **arguments)
+    return AsgiCaller(app, state, BytesInFlight(in_flight_bytes, Metrics()), **{"max_message_bytes": MIB, **arguments})
 
 
 async def ask(app: Any, request: Request | None = None, **arguments: Any) -> Response:

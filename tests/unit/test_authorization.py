@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -82,6 +84,9 @@ def info(method: str, target: str) -> RequestInfo:
         ("GET /apis/g.io/v1/cats/tom?watch=true", "get cats name=tom"),
         ("HEAD /apis/g.io/v1/cats", "list cats"),
         ("GET /apis/g.io/v1/watch/cats", "watch cats"),
+        ("GET /apis/g.io/v1/proxy/cats/tom/status", "proxy cats name=tom"),
+        ("POST /apis/g.io/v1/proxy/namespaces/n/cats/tom", "proxy cats namespace=n name=tom"),
+        ("GET /apis/g.io/v1/proxy", "get /apis/g.io/v1/proxy"),
         ("POST /apis/g.io/v1/cats", "create cats"),
         ("PUT /apis/g.io/v1/cats/tom", "update cats name=tom"),
         ("PATCH /apis/g.io/v1/cats/tom", "patch cats name=tom"),
@@ -165,6 +170,28 @@ def test_must_20_a_list_of_one_name_is_reviewed_as_that_name(own: Backend) -> No
 
     assert codes == {"tom": 200, "tux": 403}
     assert answer.json()["message"].startswith(f'cats.{GROUP} "tux" is forbidden'), answer.text
+
+
+def test_must_20_what_is_below_proxy_is_the_applications(own: Backend) -> None:
+    """Whoever may `proxy` that resource gets there, and who may only read it does not; the table does not answer."""
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["PATH_INFO"].encode()]
+
+    own.apiserver.allow = lambda spec: spec["resourceAttributes"]["verb"] == "proxy"
+    start(own, app=application, resources=[cats(get=lambda _call: {})], environ=DELEGATED)
+    path = f"{BASE}/proxy/cats/tom/log"
+
+    assert own.aggregator().request("GET", path).text == path
+    assert own.aggregator().request("GET", f"{BASE}/cats/tom").status == 403
+    assert own.apiserver.reviews[0]["spec"]["resourceAttributes"] == {
+        "verb": "proxy",
+        "group": GROUP,
+        "version": "v1",
+        "resource": "cats",
+        "name": "tom",
+    }
 
 
 def test_must_20_a_path_is_reviewed_as_a_path(own: Backend) -> None:

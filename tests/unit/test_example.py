@@ -32,7 +32,7 @@ def test_it_has_at_most_forty_lines() -> None:
 
 
 def test_it_is_a_whole_api(own: Backend, zoo: ModuleType) -> None:
-    """Its resource is discovered, listed, created and refused a second time; its own path knows the visitor."""
+    """Its resource is discovered, listed, created and refused a second time, and has a log; its own path knows the visitor."""
     start(own, app=zoo.app, resources=[zoo.animals], blocking=True, GROUP="zoo.example.com")
     client = own.aggregator()
     rex = {"apiVersion": "zoo.example.com/v1", "kind": "Animal", "metadata": {"name": "rex"}, "spec": {"legs": 3}}
@@ -46,6 +46,8 @@ def test_it_is_a_whole_api(own: Backend, zoo: ModuleType) -> None:
     assert client.request("POST", f"{BASE}/animals", body={**rex, "spec": {"legs": "three"}}).status == 422
     table = client.request("GET", f"{BASE}/animals", accept="application/json;as=Table;v=v1;g=meta.k8s.io").json()
     assert [row["cells"] for row in table["rows"]] == [["leo", "lion"], ["rex", None]]
+    assert client.request("GET", f"{BASE}/animals/leo/log").text == "leo sleeps\n"
+    assert client.request("GET", f"{BASE}/animals/tom/log").json()["reason"] == "NotFound"
     assert client.request("GET", f"{BASE}/opening-hours", user="bob").json()["visitor"] == "bob"
     assert client.request("GET", f"{BASE}/closing-hours").json()["reason"] == "NotFound"
 

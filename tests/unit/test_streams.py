@@ -234,7 +234,7 @@ def test_two_lengths_are_an_error(own: Backend, caplog: pytest.LogCaptureFixture
     ("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 Not Modified")]
 )
 def test_what_has_no_body_is_not_asked_for_one(own: Backend, method: str, status: str) -> None:
-    """An endless generator is closed at once, and the connection goes on."""
+    """An endless generator is closed at once, and the connection goes on; its first part's length is not said to be its own."""
     ticker = Ticker()
 
     def application(_environ: object, start_response: StartResponse) -> Iterable[bytes]:
@@ -245,7 +245,7 @@ def test_what_has_no_body_is_not_asked_for_one(own: Backend, method: str, status
     ticker.go.release()
     answer = own.aggregator().request(method, f"{BASE}/x")
 
-    assert (answer.status, answer.body) == (int(status[:3]), b"")
+    assert (answer.status, answer.body, answer.header("Content-Length")) == (int(status[:3]), b"", "")
     assert ticker.closed.wait(10)
 
 
@@ -480,6 +480,18 @@ def test_a_body_beyond_the_bound_of_streams_is_refused(own: Backend, connect: Ca
         assert received.startswith(b"HTTP/1.1 413 ")
         assert b"the request body must be at most 2000000 bytes" in received
     assert calls == []
+
+
+def test_a_body_beyond_the_bound_is_refused_also_where_nobody_reads_it(
+    own: Backend, connect: Callable[[], ssl.SSLSocket]
+) -> None:
+    """An endless answer would keep the client from hearing of it."""
+    start(own, app=Ticker(), blocking=True, MAX_STREAMED_BODY_BYTES="2000000")
+    tls = connect()
+    tls.sendall(get("/events", "Content-Length: 2000001"))
+    received, _ = rest(tls)
+
+    assert received.startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_slow_body_is_cut_off_and_frees_its_thread(own: Backend, connect: Callable[[], ssl.SSLSocket]) -> None:

@@ -5,6 +5,7 @@ https://github.com/kubernetes/apiserver/tree/v0.34.0/pkg/endpoints/discovery
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from extension_apiserver.request import JSON
@@ -55,8 +56,19 @@ def _resource_list(api: Api, version: str) -> dict[str, Any]:
         "kind": "APIResourceList",
         "apiVersion": "v1",
         "groupVersion": f"{api.group}/{version}",
-        "resources": [_resource(resource) for resource in api.resources],
+        "resources": [one for resource in api.resources for one in (_resource(resource), *_subresources(resource))],
     }
+
+
+def _subresources(resource: Resource) -> Iterator[dict[str, Any]]:
+    for name, subresource in sorted(resource.subresources.items()):
+        yield {
+            "name": f"{resource.plural}/{name}",
+            "singularName": "",
+            "namespaced": resource.namespaced,
+            "kind": resource.kind,
+            "verbs": list(subresource.verbs),
+        }
 
 
 def _resource(resource: Resource) -> dict[str, Any]:
@@ -92,13 +104,20 @@ def _aggregated(api: Api, version_of_discovery: str) -> Document:
 
 
 def _aggregated_resource(group: str, version: str, resource: Resource) -> dict[str, Any]:
+    kind = {"group": group, "version": version, "kind": resource.kind}
+    # A client passes over those without a kind: https://github.com/kubernetes/client-go/blob/v0.34.0/discovery/aggregated_discovery.go
+    subresources = [
+        {"subresource": name, "responseKind": kind, "verbs": list(subresource.verbs)}
+        for name, subresource in sorted(resource.subresources.items())
+    ]
     return {
         "resource": resource.plural,
-        "responseKind": {"group": group, "version": version, "kind": resource.kind},
+        "responseKind": kind,
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular,
         "verbs": sorted(resource.verbs),
         **_names(resource),
+        **({"subresources": subresources} if subresources else {}),
     }
 
 

@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from extension_apiserver.request import Request
-from extension_apiserver.trust.identity import Identity
 from extension_apiserver.verbs import SERVED, VERBS, Place
 
-#: A Kubernetes object as JSON has it.
-Object = dict[str, Any]
+from .call import Call, Object, Subresource
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a verb.
-
-    Attributes:
-        request: the raw request.
-        identity: who calls.
-        verb: its name, one of `verbs.SERVED`.
-        api_version: '<group>/<version>' of the path.
-        namespace: '' for cluster scope or all namespaces.
-        name: '' for `list` and `create`.
-        body: the submitted object of `create` and `update`, validated against the schema; {} otherwise.
-        dry_run: nothing may be stored.
-
-    """
-
-    request: Request
-    identity: Identity
-    verb: str
-    api_version: str
-    namespace: str
-    name: str
-    body: Object
-    dry_run: bool
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,9 +56,10 @@ class Resource:
         singular: by default the kind in lower case.
         short_names: aliases for kubectl.
         categories: groups of resources, such as 'all'.
+        subresources: name → what each object has at `…/<plural>/<its name>/<name>`.
 
     Raises:
-        ValueError: if there is a verb that resources cannot have.
+        ValueError: if there is a verb that resources cannot have, or a subresource whose name is none.
 
     """
 
@@ -97,6 +73,7 @@ class Resource:
     singular: str = ""
     short_names: Sequence[str] = ()
     categories: Sequence[str] = ()
+    subresources: Mapping[str, Subresource] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.verbs) - set(SERVED))
@@ -104,6 +81,9 @@ class Resource:
             raise ValueError(
                 f"resource '{self.plural}' has the unknown verb '{unknown[0]}'; known are {', '.join(SERVED)}"
             )
+        for name in self.subresources:
+            if not _LABEL.fullmatch(name):
+                raise ValueError(f"resource '{self.plural}' has the subresource '{name}', which must be a DNS label")
         object.__setattr__(self, "singular", self.singular or self.kind.lower())
 
     def takes(self, verb: str, place: Place, *, in_namespace: bool) -> bool:

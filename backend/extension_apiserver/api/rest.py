@@ -19,8 +19,9 @@ from extension_apiserver.trust.identity import Identity
 from extension_apiserver.verbs import DRY_RUN, VERBS, Place
 
 from . import table
+from .call import Call, Object
 from .negotiation import as_kind
-from .resources import Call, Object, Resource
+from .resources import Resource
 from .submission import read_object
 
 #: Runs a function where it may block, if it may.

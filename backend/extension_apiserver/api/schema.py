@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .resources import Object, Resource
+from .call import Object
+from .resources import Resource
 
 #: A body of 1 MiB may have half a million faults, and an answer with all of them takes more memory than a pod has.
 MOST_COMPLAINTS = 100

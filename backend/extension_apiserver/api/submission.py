@@ -18,8 +18,9 @@ from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError, invalid
 from extension_apiserver.verbs import FIELD_VALIDATION
 
+from .call import Object
 from .negotiation import require_json_body
-from .resources import Object, Resource
+from .resources import Resource
 from .schema import MOST_COMPLAINTS, check
 
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"

@@ -10,7 +10,8 @@ from typing import Any
 
 from extension_apiserver.status import StatusError
 
-from .resources import NAME_COLUMN, Column, Object, Resource
+from .call import Object
+from .resources import NAME_COLUMN, Column, Resource
 
 _META = "meta.k8s.io"
 _TABLE = ("Table", _META, "v1")

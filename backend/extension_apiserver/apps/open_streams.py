@@ -21,7 +21,7 @@ class OpenStreams:
         """Take the bound."""
         self._most = most
         self._most_of_one = max(1, int(most * _SHARE))
-        self._open = 0
+        self._open = self._working = 0
         #: With those for which somebody still works although their client has left or was refused.
         self._by_user: Counter[str] = Counter()
         self._refused = metrics.refused_requests
@@ -34,7 +34,7 @@ class OpenStreams:
             StatusError: 503 if it still works for too many whose client has left.
 
         """
-        if self._by_user[user] > self._most_of_one or self._by_user.total() > 2 * self._most:
+        if self._by_user[user] > self._most_of_one or self._working > 2 * self._most:
             raise self._too_many(user)
 
     def admit(self, response: Response, user: str, ended: Callable[[int], None]) -> Response:
@@ -55,8 +55,10 @@ class OpenStreams:
         full = self._open >= self._most or self._by_user[user] >= self._most_of_one
         error = self._too_many(user) if full else None
         self._by_user[user] += 1
+        self._working += 1
 
         def free(_made: object = None) -> None:
+            self._working -= 1
             self._by_user[user] -= 1
             if not self._by_user[user]:
                 del self._by_user[user]

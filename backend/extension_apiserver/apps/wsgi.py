@@ -11,17 +11,17 @@ import contextlib
 import functools
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import IO, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 from extension_apiserver.request import Request, Response
-from extension_apiserver.streams import Gone, Peer
+from extension_apiserver.streams import Gone
 from extension_apiserver.trust.identity import Identity
 
 from .calls import Calls, HandOver
 from .pipe import BodyInput, Pipe
-from .wsgi_answer import WsgiAnswer
+from .wsgi_answer import Closing, WsgiAnswer, pull
 
 #: environ key → list of (name in lower case, value), both bytes, in arrival order.
 HEADERS_KEY = "extension_apiserver.headers"
@@ -33,6 +33,10 @@ _IDENTITY_PREFIX = b"x-remote-"
 _LONGEST_CACHED = 128
 # RFC 3875 gives these two no HTTP_ prefix.
 _CGI_NAMES = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+
+
+#: What an application returns that has its whole body already.
+_THERE = frozenset({list, tuple})
 
 
 class WsgiApp(Protocol):
@@ -142,12 +146,14 @@ class WsgiCaller:
         """Answer in a thread, which waits with the client where it must."""
         try:
             result = self._app(environ, answer.start_response)
-            answer.expect(result)
-            with contextlib.closing(_Closing(result)):
-                for part in result:
-                    answer.take(part)
-                    if answer.is_enough:
-                        break
+            if type(result) in _THERE and not answer.streams:
+                answer.take_all(result)
+            else:
+                with contextlib.closing(Closing(result)):
+                    for part in result:
+                        answer.take(part)
+                        if answer.is_enough:
+                            break
         except BaseException as error:
             if not answer.streams:
                 raise
@@ -163,8 +169,10 @@ class WsgiCaller:
         """Answer in the event loop; of a stream, each part is asked for when there is room for it."""
         answer = WsgiAnswer(environ["REQUEST_METHOD"], None, None)
         result = self._app(environ, answer.start_response)
-        answer.expect(result)
-        closing = _Closing(result)
+        if type(result) in _THERE:
+            answer.take_all(result)
+            return answer.whole()
+        closing = Closing(result)
         parts = iter(result)
         try:
             for part in parts:
@@ -172,23 +180,9 @@ class WsgiCaller:
                 if answer.is_enough:
                     break
                 if answer.is_stream:
-                    return answer.with_stream(functools.partial(_pull, parts, answer.taken(), closing), closing.close)
+                    return answer.with_stream(functools.partial(pull, parts, answer.taken(), closing), closing.close)
         except BaseException:
             closing.close()
             raise
         closing.close()
         return answer.whole()
-
-
-async def _pull(parts: Iterator[bytes], first: bytes, closing: _Closing, peer: Peer) -> None:
-    with contextlib.closing(closing):
-        await peer.send(first)
-        for part in parts:
-            await peer.send(part)
-
-
-class _Closing:
-    """Closes what an application returned, if it wants to be closed."""
-
-    def __init__(self, result: Iterable[bytes]) -> None:
-        self.close: Callable[[], object] = getattr(result, "close", lambda: None)

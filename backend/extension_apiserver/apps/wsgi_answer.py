@@ -6,7 +6,8 @@ length becomes a stream with its first part.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from types import TracebackType
 
@@ -30,6 +31,19 @@ class WsgiAnswer:
         streams: its header is on its way, and parts go to the client as they come.
 
     """
+
+    __slots__ = (
+        "_hand_over",
+        "_headers",
+        "_is_over",
+        "_is_there",
+        "_length",
+        "_method",
+        "_parts",
+        "_pipe",
+        "_status",
+        "streams",
+    )
 
     def __init__(self, method: str, pipe: Pipe | None, hand_over: HandOver[Response] | None) -> None:
         """Begin with nothing.
@@ -70,10 +84,6 @@ class WsgiAnswer:
     def _is_bodiless(self) -> bool:
         return self._method == "HEAD" or self._status in NO_BODY
 
-    def expect(self, result: object) -> None:
-        """Take notice of what the application returned."""
-        self._is_there = isinstance(result, list | tuple)
-
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: _ExcInfo | None = None
     ) -> Callable[[bytes], None]:
@@ -83,10 +93,8 @@ class WsgiAnswer:
                 raise exc_info[1].with_traceback(exc_info[2])
             raise RuntimeError("start_response is called after the body began")
         self._status, self._headers = int(status[:3]), headers
-        lengths = {value.strip() for name, value in headers if name.lower() == "content-length"}
-        if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
-            raise ValueError(f"Content-Length must be one number of bytes, not {', '.join(sorted(lengths))}")
-        self._length = int(lengths.pop()) if lengths else None
+        lengths = [value for name, value in headers if name.lower() == "content-length"]
+        self._length = _one_length(lengths) if lengths else None
         return self.take
 
     def take(self, part: bytes) -> None:
@@ -108,6 +116,11 @@ class WsgiAnswer:
                 self._hand_over(self.with_stream(self._pipe.run, self._pipe.abandon))
                 self._pipe.put(self.taken())
 
+    def take_all(self, parts: Iterable[bytes]) -> None:
+        """Take a body that is there already, after what was written."""
+        self._is_there = True
+        self._parts.extend(parts)
+
     def taken(self) -> bytes:
         """Return what was collected, and forget it."""
         parts = b"".join(self._parts)
@@ -127,4 +140,27 @@ class WsgiAnswer:
 
     def whole(self) -> Response:
         """Return the response as it was collected."""
-        return Response(self._status, self._headers, self.taken())
+        # Of what nobody gets only the beginning is here, whose length is not that of the whole.
+        return Response(self._status, self._headers, b"" if self.is_enough else self.taken())
+
+
+def _one_length(values: Sequence[str]) -> int:
+    lengths = {value.strip() for value in values}
+    if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
+        raise ValueError(f"Content-Length must be one number of bytes, not {', '.join(sorted(lengths))}")
+    return int(lengths.pop())
+
+
+class Closing:
+    """Closes what an application returned, if it wants to be closed."""
+
+    def __init__(self, result: Iterable[bytes]) -> None:
+        self.close: Callable[[], object] = getattr(result, "close", lambda: None)
+
+
+async def pull(parts: Iterator[bytes], first: bytes, closing: Closing, peer: Peer) -> None:
+    """Send the rest of a body, in the event loop; its next part is made when there is room for it."""
+    with contextlib.closing(closing):
+        await peer.send(first)
+        for part in parts:
+            await peer.send(part)

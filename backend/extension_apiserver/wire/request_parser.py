@@ -64,8 +64,7 @@ class RequestParser:
         self.deaf = False
         self.foreign: bytearray | None = None
         self._settings = settings
-        self._read_body = read_body
-        self._read_part = read_part
+        self._read_body, self._read_part = read_body, read_part
         self._body_grew = body_grew
         self._parser = httptools.HttpRequestParser(self)
         self._target, self._headers = b"", list[tuple[bytes, bytes]]()
@@ -153,6 +152,7 @@ class RequestParser:
             lambda: self._read_body(message),
             length=message.length,
             read_part=lambda: self._read_part(message),
+            upgrades=message.upgrades,
         )
         if any(self._target + protocol in self._begun for protocol in _OTHER_PROTOCOLS):
             message.objection = malformed()

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from extension_apiserver.request import Request, Response
 from extension_apiserver.status import StatusError
@@ -19,18 +19,12 @@ from .messages import AsgiApp, Message
 from .scope import build_scope
 from .tasks import GRACE_SECONDS, Tasks
 
-if TYPE_CHECKING:
-    from typing_extensions import TypeIs  # in typing from Python 3.13
-
-#: Of one WebSocket message, as the body of a request by default.
-MAX_MESSAGE_BYTES = 1048576
-
 
 class AppError(Exception):
     """The application cannot be served; the message is one sentence that says why."""
 
 
-def is_asgi(app: object) -> TypeIs[AsgiApp]:
+def is_asgi(app: object) -> bool:
     """Return whether an application is ASGI's, which is told by its being asynchronous, and not WSGI's.
 
     Raises:
@@ -59,7 +53,7 @@ class AsgiCaller:
         state: Mapping[str, Any],
         in_flight: BytesInFlight,
         *,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        max_message_bytes: int,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         """Take the application.

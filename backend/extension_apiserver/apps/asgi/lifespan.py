@@ -16,7 +16,8 @@ from .caller import AppError
 from .messages import ASGI_VERSIONS, AsgiApp, AsgiFault, Message, Scope
 
 START_SECONDS = 60.0
-STOP_SECONDS = 10.0
+#: After the drain; the chart's grace period has five seconds for it and for what else ends then.
+STOP_SECONDS = 2.0
 _SILENT = "it does not say why"
 
 _log = logging.getLogger(__name__)

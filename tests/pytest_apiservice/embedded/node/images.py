@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 
 from pytest_apiservice.base.data import module_path, package_folder
 from pytest_apiservice.base.errors import HarnessError
@@ -40,7 +41,9 @@ def of_this_python(*command: str, packages: Sequence[str] = BACKEND) -> LocalIma
     """
     found = module_path(*packages)
     environment = {"PYTHONPATH": found} if found else {}
-    return LocalImage((sys.executable, *command), {**environment, "PYTHONUNBUFFERED": "1"})
+    # For a container's `command` that names python3 without its folder, as it may where the image is ours.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return LocalImage((sys.executable, *command), {**environment, "PATH": path, "PYTHONUNBUFFERED": "1"})
 
 
 # By the last part of the repository: localhost/header-echo:dev and registry.example.com/team/header-echo@sha256:… are both header-echo.
