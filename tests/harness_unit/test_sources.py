@@ -7,7 +7,9 @@ TESTS = Path(__file__).resolve().parents[1]
 # Functions that may sleep: not to wait for something, but because the passing of time is their work.
 SLEEPERS = {
     "application": "is slow",
+    "lived": "asks for an event a second, for minutes",
     "paced": "is a slow client",
+    "talked": "says a word a second, for minutes",
     "test_a_steady_upload_has_its_time": "is a slow client",
     "test_dripping_does_not_extend_the_time": "is a slow client",
     "test_the_last_answer_has_its_time": "is a slow client",

@@ -136,7 +136,7 @@ def test_a_call_that_nobody_waits_for_any_more_is_not_made() -> None:
         made.append(name)
 
     async def run() -> None:
-        threads = _Threads(1)
+        threads = _Threads()
         first, second = (asyncio.create_task(threads.run(call, name, 1)) for name in ("first", "second"))
         await asyncio.sleep(0)
         second.cancel()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +12,6 @@ import pytest
 from extension_apiserver import Settings, SettingsError
 from header_echo.__main__ import main
 from unit.running import Backend
-
-
-@pytest.fixture(autouse=True)
-def _restore_logging() -> Iterator[None]:
-    """The command sends all logs to its own stderr."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
 
 MINIMUM = {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}
 

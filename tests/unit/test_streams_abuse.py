@@ -269,13 +269,13 @@ def test_threads_that_work_for_nobody_any_more_are_bounded_for_each_caller(
     own: Backend, connect: Callable[[], ssl.SSLSocket]
 ) -> None:
     """Whoever opens streams and leaves, while the application waits for an event, is refused before it is called once more."""
-    called: list[str] = []
+    waiting: list[str] = []
     event = threading.Event()
 
     def application(environ: dict[str, Any], start_response: StartResponse) -> Iterator[bytes]:
-        called.append(environ["REMOTE_USER"])
         start_response("200 OK", EVENTS)
         yield b"first"
+        waiting.append(environ["REMOTE_USER"])
         event.wait(60)
 
     def open_one(user: str) -> bytes:
@@ -290,7 +290,9 @@ def test_threads_that_work_for_nobody_any_more_are_bounded_for_each_caller(
     statuses = [open_one(user) for user in ("alice", "alice", "alice", "alice", "alice", "bob")]
 
     assert statuses == [b"200", b"200", b"503", b"503", b"503", b"200"]
-    assert called == ["alice"] * 3 + ["bob"]
+    # One that is refused may have ended before it waited.
+    assert waiting.count("alice") in {2, 3}
+    assert waiting.count("bob") == 1
     event.set()
     own.wait_for(lambda: open_one("alice") == b"200")
 
