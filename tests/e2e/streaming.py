@@ -5,8 +5,10 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
+import requests
 import websocket
 
+from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
@@ -38,6 +40,12 @@ class Streaming:
     def post(self, room, action):
         """Do what the action says."""
         return self.api.send("POST", self.path(room, action))
+
+    def is_served(self):
+        """Raise NotYet while the API server, which may hear of Available later than we, does not send requests here."""
+        answer = self.api.get(self.path("x", "state"))
+        if answer.status_code != requests.codes.ok:
+            raise NotYet(f"{answer.status_code} {answer.text[:200]}")
 
     def state(self, room):
         """Return what the program says about a room."""
@@ -128,6 +136,8 @@ def streaming(cluster, base_values, run_id, kind):
         try:
             helm.upgrade(values)
             api.wait_for_available()
-            yield Streaming(api, Kubectl(cluster, namespace), helm.release)
+            installed = Streaming(api, Kubectl(cluster, namespace), helm.release)
+            wait_for("the program to be served", installed.is_served, timeout_seconds=60)
+            yield installed
         finally:
             helm.uninstall()
