@@ -130,7 +130,8 @@ class WsgiAnswer:
     def end(self, failure: BaseException | None = None) -> None:
         """Say that no part follows."""
         self._is_over = True
-        if self._pipe is not None:
+        # Where nobody reads the pipe, two calls into the event loop for each request would wake it for nothing.
+        if self.streams and self._pipe is not None:
             self._pipe.end(failure)
 
     def with_stream(self, run: Callable[[Peer], Awaitable[None]], abandon: Callable[[], object]) -> Response:
