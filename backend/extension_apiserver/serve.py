@@ -129,10 +129,8 @@ async def _serve(
         metrics=metrics,
         starting=lambda: None if watch.known else watch.complaint,
         request_log=request_log,
-        most_whole_bytes=settings.max_body_bytes
-        if settings.max_streamed_body_bytes > settings.max_body_bytes
-        else None,
-        most_body_bytes=max(settings.max_body_bytes, settings.max_streamed_body_bytes),
+        most_whole_bytes=settings.max_body_bytes if settings.most_body_bytes > settings.max_body_bytes else None,
+        most_body_bytes=settings.most_body_bytes,
         max_streams=settings.max_streams,
     )
     server = Server(handler.handle, authenticator.is_front_proxy, tls, settings, metrics, in_flight)

@@ -74,6 +74,11 @@ class Settings:
     kubernetes_service_port: int = _variable("443", variables.port, prefixed=False)
 
     @property
+    def most_body_bytes(self) -> int:
+        """What a body may have that is read while it arrives: at least what one may have that is held whole."""
+        return max(self.max_body_bytes, self.max_streamed_body_bytes)
+
+    @property
     def api_server_url(self) -> str:
         """Base URL of kube-apiserver, without a trailing slash."""
         host = self.kubernetes_service_host

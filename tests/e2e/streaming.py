@@ -5,10 +5,8 @@ import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
-import requests
 import websocket
 
-from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.helm import Helm
 from pytest_apiservice.client.kubectl import Kubectl
@@ -40,12 +38,6 @@ class Streaming:
     def post(self, room, action):
         """Do what the action says."""
         return self.api.send("POST", self.path(room, action))
-
-    def is_served(self):
-        """Raise NotYet while the API server, which may hear of Available later than we, does not send requests here."""
-        answer = self.api.get(self.path("x", "state"))
-        if answer.status_code != requests.codes.ok:
-            raise NotYet(f"{answer.status_code} {answer.text[:200]}")
 
     def state(self, room):
         """Return what the program says about a room."""
@@ -137,7 +129,7 @@ def streaming(cluster, base_values, run_id, kind):
             helm.upgrade(values)
             api.wait_for_available()
             installed = Streaming(api, Kubectl(cluster, namespace), helm.release)
-            wait_for("the program to be served", installed.is_served, timeout_seconds=60)
+            api.wait_until_answered(installed.path("x", "state"))
             yield installed
         finally:
             helm.uninstall()

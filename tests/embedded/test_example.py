@@ -5,7 +5,6 @@ import re
 from contextlib import contextmanager
 
 import pytest
-import requests
 
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.api import Api
@@ -36,14 +35,7 @@ def installed(cluster, base_values, name, program, group, *resources):
         helm.upgrade(values)
         api = Api(cluster, group)
         api.wait_for_available()
-
-        def reached():
-            answer = api.get(api.path)
-            if answer.status_code != requests.codes.ok:
-                raise NotYet(f"{answer.status_code} {answer.text[:200]}")
-
-        # The part of the API server that sends requests here may hear of Available later than we.
-        wait_for(f"the API server to send requests for {group} here", reached, timeout_seconds=60)
+        api.wait_until_answered(api.path)
         yield api, helm
         helm.uninstall()
 

@@ -19,8 +19,7 @@ import pytest
 import extension_apiserver
 import header_echo
 from extension_apiserver.api import negotiation
-from extension_apiserver.apps import wsgi
-from extension_apiserver.apps.asgi import scope
+from extension_apiserver.apps import visible, wsgi
 from extension_apiserver.observe import logs
 from extension_apiserver.observe.metrics import Metrics
 from extension_apiserver.request import Connection, Request
@@ -150,9 +149,7 @@ def _fill_with(function: Callable[..., object], *rest: object) -> Callable[[int]
 CACHES: dict[Any, Callable[[int], object]] = {
     negotiation._known_clauses: _fill_with(negotiation.clauses),
     negotiation._known_preferred: _fill_with(negotiation.preferred, ("text/plain", "application/json")),
-    scope._known: lambda number: scope._headers(
-        SimpleNamespace(headers=[(f"{number}".encode().rjust(LONGEST, b"x"), b"")], identity_names=())  # type: ignore[arg-type]
-    ),
+    visible._known: lambda number: visible.is_visible(f"{number}".encode().rjust(LONGEST, b"x")),
     wsgi._known_key: lambda number: wsgi._variable(f"{number}".encode().rjust(LONGEST, b"x")),
     header_lines._short_scalar: lambda number: header_lines.header_lines([(b"a", f"{number}".encode() * 2000)]),
     header_lines._short_key: lambda number: header_lines.header_lines(

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from extension_apiserver.request import Request
+from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.streams import Peer
 from extension_apiserver.trust.identity import Identity
 
@@ -43,6 +44,22 @@ class Call:
     name: str
     body: Object
     dry_run: bool
+
+
+def call_of(
+    request: Request, identity: Identity, info: RequestInfo, body: Object | None = None, *, dry_run: bool = False
+) -> Call:
+    """Return the call for a request; without a `body` nothing was submitted."""
+    return Call(
+        request=request,
+        identity=identity,
+        verb=info.verb,
+        api_version=f"{info.group}/{info.version}",
+        namespace=info.namespace,
+        name=info.name,
+        body=body or {},
+        dry_run=dry_run,
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from extension_apiserver.trust.identity import Identity
 from extension_apiserver.verbs import DRY_RUN, VERBS, Place
 
 from . import table
-from .call import Call, Object
+from .call import Call, Object, call_of
 from .negotiation import as_kind
 from .resources import Resource
 from .submission import read_object
@@ -62,16 +62,7 @@ class Rest:
         warnings: list[str] = []
         if verb.has_body:
             body, warnings = await read_object(request, info, resource, query)
-        call = Call(
-            request=request,
-            identity=identity,
-            verb=verb.name,
-            api_version=f"{info.group}/{info.version}",
-            namespace=info.namespace,
-            name=info.name,
-            body=body,
-            dry_run=_dry_run(query),
-        )
+        call = call_of(request, identity, info, body, dry_run=_dry_run(query))
         # A function that yields objects must do so where functions of the table run.
         whole: Callable[[Call], Any] = (lambda call: list(function(call))) if is_list else function
         result = await self._run(whole, call)

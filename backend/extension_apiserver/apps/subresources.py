@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from extension_apiserver.api.call import Call, Subresource
+from extension_apiserver.api.call import Call, Subresource, call_of
 from extension_apiserver.api.resources import Resource
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
@@ -42,16 +42,7 @@ class Subresources:
 
         """
         subresource = _route(request, info, resource)
-        call = Call(
-            request=request,
-            identity=identity,
-            verb=info.verb,
-            api_version=f"{info.group}/{info.version}",
-            namespace=info.namespace,
-            name=info.name,
-            body={},
-            dry_run=False,
-        )
+        call = call_of(request, identity, info)
         if subresource.connect is None:
             if request.header(b"upgrade"):
                 raise StatusError(400, "connections cannot be upgraded here")

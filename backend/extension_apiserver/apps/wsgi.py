@@ -21,6 +21,7 @@ from extension_apiserver.trust.identity import Identity
 
 from .calls import Calls, HandOver
 from .pipe import BodyInput, Pipe
+from .visible import is_visible
 from .wsgi_answer import Closing, WsgiAnswer, pull
 
 #: environ key → list of (name in lower case, value), both bytes, in arrival order.
@@ -28,7 +29,6 @@ HEADERS_KEY = "extension_apiserver.headers"
 #: environ key → Identity of the caller.
 IDENTITY_KEY = "extension_apiserver.identity"
 
-_IDENTITY_PREFIX = b"x-remote-"
 #: A stranger's long names must not stay in memory.
 _LONGEST_CACHED = 128
 # RFC 3875 gives these two no HTTP_ prefix.
@@ -53,11 +53,7 @@ def _variable(name: bytes) -> str | None:
 
 def _environ_key(name: bytes) -> str | None:
     # The length is that of the body as it arrived, which is no longer in chunks.
-    if (
-        name in {b"content-length", b"transfer-encoding", b"authorization"}
-        or b"_" in name
-        or name.startswith(_IDENTITY_PREFIX)
-    ):
+    if name == b"content-length" or not is_visible(name):
         return None
     return _CGI_NAMES.get(name) or "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
 

@@ -21,7 +21,7 @@ AUTHENTICATED_GROUP = "system:authenticated"
 UNAUTHENTICATED_GROUP = "system:unauthenticated"
 PRIVILEGED_GROUP = "system:masters"
 #: Claims of identity even before the ConfigMap says which headers count.
-_IDENTITY_PREFIX = b"x-remote-"
+IDENTITY_PREFIX = b"x-remote-"
 
 #: (name in lower case, value) in arrival order.
 HeaderLines = tuple[tuple[bytes, bytes], ...]
@@ -126,7 +126,7 @@ class IdentityHeaders:
     """The header names that say who calls: those of the ConfigMap, and X-Remote-* in any case."""
 
     def __init__(self, config: RequestHeaderConfig) -> None:
-        self._prefixes = (_IDENTITY_PREFIX, *config.extra_prefixes)
+        self._prefixes = (IDENTITY_PREFIX, *config.extra_prefixes)
         self._exact = frozenset(config.username_headers + config.group_headers + config.uid_headers)
 
     def claims(self, headers: Sequence[tuple[bytes, bytes]]) -> HeaderLines:

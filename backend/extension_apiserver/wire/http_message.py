@@ -69,7 +69,7 @@ def _read_lines(
     if message.upgrades and (message.length != 0 or version != "1.1"):
         # Whose bytes are they that follow: https://www.rfc-editor.org/rfc/rfc9110#section-7.8
         return StatusError(400, "a request to upgrade the connection must be HTTP/1.1 and have no body")
-    message.bound_bytes = max(settings.max_body_bytes, settings.max_streamed_body_bytes)
+    message.bound_bytes = settings.most_body_bytes
     if message.length is not None and message.length > message.bound_bytes:
         message.fail(body_too_large(message.bound_bytes))
     return None

@@ -183,16 +183,17 @@ class Api:
 
     def wait_until_served(self, timeout_seconds: float = 60) -> None:
         """Wait for stages three and four: discovery lists a resource, and a real call succeeds."""
+        self.wait_until_answered(self.path, timeout_seconds, listing="resources")
+        self.wait_until_answered(f"{self.path}/echoes", timeout_seconds)
 
-        def discovered() -> None:
-            answer = self.get(self.path)
-            if answer.status_code != requests.codes.ok or not answer.json().get("resources"):
-                raise NotYet(f"GET {self.path} answered {answer.status_code}: {answer.text[:200]}")
+    def wait_until_answered(self, path: str, timeout_seconds: float = 60, *, listing: str = "") -> None:
+        """Wait until a GET succeeds, and ``listing``, if given, lists something: what passes requests on may hear of Available late."""
 
-        def called() -> None:
-            answer = self.get(f"{self.path}/echoes")
-            if answer.status_code != requests.codes.ok:
-                raise NotYet(f"GET {self.path}/echoes answered {answer.status_code}: {answer.text[:200]}")
+        def answered() -> None:
+            answer = self.get(path)
+            if answer.status_code != requests.codes.ok or (listing and not answer.json().get(listing)):
+                raise NotYet(f"GET {path} answered {answer.status_code}: {answer.text[:200]}")
 
-        wait_for(f"discovery of {self.group}/{self.version}", discovered, timeout_seconds=timeout_seconds)
-        wait_for(f"a list of echoes of {self.group}/{self.version}", called, timeout_seconds=timeout_seconds)
+        wait_for(
+            f"GET {path} to {f'list {listing}' if listing else 'succeed'}", answered, timeout_seconds=timeout_seconds
+        )

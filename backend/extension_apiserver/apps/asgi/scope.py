@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
+from extension_apiserver.apps.visible import is_visible
 from extension_apiserver.request import Request
 from extension_apiserver.trust.identity import Identity
 
 from .messages import ASGI_VERSIONS, Scope
 
-_IDENTITY_PREFIX = b"x-remote-"
-#: A body arrives without the chunks in which it was sent.
-_KEPT_BACK = frozenset({b"authorization", b"transfer-encoding"})
 #: A bearer token where browsers can put it; kube-apiserver takes it away only if it is what proved who calls.
 #: https://github.com/kubernetes/apiserver/blob/v0.34.0/pkg/authentication/request/websocket/protocol.go
 TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io."  # noqa: S105
-_LONGEST_CACHED = 128
-
-
-def _is_shown(name: bytes) -> bool:
-    return name not in _KEPT_BACK and not name.startswith(_IDENTITY_PREFIX) and b"_" not in name
-
-
-# Frameworks fold `_` and `-`, as WSGI does. A stranger's long names must not stay in memory.
-_known = functools.lru_cache(maxsize=256)(_is_shown)
 
 
 def build_scope(request: Request, identity: Identity, state: Mapping[str, Any], **more: object) -> Scope:
@@ -62,7 +50,7 @@ def _headers(request: Request) -> list[tuple[bytes, bytes]]:
     return [
         (name, value)
         for name, value in request.headers
-        if (_known if len(name) <= _LONGEST_CACHED else _is_shown)(name)
+        if is_visible(name)
         and name not in request.identity_names
         and not (name == b"sec-websocket-protocol" and token in value)
     ]
