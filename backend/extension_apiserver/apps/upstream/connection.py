@@ -1,4 +1,4 @@
-"""One connection to an upstream: a request out, its answer in, and the next."""
+"""One connection to an upstream: a request out, its answer in, then the next."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from .failures import Stale, UpstreamError
 _MOST_WAITING = 65536
 #: All connections read into it, one at a time, as the event loop calls them.
 _ARRIVED = bytearray(65536)
-_SWITCHING = 101
-_LINGER_SECONDS = 10.0
+_SWITCHING, _LINGER_SECONDS = 101, 10.0
 
 
 class Connection(asyncio.BufferedProtocol):
