@@ -169,7 +169,8 @@ def test_a_password_in_a_url_reaches_no_message(tmp_path: Path) -> None:
 
     assert str(refused.value).startswith("--upstream must be the URL of an upstream: the URL holds a user or password")
     assert "tom" not in f"{refused.value}{found}"
-    assert found[0].endswith("not 'http://***@pets'")
+    assert found[0].endswith("not '***@pets'")
+    assert "tom" not in str(faults(tmp_path, {"upstreams": [{"url": "tom:secret@pets:8000"}]}))
 
 
 @pytest.mark.parametrize(
