@@ -48,11 +48,10 @@ def read_fields(reader: Reader, *, namespaced: bool) -> Fields | None:
     """Return where the metadata is, None if not even the name is known."""
     part = reader.part("fields")
     if part is None:
-        reader.fault("fields", "is missing: fields.name says where the name of an item is, such as id")
+        if not reader.has("fields"):
+            reader.fault("fields", "is missing: fields.name says where the name of an item is, such as id")
         return None
-    name = part.expression("name")
-    if name is None and not part.text("name"):
-        part.fault("name", "is missing: it says where the name of an item is, such as id")
+    name = part.expression("name", needed_for="where the name of an item is, such as id")
     namespace, labels, created = (part.expression(key) for key in ("namespace", "labels", "creationTimestamp"))
     if namespace is not None and not namespaced:
         part.fault("namespace", "is only for a resource with namespaced: true")
@@ -87,7 +86,7 @@ def read_actions(reader: Reader, *, namespaced: bool, fields: Fields | None) -> 
             found[verb] = Action(
                 method=method, path=path, result=result or Expression.of("@"), query=query, next=following, next_parameter=parameter
             )  # fmt: skip
-    if not found:
+    if not any(reader.has(verb) for verb in ("list", "get", "create", "update", "delete")):
         reader.fault("list", "is missing: a resource has at least one of list, get, create, update, delete")
     for verb in ("update", "delete"):
         if (

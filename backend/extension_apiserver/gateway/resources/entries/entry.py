@@ -79,9 +79,7 @@ def read_entry(value: object, place: str, faults: list[str]) -> Entry | None:
 
 
 def _column(reader: Reader) -> ColumnEntry | None:
-    value = reader.expression("value")
-    if value is None and not reader.text("value"):
-        reader.fault("value", "is missing: it says what of an item the column shows")
+    value = reader.expression("value", needed_for="what of an item the column shows")
     kind = reader.text("type", "string", "|".join(TYPES), f"one of {', '.join(TYPES)}")
     name = reader.text("name", None, r"\S.{0,62}", "a heading")
     column = (reader.text("description", "", "(?s).*"), reader.number("priority"))

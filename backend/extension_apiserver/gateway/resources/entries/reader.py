@@ -88,9 +88,11 @@ class Reader:
             return ()
         return tuple((str(name), _as_text(one)) for name, one in value.items())
 
-    def expression(self, key: str, default: str = "") -> Expression | None:
-        """Return a JMESPath expression; None if it is not there and has no default."""
+    def expression(self, key: str, default: str = "", *, needed_for: str = "") -> Expression | None:
+        """Return a JMESPath expression; None if it is not there and has no default, which is a fault if it is needed."""
         text = self.text(key, default)
+        if needed_for and self._values.get(key) in (None, ""):
+            self.fault(key, f"is missing: it says {needed_for}")
         return self._made(key, text, Expression.of) if text else None
 
     def template(self, key: str) -> Template | None:
@@ -107,7 +109,10 @@ class Reader:
 
     def part(self, key: str) -> Reader | None:
         """Return what reads the object at a key, None if there is none."""
-        return Reader(self._values[key], f"{self.place}.{key}", self._faults) if self.has(key) else None
+        if not self.has(key):
+            return None
+        reader = Reader(self._values[key], f"{self.place}.{key}", self._faults)
+        return reader if isinstance(self._values[key], Mapping) else None
 
     def parts(self, key: str) -> Sequence[Reader]:
         """Return what reads each object of a list."""
@@ -121,7 +126,7 @@ class Reader:
         """Complain about keys that nobody asked for."""
         for key in sorted(map(str, self._values.keys() - set(self._known))):
             self._faults.append(
-                f"{self.place} has the unknown key {quoted(key)}; known are {', '.join(sorted(self._known))}"
+                f"{self.place} has the unknown key {quoted(key)}; known are {', '.join(sorted(set(self._known)))}"
             )
 
 
