@@ -38,15 +38,30 @@ def document_of(fetched: Fetched, what: str) -> Any:  # noqa: ANN401 - what JSON
 
     """
     try:
-        document = json.loads(fetched.body, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
-        if not _is_flat(document):
-            raise StatusError(502, f"{what}: the answer has more than {_DEEPEST} levels")
-    except RecursionError:
-        raise StatusError(502, f"{what}: the answer has more than {_DEEPEST} levels") from None
+        return parsed(fetched.body)
     except ValueError as error:
         kind = plain(fetched.header("content-type") or "no Content-Type", 100)
-        reason = plain(str(error), 100) if fetched.body else "it is empty"
-        raise StatusError(502, f"{what}: the answer ({fetched.status}, {kind}) is no JSON: {reason}") from None
+        reason = plain(str(error), 100) if fetched.body else "is no JSON: it is empty"
+        raise StatusError(502, f"{what}: the answer ({fetched.status}, {kind}) {reason}") from None
+
+
+def parsed(body: bytes) -> Any:  # noqa: ANN401 - what JSON can say
+    """Return a document that every client can read.
+
+    Raises:
+        ValueError: if it is none; the message goes on from its name.
+
+    """
+    try:
+        document = json.loads(body, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+    except RecursionError:
+        flat = False
+    except ValueError as error:
+        raise ValueError(f"is no JSON: {error}") from None
+    else:
+        flat = _is_flat(document)
+    if not flat:
+        raise ValueError(f"has more than {_DEEPEST} levels")
     return document
 
 
@@ -81,7 +96,7 @@ def require_success(fetched: Fetched, what: str, verb: str, missing: StatusError
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"it has {name}")
 
 
 def _finite(text: str) -> float:
