@@ -21,8 +21,8 @@ _LONGEST_ID = 200
 def merged(ours: Json, upstream: UpstreamOpenApi, prefix: str, below: str = "", name: str = "upstream") -> Json:
     """Return our document with the paths and components of an upstream.
 
-    Security and servers of the upstream are left out: kube-apiserver's count. What a resource of ours hides is where it can still be
-    reached, below `…/proxy/`. All of it takes about as long as reading the upstream's document, so it is work for a thread.
+    Security and servers of the upstream are left out: kube-apiserver's count. What a resource of ours answers is where the upstream can
+    still be reached, below `…/proxy/`. All of it takes about as long as reading the upstream's document, so it is work for a thread.
 
     Args:
         ours: of one version, OpenAPI 3.0; stays as it is.
@@ -41,8 +41,8 @@ def merged(ours: Json, upstream: UpstreamOpenApi, prefix: str, below: str = "", 
             if component or section == "schemas":
                 components.setdefault(section, {})[names.names[section, old]] = component
     paths: Json = dict(ours.get("paths", {}))
-    hidden = {_shape(path) for path in paths}
-    taken = set(hidden)
+    ours_alone = {_shape(path) for path in paths}
+    taken = set(ours_alone)
     ids: set[str] = set()
     for path, item in upstream.paths.items():
         whole = f"{prefix}{upstream.base}{path}"
@@ -52,7 +52,7 @@ def merged(ours: Json, upstream: UpstreamOpenApi, prefix: str, below: str = "", 
             or not f"{whole}/".startswith(f"{below or prefix}/")
         ):
             continue
-        if not hidden.isdisjoint(_prefixes(_shape(whole))):
+        if _is_hidden(_shape(whole), ours_alone):
             whole = "/".join([*whole.split("/")[:4], "proxy", *whole.split("/")[4:]])
         operations = dict(_operations(item, cleaner, name, ids))
         if operations and _shape(whole) not in taken:
@@ -79,9 +79,10 @@ def _shape(path: str) -> str:
     return _PART.sub("{}", path)
 
 
-def _prefixes(shape: str) -> Iterator[str]:
-    parts = shape.split("/")
-    return ("/".join(parts[:count]) for count in range(2, len(parts) + 1))
+def _is_hidden(shape: str, ours: set[str]) -> bool:
+    """Return whether a resource of ours answers: the paths of a collection and of its objects, but not what is below those."""
+    parent, _, _ = shape.rpartition("/")
+    return shape in ours or (parent in ours and not parent.endswith("{}"))
 
 
 class _Names:

@@ -93,9 +93,8 @@ class _Builder:
         if kind == "object":
             return self._object(layers, depth)
         if kind == "array":
-            items = next(
-                ((layer["items"], trail) for layer, trail in layers if "items" in layer), ({}, frozenset[str]())
-            )
+            empty: tuple[object, frozenset[str]] = ({}, frozenset())
+            items = next(((layer["items"], trail) for layer, trail in layers if "items" in layer), empty)
             return {"type": "array", "items": self.schema(items[0], depth + 1, items[1])}
         if kind not in _PRIMITIVES:
             return dict(ANY)
