@@ -177,7 +177,7 @@ def test_a_schema_that_doubles_itself_stays_small() -> None:
     ladder = {
         f"L{number}": {
             "type": "object",
-            "properties": dict.fromkeys("ab", {"$ref": f"#/components/schemas/L{number + 1}"}),
+            "properties": {name: {"$ref": f"#/components/schemas/L{number + 1}"} for name in "ab"},
         }
         for number in range(40)
     }
@@ -302,10 +302,9 @@ def test_a_broken_document_leaves_ours_whole() -> None:
     found = merged(OURS, read(paths=BROKEN, **ODD), BASE)
 
     names = set(found["components"]["schemas"])
-    assert names == {
-        "com.example.cats.v1.Pet",
-        *(f"upstream.{name}" for name in ("Odd", "Boolean", "a_b_c", "a.b", "a_b_c_2")),
-    } or (len(names) == 6 and all(name.startswith(("upstream.", "com.example.")) for name in names))
+    assert {name.removeprefix("upstream.") for name in names} == {
+        "com.example.cats.v1.Pet", "Odd", "Boolean", "a_b_c", "a.b", "a_b_c_4"
+    }  # fmt: skip
     assert {one.removeprefix("#/components/schemas/") for one in references(found) if isinstance(one, str)} <= names
     assert "x-kubernetes" not in json.dumps(found)
     assert "\\u001b" not in json.dumps(found)
