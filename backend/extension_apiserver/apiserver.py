@@ -22,18 +22,15 @@ from .api.documents import require_reading
 from .api.openapi import OpenApi
 from .api.resources import Api
 from .api.rest import Rest
-from .apps.answers import guarded
-from .apps.asgi.caller import AsgiCaller
-from .apps.calls import Calls
+from .apps.application import Hosted
 from .apps.open_streams import OpenStreams
 from .apps.subresources import Subresources
-from .apps.wsgi import WsgiApp, WsgiCaller
 from .observe import readiness
 from .observe.logs import RequestLog
 from .observe.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
 from .observe.metrics import Metrics
 from .observe.readiness import Readiness
-from .request import Request, Response
+from .request import Request, Response, json_response
 from .request_info import RequestInfo, request_info
 from .status import StatusError
 from .streams import Gone
@@ -45,7 +42,6 @@ from .wire.http_message import body_too_large
 
 #: What metrics count by name: verbs, and methods where the path is no resource; anything else is 'other'.
 _COUNTED = frozenset({*VERBS, *(verb.method.lower() for verb in VERBS.values()), "head", "options"})
-_SWITCHING = 101
 #: What nginx has in its log for it; nobody gets it.
 _CLIENT_LEFT = 499
 
@@ -57,37 +53,31 @@ class ExtensionApiServer:
     """Answers every request of the port; `handle` never raises.
 
     Attributes:
+        hosted: the application, and what comes with it.
         authorizer: None if kube-apiserver's own authorization is relied on; then only its requests are served.
         starting: returns why nothing can be served yet, in words, or None.
 
     """
 
     api: Api
-    app: WsgiApp | AsgiCaller
-    blocking: bool
+    hosted: Hosted
     authenticator: Authenticator
     authorizer: Authorizer | None
     readiness: Readiness
     metrics: Metrics
     starting: Callable[[], str | None]
     request_log: RequestLog
-    most_whole_bytes: int | None
     most_body_bytes: int
     max_streams: int
     _routes: dict[str, Callable[[Request], Response]] = dataclasses.field(init=False)
-    _caller: WsgiCaller | AsgiCaller = dataclasses.field(init=False)
     _rest: Rest = dataclasses.field(init=False)
     _subresources: Subresources = dataclasses.field(init=False)
     _streams: OpenStreams = dataclasses.field(init=False)
     _prefixes: tuple[str, ...] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        calls = Calls(blocking=self.blocking)
-        self._caller = (
-            self.app if isinstance(self.app, AsgiCaller) else WsgiCaller(self.app, calls, self.most_whole_bytes)
-        )
-        self._rest = Rest(calls.run)
-        self._subresources = Subresources(calls)
+        self._rest = Rest(self.hosted.calls.run)
+        self._subresources = Subresources(self.hosted.calls)
         self._streams = OpenStreams(self.max_streams, self.metrics)
         self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
         discovery = Discovery(self.api)
@@ -117,6 +107,9 @@ class ExtensionApiServer:
         try:
             if probe:
                 response = self._probe(request)
+            elif request.path in self.hosted.public:
+                require_reading(request)
+                response = json_response(self.hosted.public[request.path]())
             else:
                 caller = await self._admit(request, info)
                 user = caller.identity.user
@@ -162,12 +155,11 @@ class ExtensionApiServer:
         else:
             allowed = caller.by_front_proxy
         if not allowed:
-            raise StatusError(
-                403,
-                info.denial(caller.identity.user),
-                details={"group": info.group, "kind": info.resource, "name": info.name} if info.is_resource else {},
-            )
-        return caller
+            raise _denied(info, caller)
+        also = self.hosted.access(request)
+        if also is None or (self.authorizer and await self.authorizer.allows(caller.identity, also, caller.payer)):
+            return caller
+        raise _denied(also, caller)
 
     async def _route(self, request: Request, info: RequestInfo, caller: Caller) -> Response:
         route = self._routes.get(request.path)
@@ -177,6 +169,8 @@ class ExtensionApiServer:
             raise StatusError(404, "the server could not find the requested resource")
         # What is below …/proxy/ is the application's, whatever resource its permission names.
         resource = self.api.resource(info.resource) if info.is_resource and info.verb != "proxy" else None
+        if resource is not None and self.hosted.below_objects and info.subresource not in {"", *resource.subresources}:
+            resource = None
         if resource is not None and info.subresource:
             self._streams.check(caller.identity.user)
             return await self._subresources.answer(request, caller.identity, info, resource)
@@ -185,15 +179,18 @@ class ExtensionApiServer:
             raise body_too_large(self.most_body_bytes)
         if resource is None:
             self._streams.check(caller.identity.user)
-        if request.header(b"upgrade"):
-            if resource is not None or not isinstance(self._caller, AsgiCaller):
-                raise StatusError(400, "connections cannot be upgraded here")
-            answer = await self._caller.connect(request, caller.identity)
-            return answer if answer.status == _SWITCHING else guarded(request, answer)
         if resource is not None:
+            if request.header(b"upgrade"):
+                raise StatusError(400, "connections cannot be upgraded here")
             return await self._rest.answer(request, caller.identity, info, resource)
-        return guarded(request, await self._caller.call(request, caller.identity))
+        answer = self.hosted.app.connect if request.header(b"upgrade") else self.hosted.app.call
+        return await answer(request, caller)
 
     def _expose_metrics(self, request: Request) -> Response:
         require_reading(request)
         return Response(200, [("Content-Type", METRICS_CONTENT_TYPE)], self.metrics.expose())
+
+
+def _denied(info: RequestInfo, caller: Caller) -> StatusError:
+    details = {"group": info.group, "kind": info.resource, "name": info.name} if info.is_resource else {}
+    return StatusError(403, info.denial(caller.identity.user), details=details)

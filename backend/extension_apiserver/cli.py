@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from .api.resources import Api, Resource
 from .apps.asgi.caller import AppError
@@ -55,19 +56,16 @@ def main(
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY
     if command == "serve":
-        return _serve(app, Api(settings.group, settings.versions, resources), settings, blocking=blocking)
-    try:
-        good = asyncio.run(_examine(doctor.examine if command == "doctor" else selftest.examine, settings))
-    except FileNotFoundError as error:
-        sys.stderr.write(f"{error}\n")
-        return CALLED_WRONGLY
-    return 0 if good else FAILED
+        api = Api(settings.group, settings.versions, resources)
+        return serving(serve(app, api, settings, blocking=blocking), settings)
+    return examine(doctor.examine if command == "doctor" else selftest.examine, settings)
 
 
-def _serve(app: WsgiApp | AsgiApp, api: Api, settings: Settings, *, blocking: bool) -> int:
+def serving(server: Coroutine[Any, Any, None], settings: Settings) -> int:
+    """Run a server until its end, and return the exit code; what keeps it from starting is one line."""
     logs.configure(settings.log_level)
     try:
-        asyncio.run(serve(app, api, settings, blocking=blocking))
+        asyncio.run(server)
     except (AppError, TlsError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY
@@ -77,9 +75,18 @@ def _serve(app: WsgiApp | AsgiApp, api: Api, settings: Settings, *, blocking: bo
     return 0
 
 
-async def _examine(examine: Callable[[ApiClient, Settings], AsyncIterator[Finding]], settings: Settings) -> bool:
-    client = ApiClient(settings)
+def examine(examination: Callable[[ApiClient, Settings], AsyncIterator[Finding]], settings: Settings) -> int:
+    """Print what is found, and return the exit code."""
+
+    async def found() -> bool:
+        client = ApiClient(settings)
+        try:
+            return await report(examination(client, settings))
+        finally:
+            await client.close()
+
     try:
-        return await report(examine(client, settings))
-    finally:
-        await client.close()
+        return 0 if asyncio.run(found()) else FAILED
+    except FileNotFoundError as error:
+        sys.stderr.write(f"{error}\n")
+        return CALLED_WRONGLY

@@ -14,10 +14,12 @@ from typing import cast
 
 from .api.resources import Api
 from .apiserver import ExtensionApiServer
+from .apps.application import Hosted, WebApp
 from .apps.asgi.caller import AsgiCaller, is_asgi
 from .apps.asgi.lifespan import Lifespan
 from .apps.asgi.messages import AsgiApp
-from .apps.wsgi import WsgiApp
+from .apps.calls import Calls
+from .apps.wsgi import WsgiApp, WsgiCaller
 from .cluster.kubernetes import ApiClient
 from .observe.logs import RequestLog
 from .observe.metrics import Metrics
@@ -67,37 +69,52 @@ async def serve(
         OSError: if the port cannot be opened or the ServiceAccount's `ca.crt` cannot be read.
 
     """
-    if stop is None:
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop or _stop_by_signals()
+    calls = Calls(blocking=blocking)
+    if not is_asgi(app):
+        most_whole_bytes = settings.max_body_bytes if settings.most_body_bytes > settings.max_body_bytes else None
+        wsgi = WsgiCaller(cast("WsgiApp", app), calls, most_whole_bytes)
+        await host(lambda _: Hosted(app=WebApp(wsgi), calls=calls), api, settings, stop=stop, started=started)
+        return
     metrics = Metrics()
     in_flight = BytesInFlight(settings.max_bytes_in_flight, metrics)
-    if not is_asgi(app):
-        await _serve(cast("WsgiApp", app), api, settings, metrics, in_flight, stop, blocking=blocking, started=started)
-        return
     asynchronous = cast("AsgiApp", app)
     lifespan = Lifespan(asynchronous)
     await lifespan.start(stop)
-    caller = AsgiCaller(asynchronous, lifespan.state, in_flight, max_message_bytes=settings.max_body_bytes)
+    asgi = AsgiCaller(asynchronous, lifespan.state, in_flight, max_message_bytes=settings.max_body_bytes)
+    hosted = Hosted(app=WebApp(asgi), calls=calls)
     try:
-        await _serve(caller, api, settings, metrics, in_flight, stop, blocking=blocking, started=started)
+        await host(lambda _: hosted, api, settings, metrics, in_flight, stop=stop, started=started)
     finally:
-        await caller.stop(_LAST_SECONDS)
+        await asgi.stop(_LAST_SECONDS)
         await lifespan.stop()
 
 
-async def _serve(
-    app: WsgiApp | AsgiCaller,
+async def host(
+    hosting: Callable[[Authorizer | None], Hosted],
     api: Api,
     settings: Settings,
-    metrics: Metrics,
-    in_flight: BytesInFlight,
-    stop: asyncio.Event,
+    metrics: Metrics | None = None,
+    in_flight: BytesInFlight | None = None,
     *,
-    blocking: bool,
-    started: Callable[[int], None],
+    stop: asyncio.Event | None = None,
+    started: Callable[[int], None] = lambda _port: None,
 ) -> None:
+    """Serve what is hosted, as `serve` does.
+
+    Args:
+        hosting: returns it; it is given who asks kube-apiserver what callers may do, None if nobody does.
+        api: as for `serve`, and so are the rest and the errors.
+        settings: see there.
+        metrics: of this server.
+        in_flight: where its bytes count.
+        stop: see there.
+        started: see there.
+
+    """
+    stop = stop or _stop_by_signals()
+    metrics = metrics or Metrics()
+    in_flight = in_flight or BytesInFlight(settings.max_bytes_in_flight, metrics)
     _allow_descriptors(settings.max_connections + settings.max_unverified_connections + _OTHER_DESCRIPTORS)
     tls = Tls(settings.tls_directory, settings.service_dns_name, metrics)
     client = ApiClient(settings)
@@ -108,12 +125,15 @@ async def _serve(
 
     watch = RequestHeaderWatch(client, metrics, trust)
     reviews = Reviews(client, Budget(metrics))
+    authorizer = Authorizer(reviews) if settings.delegated_authorization else None
+    hosted = hosting(authorizer)
     stopping = "the server is shutting down"
     readiness = Readiness(
         [
             Check("requestheader", watch.failure, lambda: watch.complaint),
             Check("serving-certificate", tls.name_complaint, tls.remark),
             Check("delegation", lambda: None, lambda: reviews.complaint),
+            *hosted.checks,
             Check("shutdown", lambda: stopping if stop.is_set() else None),
         ]
     )
@@ -121,15 +141,13 @@ async def _serve(
     authenticator = Authenticator(watch, metrics, TokenReviewer(reviews) if settings.delegated_authentication else None)
     handler = ExtensionApiServer(
         api=api,
-        app=app,
-        blocking=blocking,
+        hosted=hosted,
         authenticator=authenticator,
-        authorizer=Authorizer(reviews) if settings.delegated_authorization else None,
+        authorizer=authorizer,
         readiness=readiness,
         metrics=metrics,
         starting=lambda: None if watch.known else watch.complaint,
         request_log=request_log,
-        most_whole_bytes=settings.max_body_bytes if settings.most_body_bytes > settings.max_body_bytes else None,
         most_body_bytes=settings.most_body_bytes,
         max_streams=settings.max_streams,
     )
@@ -139,7 +157,7 @@ async def _serve(
     # What is there now stays: the collector need not look at it again, which would take tens of milliseconds each time.
     gc.freeze()
     started(server.port)
-    background = [asyncio.create_task(watch.run()), asyncio.create_task(tls.run())]
+    background = [asyncio.ensure_future(one) for one in (watch.run(), tls.run(), hosted.run())]
     waiting = asyncio.create_task(stop.wait())
     try:
         # A background task never ends by itself; if it does, its exception is the reason to stop.
@@ -160,6 +178,13 @@ async def _serve(
         await client.close()
         request_log.write()
     _log.info("stopped")
+
+
+def _stop_by_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def _allow_descriptors(count: int) -> None:

@@ -1,0 +1,132 @@
+"""An upstream's answer as its client gets it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from extension_apiserver.apps.upstream.exchange import Exchange
+from extension_apiserver.apps.upstream.failures import UpstreamError
+from extension_apiserver.request import Response
+from extension_apiserver.status import StatusError
+from extension_apiserver.streams import Gone, Peer, Stream
+from extension_apiserver.wire.http_answer import NO_BODY
+
+from . import words
+from .lines import from_upstream
+from .served import Visit
+
+#: What is made whole before it is sent: with its length, without a stream of its own.
+_WHOLE_BYTES = 65536
+#: Whoever ends takes what is still coming within this time.
+_GRACE_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+async def answer(visit: Visit, exchange: Exchange, method: str, *, page: bool) -> Response:
+    """Return an answer: whole if it is small, else with a stream.
+
+    Args:
+        visit: ended when the answer is over.
+        exchange: whose header is there.
+        method: of the request.
+        page: it is for a browser, and HTML may stay what it is.
+
+    Raises:
+        StatusError: with the upstream's words for a failure that is no JSON; 502 if its body does not come or is too large.
+
+    """
+    headers = from_upstream(exchange.headers)
+    kinds = [value.lower() for name, value in headers if name == "Content-Type"]
+    kind = kinds[0] if kinds else ""
+    status = exchange.status
+    if not 200 <= status <= 599:  # noqa: PLR2004
+        raise StatusError(
+            502, f"the upstream {visit.served.url} answers {status}, which is no code of an answer", reason="BadGateway"
+        )
+    if method == "HEAD":
+        if exchange.length is not None and status not in NO_BODY:
+            headers.append(("Content-Length", str(exchange.length)))
+        visit.end()
+        return Response(status, headers)
+    most = visit.served.config.limits.answer_bytes
+    if most and exchange.length is not None and exchange.length > most:
+        raise StatusError(
+            502,
+            f"the answer of the upstream {visit.served.url} has {exchange.length} bytes, of at most {most}",
+            reason="BadGateway",
+        )
+    if status >= 400 and not page and not _is_json(kind):  # noqa: PLR2004
+        body = exchange.whole()
+        body = await beginning(exchange, words.MOST_PAGE_BYTES) if body is None else body
+        raise words.failure(status, headers, body, visit.served.url)
+    if not page and kind.startswith(("text/html", "application/xhtml")):
+        # The aggregator rewrites URLs in HTML, and browsers would run what is in it, with the rights of whoever looks at it.
+        headers = [line for line in headers if line[0] != "Content-Type"]
+        headers.append(("Content-Type", "text/plain; charset=utf-8"))
+    headers.append(("X-Content-Type-Options", "nosniff"))
+    whole = exchange.whole()
+    if whole is None and exchange.length is not None and exchange.length <= _WHOLE_BYTES:
+        whole = await beginning(exchange, _WHOLE_BYTES)
+    if whole is not None:
+        visit.end()
+        return Response(status, headers, whole)
+    sending = _Sending(visit, exchange, most)
+    return Response(status, headers, stream=Stream(sending.run, visit.end, exchange.length))
+
+
+async def beginning(exchange: Exchange, most_bytes: int) -> bytes:
+    """Return a body, or what fits of it."""
+    parts = bytearray()
+    while len(parts) < most_bytes:
+        part = await exchange.part()
+        if not part:
+            break
+        parts += part
+    return bytes(parts[:most_bytes])
+
+
+def _is_json(kind: str) -> bool:
+    media_type = kind.partition(";")[0].strip()
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+class _Sending:
+    """Sends a body as it comes."""
+
+    def __init__(self, visit: Visit, exchange: Exchange, most_bytes: int) -> None:
+        self._visit = visit
+        self._exchange = exchange
+        self._most_bytes = most_bytes
+
+    async def run(self, peer: Peer) -> None:
+        """Pass part after part on, not faster than the client takes them."""
+        url = self._visit.served.url
+        ending = asyncio.create_task(self._end_with(peer))
+        sent = 0
+        try:
+            while part := await self._exchange.part():
+                sent += len(part)
+                self._bound(sent)
+                await peer.send(part)
+        except UpstreamError as error:
+            # Without an end mark, so that the client knows that this is not all; a traceback would say nothing more.
+            _log.warning("an answer was cut off: the upstream %s %s", url, error)
+            raise Gone from None
+        finally:
+            ending.cancel()
+            self._visit.end()
+
+    def _bound(self, sent_bytes: int) -> None:
+        if self._most_bytes and sent_bytes > self._most_bytes:
+            raise UpstreamError(f"answers with more than {self._most_bytes} bytes")
+
+    async def _end_with(self, peer: Peer) -> None:
+        """Have the upstream's part fail once the client is gone, or the server stops and nothing more comes."""
+        await peer.ending.wait()
+        before = None
+        while self._exchange.received_bytes != before:
+            before = self._exchange.received_bytes
+            await asyncio.sleep(_GRACE_SECONDS)
+        self._visit.fail(Gone())

@@ -1,0 +1,75 @@
+"""Header lines on their way to an upstream, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from extension_apiserver.request import Request
+
+HeaderLines = Sequence[tuple[bytes, bytes]]
+
+#: They are about one connection: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+HOP_BY_HOP = frozenset(
+    {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",
+     b"transfer-encoding", b"upgrade"}
+)  # fmt: skip
+#: The server writes them, or kube-apiserver does.
+_SERVERS = frozenset({b"content-length", b"date", b"server", b"audit-id"})
+
+
+def to_upstream(
+    request: Request, passes: Callable[[bytes], bool], ours: Iterable[tuple[bytes, bytes]], prefix: str
+) -> list[tuple[bytes, bytes]]:
+    """Return the lines that an upstream gets, but Host and those of the connection.
+
+    Args:
+        request: of the client.
+        passes: whether a line of the client's may have a name, in lower case.
+        ours: who calls.
+        prefix: that was cut off the path, or ''.
+
+    """
+    named = _named(request.headers)
+    lines = [line for line in request.headers if passes(line[0]) and line[0] not in named]
+    lines += ours
+    values = dict(reversed(request.headers))
+    forwarded_for = [value for name, value in request.headers if name == b"x-forwarded-for"]
+    if request.connection.client_address:
+        forwarded_for.append(request.connection.client_address.encode())
+    if forwarded_for:
+        lines.append((b"x-forwarded-for", b", ".join(forwarded_for)))
+    lines.append((b"x-forwarded-proto", b"https"))
+    host = values.get(b"x-forwarded-host") or values.get(b"host")
+    if host:
+        lines.append((b"x-forwarded-host", host))
+    lines.append((b"x-forwarded-uri", request.target.partition("?")[0].encode("latin-1")))
+    if prefix:
+        lines.append((b"x-forwarded-prefix", prefix.encode()))
+    return lines
+
+
+def from_upstream(lines: HeaderLines) -> list[tuple[str, str]]:
+    """Return the lines of an answer that its client gets, but those that the server writes."""
+    named = _named(lines)
+    return [
+        (_title(name), value.decode("latin-1"))
+        for name, value in lines
+        if name not in HOP_BY_HOP and name not in _SERVERS and name not in named
+    ]
+
+
+def value_of(lines: HeaderLines, name: bytes) -> str:
+    """Return the first value of a header in lower case, or ''."""
+    return next((value.decode("latin-1") for key, value in lines if key == name), "")
+
+
+def _named(lines: HeaderLines) -> frozenset[bytes]:
+    """Return the names that the header Connection names: they are of one connection, too."""
+    tokens = [value for name, value in lines if name == b"connection"]
+    if not tokens:
+        return frozenset()
+    return frozenset(token.strip().lower() for value in tokens for token in value.split(b","))
+
+
+def _title(name: bytes) -> str:
+    return name.decode("latin-1").title()

@@ -1,0 +1,110 @@
+"""From a request's path to the upstream that answers it, and to the path that is asked for there."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import Generic, Protocol, TypeVar
+from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
+
+from extension_apiserver.request import Request
+from extension_apiserver.status import StatusError
+
+_GROUP_PREFIX_PARTS = 3  # apis, group, version
+#: Below it kube-apiserver lets requests last: verb `proxy`.
+_PROXY = "proxy"
+#: As Go's net/url leaves them: https://www.rfc-editor.org/rfc/rfc3986#section-3.3
+_SAFE = "/$&+,:;=@!*'()~"
+_QUERY = re.compile(r"[!-~]*")
+_QUERY_SAFE = "".join(chr(code) for code in range(0x21, 0x7F))
+
+
+class Place(Protocol):
+    """What an upstream's configuration says of requests that it answers; as `UpstreamConfig`."""
+
+    @property
+    def version(self) -> str:
+        """Of the group, or '' for all."""
+
+    @property
+    def segment(self) -> str:
+        """The first below the version, or '' for all."""
+
+    @property
+    def prefix(self) -> str:
+        """'strip' or 'keep'."""
+
+
+_Any = TypeVar("_Any", bound=Place)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Way(Generic[_Any]):
+    """Where a request goes.
+
+    Attributes:
+        upstream: who answers.
+        target: path and query there, percent-encoded, beginning with '/'.
+        prefix: what was cut off at its front, '' or '/apis/…' without a slash at its end.
+        below_proxy: requests may last, and pages are for browsers.
+
+    """
+
+    upstream: _Any
+    target: bytes
+    prefix: str
+    below_proxy: bool
+
+
+def way(request: Request, upstreams: Sequence[_Any]) -> Way[_Any]:
+    """Return where a request goes whose path is below `/apis/<group>/<version>/`.
+
+    Raises:
+        StatusError: 400 for a path that kube-apiserver and an upstream would read in two ways; 404 if no upstream answers it.
+
+    """
+    raw = request.target.partition("?")[0].encode("latin-1")
+    # What kube-apiserver asked RBAC about is what it decoded, so that is what the upstream gets.
+    path = quote_from_bytes(unquote_to_bytes(raw), safe=_SAFE)
+    _demand_one_meaning(unquote_to_bytes(raw))
+    parts = path.split("/")[1:]
+    version, rest = parts[2], parts[_GROUP_PREFIX_PARTS:]
+    below_proxy = rest[:1] == [_PROXY]
+    below = rest[1:] if below_proxy else rest
+    upstream = _chosen(upstreams, version, below[0] if below else "")
+    if upstream is None:
+        raise StatusError(404, "the server could not find the requested resource: no upstream answers this path")
+    front = "/" + "/".join(parts[: _GROUP_PREFIX_PARTS + below_proxy])
+    strip = upstream.prefix == "strip"
+    query = request.query_string
+    if not _QUERY.fullmatch(query):
+        query = quote(query.encode("latin-1"), safe=_QUERY_SAFE)
+    target = ("/" + "/".join(below) if strip else path) + (f"?{query}" if query else "")
+    return Way(upstream, target.encode(), front if strip else "", below_proxy)
+
+
+def _chosen(upstreams: Sequence[_Any], version: str, segment: str) -> _Any | None:
+    """Return the most specific upstream; a segment counts more than a version."""
+    fitting = [one for one in upstreams if one.version in {"", version} and one.segment in {"", segment}]
+    return max(fitting, key=lambda one: (bool(one.segment), bool(one.version)), default=None)
+
+
+def _demand_one_meaning(path: bytes) -> None:
+    """Refuse what servers read in different ways: kube-apiserver takes every segment as it is.
+
+    RBAC would be asked about `pets/../admins`, as the subresource of a pet, and the upstream would answer `admins`.
+    """
+    segments = path.split(b"/")[1:]
+    if segments[-1] == b"":
+        segments = segments[:-1]
+    for segment in segments:
+        # `..;x` is `..` for servers that know path parameters, as Tomcat does.
+        if segment.partition(b";")[0] in {b"", b".", b".."}:
+            raise StatusError(
+                400, "the path must have no empty segment and none of '.' and '..': servers differ about what they mean"
+            )
+        if b"\\" in segment or min(segment) < ord(" ") or b"\x7f" in segment:
+            raise StatusError(
+                400, "the path must have no backslash and no control character: servers differ about what they mean"
+            )
