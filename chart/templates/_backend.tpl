@@ -1,3 +1,8 @@
+{{- /* What the image is started with, the pod of `helm test` too; empty means the image's own command, which is the echo's. */}}
+{{- define "header-echo.command" -}}
+{{- if .Values.gateway.enabled }}{{ toYaml (list "python3" "-m" "extension_apiserver") }}{{ else if .Values.command }}{{ toYaml .Values.command }}{{ end }}
+{{- end }}
+
 {{- /* The container that answers. */}}
 {{- define "header-echo.backendContainer" -}}
 name: backend
@@ -8,11 +13,13 @@ imagePullPolicy: {{ . }}
 # A crash is explained by the pod's status, also when its log is gone:
 # https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/#customizing-the-termination-message
 terminationMessagePolicy: FallbackToLogsOnError
-{{- with .Values.command }}
-command: {{- toYaml . | nindent 2 }}
+{{- with include "header-echo.command" . }}
+command: {{- . | nindent 2 }}
 {{- end }}
-{{- with .Values.args }}
-args: {{- tpl (toYaml .) $ | nindent 2 }}
+{{- if .Values.gateway.enabled }}
+args: [gateway, --config, {{ include "header-echo.gatewayFolder" . }}/gateway.json]
+{{- else if .Values.args }}
+args: {{- tpl (toYaml .Values.args) . | nindent 2 }}
 {{- end }}
 env:
   {{- include "header-echo.serveEnv" . | nindent 2 }}
@@ -47,6 +54,11 @@ volumeMounts:
   # The whole directory: a subPath mount would never see a renewed certificate.
   - name: tls
     mountPath: /var/run/header-echo/tls
+    readOnly: true
+  {{- end }}
+  {{- if .Values.gateway.enabled }}
+  - name: gateway
+    mountPath: {{ include "header-echo.gatewayFolder" . }}
     readOnly: true
   {{- end }}
   {{- with .Values.volumeMounts }}

@@ -1,0 +1,37 @@
+{{- /*
+Rules of one of the roles for people, as a JSON array. Arguments: context, "view" or "edit".
+With the gateway also what the mapping can do, and those rows of gateway.access whose verb is one of Kubernetes' own. A verb of one's own
+is in neither role, as `approve` isn't in Kubernetes' edit: who has it, is said by a role of one's own.
+*/}}
+{{- define "header-echo.userRules" -}}
+{{- $values := (index . 0).Values }}
+{{- $view := eq (index . 1) "view" }}
+{{- $group := list $values.apiService.group }}
+{{- $rules := list }}
+{{- $resources := $values.userRoles.resources | default (ternary (list) (list "echoes") $values.gateway.enabled) }}
+{{- $verbs := ternary $values.userRoles.viewVerbs $values.userRoles.editVerbs $view }}
+{{- if and $resources $verbs }}
+{{- $rules = append $rules (dict "apiGroups" $group "resources" $resources "verbs" $verbs) }}
+{{- end }}
+{{- if $values.gateway.enabled }}
+{{- $known := ternary (list "get" "list" "watch") (list "create" "update" "patch" "delete" "deletecollection") $view }}
+{{- $verbsOf := dict }}
+{{- range $row := $values.gateway.resources }}
+{{- $verbs := ternary (list "get" "list") (list) $view }}
+{{- range list "create" "update" "delete" }}
+{{- if and (hasKey $row .) (not $view) }}{{ $verbs = append $verbs . }}{{ end }}
+{{- end }}
+{{- $_ := set $verbsOf (include "header-echo.plural" $row) $verbs }}
+{{- end }}
+{{- range $values.gateway.access }}
+{{- if has .verb $known }}{{ $_ := set $verbsOf .resource (append (get $verbsOf .resource | default list) .verb | uniq) }}{{ end }}
+{{- end }}
+{{- range $resource, $verbs := $verbsOf }}
+{{- if $verbs }}{{ $rules = append $rules (dict "apiGroups" $group "resources" (list $resource) "verbs" $verbs) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- toJson $rules }}
+{{- end }}
+
+{{- /* What a mapped resource is called in paths; argument: its row. */}}
+{{- define "header-echo.plural" -}}{{ .plural | default (printf "%ss" (lower .kind)) }}{{- end }}
