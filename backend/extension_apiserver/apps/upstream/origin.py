@@ -57,18 +57,7 @@ def origin(url: str) -> Origin:
         ValueError: with a sentence that says what is wrong and what to write; it shows no password.
 
     """
-    if not url:
-        raise ValueError(f"the URL is empty; write one such as {_EXAMPLES}")
-    # First, since urlsplit leaves out newlines and tabs.
-    wrong = next((one for one in url if not "!" <= one <= "~"), None)
-    if wrong is not None:
-        raise ValueError(
-            f"the URL holds {wrong!a}; write spaces and other characters than ASCII as %XX, and a host in its xn-- form"
-        )
-    scheme, colon, rest = url.partition("://")
-    if not colon or not re.fullmatch("[A-Za-z][A-Za-z0-9+.-]*", scheme):
-        raise ValueError(f"the URL begins with no scheme; write one such as {_EXAMPLES}")
-    scheme = scheme.lower()
+    scheme, rest = _split(url)
     if scheme not in {"http", "https", "unix"}:
         raise ValueError(f"the scheme is '{scheme}', and can be 'http', 'https' or 'unix'")
     if "?" in rest or "#" in rest:
@@ -89,6 +78,22 @@ def origin(url: str) -> Origin:
     if not _PATH.fullmatch(parts.path):
         raise ValueError("the path holds a character that a URL cannot have, or a '%' without two hexadecimal digits")
     return Origin(url, scheme == "https", _host(parts), _port(parts, scheme), "", parts.path.rstrip("/"))
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Return the scheme, in lower case, and what follows `://`."""
+    if not url:
+        raise ValueError(f"the URL is empty; write one such as {_EXAMPLES}")
+    # First, since urlsplit leaves out newlines and tabs.
+    wrong = next((one for one in url if not "!" <= one <= "~"), None)
+    if wrong is not None:
+        raise ValueError(
+            f"the URL holds {wrong!a}; write spaces and other characters than ASCII as %XX, and a host in its xn-- form"
+        )
+    scheme, colon, rest = url.partition("://")
+    if not colon or not re.fullmatch("[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        raise ValueError(f"the URL begins with no scheme; write one such as {_EXAMPLES}")
+    return scheme.lower(), rest
 
 
 def _unix(url: str, parts: SplitResult) -> Origin:

@@ -1,0 +1,1 @@
+"""Reading the gateway's configuration file: its text, its values, and every fault with its place."""
