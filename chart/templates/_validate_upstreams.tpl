@@ -5,7 +5,7 @@
 {{- range $one := include "header-echo.upstreams" . | fromJsonArray }}
 {{- $fault := include "header-echo.faultOfURL" .url }}
 {{- if $fault }}
-- {{ .key }} is '{{ .url }}', {{ $fault }}.
+- {{ .key }} is '{{ regexReplaceAll "//[^/]*@" .url "//***@" }}', {{ $fault }}.
 {{- else }}
 {{- include "header-echo.faultsOfReach" (dict "context" $ "one" .) }}
 {{- end }}
@@ -21,18 +21,28 @@
 {{- end }}
 {{- end }}
 
-{{- /* The end of a sentence that says what is wrong with a URL, and what to write; empty if nothing is. */}}
+{{- /*
+The end of a sentence that says what is wrong with a URL, and what to write; empty if nothing is. Nothing passes here that the gateway refuses:
+backend/extension_apiserver/apps/upstream/origin.py.
+*/}}
 {{- define "header-echo.faultOfURL" -}}
+{{- $host := regexReplaceAll "^https?://(\\[[^/\\]]*\\]|[^:/]*).*$" . "${1}" | lower }}
+{{- $port := regexReplaceAll "^https?://(\\[[^/\\]]*\\]|[^:/]*)([^/]*).*$" . "${2}" }}
+{{- $path := regexReplaceAll "^[a-z]+://[^/]*" . "" }}
+{{- $label := "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?" }}
 {{- if regexMatch "[^!-~]" . }}which holds a space or another letter that no URL has: remove it, or write it as %20 and the like
 {{- else if not (regexMatch "^(https?|unix)://" .) }}which must begin with http://, https:// or unix://, in lower case: write for example http://cats:8080
 {{- else if regexMatch "[?#]" . }}which holds a query or a fragment, and what stands before every path can't: end it before '{{ regexFind "[?#]" . }}'
+{{- else if regexMatch "^[a-z]+://[^/]*@" . }}which holds a user or a password, and anybody who may read ConfigMaps would see it: remove it, and let the upstream verify a token (gateway.token) or a client certificate
+{{- else if regexMatch "/([.]|%2[eE]){2}(/|$)" $path }}whose path holds '..': write the path that is meant
 {{- else if hasPrefix "unix://" . }}
-{{- if not (regexMatch "^unix:///[^/]" .) }}which names no file: write unix:// and the socket's path from / on, such as unix:///run/cats/http.sock
-{{- else if gt (len .) 114 }}whose path has more than 107 letters, and Linux takes no longer one for a socket: choose a shorter one
+{{- if not (regexMatch "^unix://(/[A-Za-z0-9._~+=,:@-]+)+$" .) }}which names no file: write unix:// and the socket's path from / on, of letters, digits and ._~+=,:@-, such as unix:///run/cats/http.sock
+{{- else if gt (len $path) 107 }}whose path has {{ len $path }} letters, and Linux takes at most 107 for a socket: choose a shorter one
 {{- end }}
-{{- else if regexMatch "^https?://[^/]*@" . }}which holds a user or a password, and anybody who may read ConfigMaps would see it: remove it, and let the upstream verify gateway.token or gateway.tls.clientSecretName
-{{- else if not (regexMatch "^https?://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]+\\])(:|/|$)" .) }}which names no host: write a Service's name or an address after '://', an IPv6 address in brackets
-{{- else if not (regexMatch "^https?://[^/:\\[\\]]*(\\[[^\\]]*\\])?(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/|$)" .) }}whose port must be 1 to 65535: write for example http://cats:8080
+{{- else if not (regexMatch (printf "^(%s([.]%s)*[.]?|\\[[0-9a-f.]*:[0-9a-f:.]*:[0-9a-f:.]*\\])$" $label $label) $host) }}which names no host: write a Service's name or an address after '://', an IPv6 address in brackets
+{{- else if and (regexMatch "(^|[.])([0-9]+|0x[0-9a-f]*)[.]?$" $host) (not (regexMatch "^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])[.]){4}$" (printf "%s." $host))) }}whose host is no IPv4 address, which has four numbers from 0 to 255
+{{- else if not (regexMatch "^(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$" $port) }}whose port must be 1 to 65535: write for example http://cats:8080
+{{- else if not (regexMatch "^(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*$" $path) }}whose path holds a letter that no URL has, or a '%' without two hexadecimal digits: write it as %20 and the like
 {{- end }}
 {{- end }}
 
