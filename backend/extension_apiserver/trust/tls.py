@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from extension_apiserver.observe.metrics import Metrics
 
 from .certificates import ServingCertificate, read_serving_certificate
+from .files import as_file, no_password, stamp
 
 #: How often the files are looked at. The kubelet itself needs up to a minute to update a mounted Secret.
 POLL_SECONDS = 2.0
@@ -54,11 +53,12 @@ class Tls:
         """
         self._certificate_file = directory / "tls.crt"
         self._key_file = directory / "tls.key"
+        self._files = self._certificate_file, self._key_file
         self._dns_name = dns_name
         self._metrics = metrics
         self._authorities_pem = ""
         self.complaint: str | None = None
-        self._seen = self._stamp()
+        self._seen = stamp(self._files)
         self._pair = self._read()
         self._context, self.certificate = self._build(self._pair, "")
         metrics.certificate_not_after.read = lambda: self.certificate.not_after
@@ -94,12 +94,12 @@ class Tls:
 
     def poll(self) -> None:
         """Take over the pair on disk if it changed and is good."""
-        stamp = self._stamp()
-        if stamp == self._seen:
+        now = stamp(self._files)
+        if now == self._seen:
             return
         try:
             pair = self._read()
-            if self._stamp() != stamp:
+            if stamp(self._files) != now:
                 # Half of it may be old and half new; next time all of it is new.
                 return
             context, certificate = self._build(pair, self._authorities_pem)
@@ -109,7 +109,7 @@ class Tls:
         except TlsError as error:
             self._refuse(str(error))
             return
-        self._seen, self._pair = stamp, pair
+        self._seen, self._pair = now, pair
         self._context, self.certificate, self.complaint = context, certificate, None
         self._metrics.tls_reloads.add(result="success")
 
@@ -124,15 +124,6 @@ class Tls:
         if complaint != self.complaint:
             _log.error("%s; the last good pair stays in use", complaint)
         self.complaint = complaint
-
-    def _stamp(self) -> tuple[tuple[int, int, int], ...] | None:
-        # A mounted Secret is replaced by swapping a symbolic link, so the inode changes in any case.
-        try:
-            return tuple(
-                (s.st_ino, s.st_mtime_ns, s.st_size) for s in (self._certificate_file.stat(), self._key_file.stat())
-            )
-        except OSError:
-            return None
 
     def _read(self) -> tuple[bytes, bytes]:
         try:
@@ -152,8 +143,8 @@ class Tls:
         # Go trusts every certificate of the bundle, not only self-signed ones.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         try:
-            with _as_file(pair[0]) as certificate_file, _as_file(pair[1]) as key_file:
-                context.load_cert_chain(certificate_file, key_file, password=_no_password)
+            with as_file(pair[0]) as certificate_file, as_file(pair[1]) as key_file:
+                context.load_cert_chain(certificate_file, key_file, password=no_password)
             certificate = read_serving_certificate(pair[0])
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or str(error)
@@ -178,19 +169,3 @@ def shown_certificates(tls: ssl.SSLObject) -> tuple[bytes, ...]:
     # Since Python 3.13; before, a front proxy certificate must be issued by an authority of the bundle directly.
     chain = getattr(tls, "get_unverified_chain", None)
     return tuple(chain()) if chain else (leaf,)
-
-
-def _no_password() -> str:
-    # Otherwise OpenSSL asks the terminal.
-    raise ValueError("the key is encrypted")
-
-
-@contextlib.contextmanager
-def _as_file(content: bytes) -> Iterator[str]:
-    """Python's ssl takes a pair only from files; what was read once must not be read again, when it may be another."""
-    descriptor = os.memfd_create("pem")
-    try:
-        os.write(descriptor, content)
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)

@@ -25,7 +25,7 @@ class _Loader(yaml.SafeLoader):
         mark: Any = event.start_mark
         if isinstance(event, yaml.AliasEvent):
             raise yaml.MarkedYAMLError(
-                None, None, f"the alias {shown('*' + event.anchor)} is refused; write what it stands for", mark
+                None, None, f"the alias {shown(f'*{event.anchor}')} is refused; write what it stands for", mark
             )
         if getattr(event, "tag", None) is not None:
             raise yaml.MarkedYAMLError(None, None, f"the tag {shown(event.tag)} is refused; write a plain value", mark)
