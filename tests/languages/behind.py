@@ -5,7 +5,11 @@ from contextlib import contextmanager
 import pytest
 import websocket
 
+from languages.programs import running
 from pytest_apiservice.client.api import Api
+from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.namespaces import fresh_namespace
+from pytest_apiservice.why.rules import explain_pods
 
 #: Ways to say who one is, all of them untrue; curl and browsers send whatever they are told.
 FORGED = {
@@ -66,6 +70,47 @@ class Service(Api):
             yield socket
         finally:
             socket.shutdown()
+
+
+@contextmanager
+def installed(cluster, base_values, run_id, logs, name, command, **gateway):
+    """Yield the Service of a program that is run beside the cluster, once it is served.
+
+    Args:
+        logs: a folder for what the program says.
+        name: of the program, for people.
+        command: as for `running`.
+        gateway: further values of the chart below `gateway`.
+
+    """
+    service = Service(cluster, f"{name}-{run_id}.example.com")
+    # The chart's way for an upstream on loopback; the container stands for the program.
+    elsewhere = {
+        "name": "elsewhere",
+        "image": f"{base_values['image.repository']}:{base_values['image.tag']}",
+        "imagePullPolicy": base_values["image.pullPolicy"],
+        "command": ["sleep", "infinity"],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    with (
+        running(command, logs / f"{name}.log") as port,
+        fresh_namespace(cluster, f"header-echo-{run_id}-{name}", emptied=True) as namespace,
+    ):
+        helm = Helm(cluster, namespace, validate=False, explain=explain_pods)
+        values = {
+            **base_values,
+            "apiService.group": service.group,
+            "replicas": 1,
+            "extraContainers": [elsewhere],
+            "gateway": {"enabled": True, "sidecar": True, "upstream": f"http://127.0.0.1:{port}", **gateway},
+        }
+        try:
+            helm.upgrade(values)
+            service.wait_for_available()
+            service.port = port
+            yield service
+        finally:
+            helm.uninstall()
 
 
 def demand_echo(service, path):
