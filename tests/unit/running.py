@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from extension_apiserver import Api, Resource, Settings, serve
 from extension_apiserver.apps.wsgi import WsgiApp
+from extension_apiserver.gateway.config import GatewayConfig
+from extension_apiserver.gateway.gateway import Gateway
+from extension_apiserver.serve import host
 from header_echo.app import create_app
 from header_echo.echoes import ECHOES
 from unit.background import Background
@@ -137,14 +140,27 @@ def start(
     """Serve in a thread until `backend.stop()`."""
     settings = Settings.from_environ(backend.environ(**environ, **variables))
     api = Api(settings.group, settings.versions, resources)
+    _run(backend, lambda **how: serve(app or create_app(), api, settings, blocking=blocking, **how))
+    if ready:
+        backend.wait_until_ready()
+
+
+def start_gateway(backend: Backend, config: GatewayConfig, *, ready: bool = True, **variables: str) -> None:
+    """Serve a gateway in a thread until `backend.stop()`."""
+    settings = Settings.from_environ(backend.environ(**{"MAX_STREAMED_BODY_BYTES": str(2**40), **variables}))
+    gateway = Gateway(config, settings)
+    _run(backend, lambda **how: host(gateway.host, gateway.api, settings, **how))
+    if ready:
+        backend.wait_until_ready()
+
+
+def _run(backend: Backend, server: Callable[..., Coroutine[Any, Any, None]]) -> None:
     background = Background()
     opened: asyncio.Queue[int] = asyncio.Queue()
 
     async def begin() -> tuple[asyncio.Event, asyncio.Task[None], int]:
         stop = asyncio.Event()
-        task = asyncio.create_task(
-            serve(app or create_app(), api, settings, blocking=blocking, stop=stop, started=opened.put_nowait)
-        )
+        task = asyncio.create_task(server(stop=stop, started=opened.put_nowait))
         port = asyncio.create_task(opened.get())
         await asyncio.wait([task, port], return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -168,8 +184,6 @@ def start(
         background.close()
 
     backend.stop = end
-    if ready:
-        backend.wait_until_ready()
 
 
 def echo(name: str, **spec: Any) -> dict[str, Any]:

@@ -51,12 +51,7 @@ async def answer(visit: Visit, exchange: Exchange, method: str, *, page: bool) -
         visit.end()
         return Response(status, headers)
     most = visit.served.config.limits.answer_bytes
-    if most and exchange.length is not None and exchange.length > most:
-        raise StatusError(
-            502,
-            f"the answer of the upstream {visit.served.url} has {exchange.length} bytes, of at most {most}",
-            reason="BadGateway",
-        )
+    _bound(visit, most, exchange.length)
     if status >= 400 and not page and not _is_json(kind):  # noqa: PLR2004
         body = exchange.whole()
         body = await beginning(exchange, words.MOST_PAGE_BYTES) if body is None else body
@@ -70,10 +65,17 @@ async def answer(visit: Visit, exchange: Exchange, method: str, *, page: bool) -
     if whole is None and exchange.length is not None and exchange.length <= _WHOLE_BYTES:
         whole = await beginning(exchange, _WHOLE_BYTES)
     if whole is not None:
+        _bound(visit, most, len(whole))
         visit.end()
         return Response(status, headers, whole)
     sending = _Sending(visit, exchange, most)
     return Response(status, headers, stream=Stream(sending.run, visit.end, exchange.length))
+
+
+def _bound(visit: Visit, most: int, length: int | None) -> None:
+    if most and length is not None and length > most:
+        sentence = f"the answer of the upstream {visit.served.url} has {length} bytes, of at most {most}"
+        raise StatusError(502, sentence, reason="BadGateway")
 
 
 async def beginning(exchange: Exchange, most_bytes: int) -> bytes:

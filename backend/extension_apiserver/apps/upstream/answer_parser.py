@@ -79,7 +79,7 @@ class AnswerParser:
         if not self.status:
             self._header_bytes += len(data)
             if self._header_bytes > MOST_HEADER_BYTES:
-                raise UpstreamError(f"answers with a header of more than {MOST_HEADER_BYTES} bytes")
+                raise _too_large()
         elif self._wire_bytes - _MOST_FRAMING * self._body_bytes > 2 * MOST_HEADER_BYTES:
             raise UpstreamError("answers with chunks of next to nothing")
 
@@ -137,6 +137,8 @@ class AnswerParser:
             self.complete, self.reusable = True, self._parser.should_keep_alive()
 
     def _read_lines(self, status: int) -> None:
+        if sum(len(name) + len(value) + 4 for name, value in self.headers) > MOST_HEADER_BYTES:
+            raise _too_large()
         lengths = [value for name, value in self.headers if name == b"content-length"]
         codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
         if codings and codings != [b"chunked"]:
@@ -151,3 +153,7 @@ class AnswerParser:
     def _closes(self) -> bool:
         tokens = b",".join(value for name, value in self.headers if name == b"connection").lower().split(b",")
         return b"close" in {token.strip() for token in tokens}
+
+
+def _too_large() -> UpstreamError:
+    return UpstreamError(f"answers with a header of more than {MOST_HEADER_BYTES} bytes")
