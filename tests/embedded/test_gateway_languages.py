@@ -49,12 +49,12 @@ def lines(answer, name):
 
 
 def test_the_caller_arrives_and_groups_one_by_one(service):
-    answer, (user, groups) = service.ask("/headers"), service.caller()
+    answer, (user, groups) = service.call("/headers"), service.caller()
     assert (lines(answer, "x-remote-user"), sorted(lines(answer, "x-remote-group"))) == ([user], sorted(groups))
 
 
 def test_nobody_claims_to_be_somebody_else(service):
-    answer, (user, _) = service.ask("/headers", headers=FORGED), service.caller()
+    answer, (user, _) = service.call("/headers", headers=FORGED), service.caller()
     assert (lines(answer, "x-remote-user"), "mallory" in answer.text) == ([user], False)
 
 
@@ -63,21 +63,21 @@ def test_kubectl_shows_its_answers(service):
 
 
 def test_a_body_of_a_mebibyte_arrives_at_go(go):
-    assert go.ask("/length", "POST", data=(bytes(65536) for _ in range(MIB // 65536))).text.startswith(f"{MIB} ")
+    assert go.call("/length", "POST", data=(bytes(65536) for _ in range(MIB // 65536))).text.startswith(f"{MIB} ")
 
 
 def test_a_body_arrives_at_perl(perl):
-    said = perl.ask("/%20a?q=%2F", "PUT", json={"cat": "tom"}).text
+    said = perl.call("/%20a?q=%2F", "PUT", json={"cat": "tom"}).text
     assert (said.splitlines()[0], said.rpartition("\n")[2]) == ("PUT /%20a?q=%2F", '{"cat": "tom"}')
 
 
 def test_what_go_says_bit_by_bit_arrives(go):
-    assert go.ask("/proxy/ticks").text == "0\n1\n2\n"
+    assert go.call("/proxy/ticks").text == "0\n1\n2\n"
 
 
 def test_a_redirect_within_it_is_followed(go):
-    assert "X-Remote-User: " in go.ask("/old").text
+    assert "X-Remote-User: " in go.call("/old").text
 
 
 def test_an_error_in_html_is_a_status_with_its_words(perl):
-    demand_status(perl.ask("/broken"), 500, "The cat is out")
+    demand_status(perl.call("/broken"), 500, "The cat is out")

@@ -37,7 +37,7 @@ class Service(Api):
 
     port = 0
 
-    def ask(self, path, method="GET", **arguments):
+    def call(self, path, method="GET", **arguments):
         """Send one request to a path of the program as the administrator; a redirect is not followed."""
         with self.session() as session:
             return session.request(
@@ -73,13 +73,14 @@ class Service(Api):
 
 
 @contextmanager
-def installed(cluster, base_values, run_id, logs, name, command, **gateway):
+def installed(cluster, base_values, run_id, logs, name, command, *, authorization=False, **gateway):
     """Yield the Service of a program that is run beside the cluster, once it is served.
 
     Args:
         logs: a folder for what the program says.
         name: of the program, for people.
         command: as for `running`.
+        authorization: let the gateway ask the API server who may do what, as it must to follow a redirect to another path.
         gateway: further values of the chart below `gateway`.
 
     """
@@ -101,6 +102,7 @@ def installed(cluster, base_values, run_id, logs, name, command, **gateway):
             **base_values,
             "apiService.group": service.group,
             "replicas": 1,
+            "delegation.authorization": authorization,
             "extraContainers": [elsewhere],
             "gateway": {"enabled": True, "sidecar": True, "upstream": f"http://127.0.0.1:{port}", **gateway},
         }
@@ -132,7 +134,7 @@ def demand_status(answer, code, *words):
 
 def demand_no_forgery(service, path):
     """Demand that nothing of what the client claims to be is in the program's answer, which says what it saw."""
-    seen = service.ask(path, headers=FORGED)
+    seen = service.call(path, headers=FORGED)
     assert seen.status_code == 200, seen.text
     assert "mallory" not in seen.text
     return seen

@@ -24,11 +24,11 @@ def trace(service):
     """Have a trace in it."""
     now = int(time.time() * 1e6)
     span = {"traceId": TRACE, "id": TRACE, "name": "catch a mouse", "timestamp": now, "duration": 207000}
-    sent = service.ask("/api/v2/spans", "POST", json=[{**span, "localEndpoint": {"serviceName": "cats"}}])
+    sent = service.call("/api/v2/spans", "POST", json=[{**span, "localEndpoint": {"serviceName": "cats"}}])
     assert sent.status_code == 202, sent.text
 
     def stored():
-        answer = service.ask(f"/api/v2/trace/{TRACE}")
+        answer = service.call(f"/api/v2/trace/{TRACE}")
         if answer.status_code != 200:
             raise NotYet(answer.text)
         return answer.json()
