@@ -7,6 +7,7 @@ import pytest
 from languages.behind import FORGED, demand_no_forgery, demand_status
 from languages.programs import PINS, Debian
 
+PAGE = '<!DOCTYPE html><link rel=stylesheet href="/style.css"><script src=/a.js></script><a href="b?c&d">e</a>'
 TEXT = "".join(f"line {number}\n" for number in range(1000))
 
 
@@ -17,6 +18,7 @@ def service(behind):
     with nginx.folder() as (folder, inside):
         (folder / "site" / "folder").mkdir(parents=True)
         (folder / "site" / "folder" / "index.html").write_text("<p>in the folder</p>")
+        (folder / "site" / "links.html").write_text(PAGE)
         (folder / "site" / "cats.txt").write_text(TEXT)
         (folder / "site" / "with space ä.txt").write_text("found")
         written = (PINS / "nginx" / "nginx.conf").read_text()
@@ -80,7 +82,13 @@ def test_a_missing_slash_is_followed_inside(service, below):
 def test_a_browser_is_sent_to_where_the_slash_is_there(service):
     """Else the page's relative links would lead beside it."""
     answer = service.call("/proxy/folder", headers={"Accept": "text/html,application/xhtml+xml"})
-    assert (answer.status_code, f"{service.path}/proxy/folder/" in answer.text) == (200, True), answer.text
+    assert (answer.status_code, f'"{service.path}/proxy/folder/"' in answer.text) == (200, True), answer.text
+
+
+def test_links_of_a_page_stay_what_they_are(service):
+    """kube-apiserver would put the pod's address before those that begin with a slash."""
+    answer = service.call("/proxy/links.html", headers={"Accept": "text/html"})
+    assert (answer.headers["Content-Type"].lower(), answer.text) == ("text/html", PAGE)
 
 
 def test_a_path_with_encoded_letters_is_found(service):
