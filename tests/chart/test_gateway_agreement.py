@@ -10,7 +10,8 @@ import yaml
 from chart.rendered import of_kind, render
 from chart.test_refusals import refusal
 from extension_apiserver.apps.upstream.origin import origin
-from extension_apiserver.gateway import config
+from extension_apiserver.gateway import config, header_names
+from extension_apiserver.gateway.configuration_file import ConfigError, read_config
 from pytest_apiservice.client.helm import CHART
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())["gateway"]
@@ -30,7 +31,13 @@ WHOLE = {
     "sidecar": False,
     **UPSTREAM,
     "upstreams": [{"url": "https://orders", "version": "v1", "segment": "orders", **UPSTREAM}],
-    "identity": {key: f"Name-Of-{key}-" if "Prefix" in key else f"The-{key}" for key in VALUES["identity"]},
+    "identity": {
+        "userHeader": "My-User",
+        "groupHeader": "My-Groups",
+        "groupSeparator": ",",
+        "uidHeader": "My-Uid",
+        "extraHeaderPrefix": "My-Extra-",
+    },
     "token": {"enabled": True, "audience": "pets", "issuer": "us", "header": "X-Token", "lifetimeSeconds": 9}
     | {"secretName": "key"},
     "resources": [{"kind": "Pet", "list": {"path": "/pets"}, "fields": {"name": "id"}}],
@@ -122,6 +129,104 @@ def test_defaults_of_the_values_are_the_gateways():
     assert {key: VALUES["token"][key] for key in keys(config.TokenConfig) - {"keyFile"}} == {
         key: default for key, default in defaults(config.TokenConfig).items() if key != "keyFile"
     }
+
+
+def read(document, folder):
+    """Return what the gateway makes of the file that the chart makes."""
+    path = folder / "gateway.json"
+    path.write_text(json.dumps(document))
+    return read_config(path, None)
+
+
+def test_gateway_reads_what_the_chart_writes(everything, tmp_path):
+    found = read(everything, tmp_path)
+
+    assert [one.origin.url for one in found.upstreams] == ["https://pets", "https://orders"]
+    assert found.upstreams[1].limits == config.Limits(
+        connections=1, connect_seconds=1.5, answer_seconds=2.5, answer_bytes=3
+    )
+    assert found.token.audience == "pets"
+
+
+@pytest.mark.parametrize("configuration", ["gateway", "gateway-sidecar"])
+def test_gateway_reads_the_file_of_each_configuration(configuration, tmp_path):
+    [config_map] = of_kind(render(configuration=configuration), "ConfigMap")
+
+    assert read(json.loads(config_map["data"]["gateway.json"]), tmp_path)
+
+
+def test_chart_knows_the_headers_that_mean_something_already():
+    """As the gateway does."""
+    template = (CHART / "templates" / "_validate_gateway.tpl").read_text()
+    names, families = (
+        re.search(rf'\${name} := splitList " " "([^"]*)"', template)[1].split() for name in ("taken", "families")
+    )
+
+    assert names == sorted(name.decode() for name in header_names._TAKEN)
+    assert families == [name.decode() for name in header_names._TAKEN_PREFIXES]
+
+
+def each(key, *values, **beside):
+    """Return the gateway's values with one key in turn: `a.b` is below a, `a[].b` in the one entry of a list."""
+    part, _, name = key.partition(".")
+    for value in values:
+        inner = beside | {name: value}
+        yield {part.removesuffix("[]"): [inner] if part.endswith("[]") else inner}
+
+
+ACCESS = {"path": "/pets", "resource": "pets", "verb": "get"}
+
+
+@pytest.mark.parametrize(
+    "gateway",
+    [
+        *each("identity.userHeader", "Host", "X-Remote-Group", "XRemoteUid", "Authorization", "Sec-A", "A_B", "A" * 65),
+        *each("identity.extraHeaderPrefix", "X-", "X-Remote-", "Sec-A-", "Content-", "Autho-", "X"),
+        *each("identity.groupSeparator", "a", ":", "   "),
+        *each("token.audience", "", "a b", "a" * 256),
+        *each("token.header", "Cookie", "X-Remote-User", "a b", ""),
+        *each("token.lifetimeSeconds", 0, 61),
+        *each(
+            "access[].path",
+            "/",
+            "pets",
+            "/a//b",
+            "/{id}",
+            "/**/a",
+            "/a%20b",
+            "/a?b",
+            "/../a",
+            "/{name}/{name}",
+            **ACCESS,
+        ),
+        *each("access[].resource", "Pets", "*", "a/b/c", "", **ACCESS),
+        *each("access[].verb", "*", "Get", "", **ACCESS),
+        *each("access[].methods", ["get"], [""], **ACCESS),
+        *each("upstreams[].segment", "proxy", "a/b", "", "*", "..", url="http://a"),
+        *each("upstreams[].readinessPath", "a", "/a b", "/a#b", url="http://a", segment="a"),
+        *each("upstreams[].prefix", "cut", url="http://a", segment="a"),
+        *each("limits.connections", 0, 65536),
+        *each("limits.answerSeconds", 0, 86401),
+        *each("limits.answerBytes", -1),
+        *each("tls.serverName", "a b", "-a"),
+        {"audit": {"bodies": [{"path": "/a", "mostBytes": 65537}]}},
+    ],
+    ids=json.dumps,
+)
+def test_what_the_gateway_refuses_is_refused_by_the_chart(gateway, tmp_path):
+    """Else pods that don't start would be the first to say it."""
+    token = {"audience": "pets"} | gateway.get("token", {})
+    first = {"url": "https://pets"} | {key: gateway[key] for key in ("tls", "limits") if key in gateway}
+    document = {
+        **{key: gateway[key] for key in ("identity", "access", "audit") if key in gateway},
+        "upstreams": [first, *gateway.get("upstreams", [])],
+        "token": {"keyFile": "key", "issuer": "us"} | token,
+    }
+    values = {"enabled": True, "upstream": "https://pets", **gateway, "token": {"enabled": True} | token}
+
+    with pytest.raises(ConfigError):
+        read(document, tmp_path)
+    assert refusal({"gateway": values, "delegation": {"authorization": True}})
 
 
 TAKEN = [

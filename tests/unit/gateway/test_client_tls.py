@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def shake(
     def serve() -> None:
         try:
             with server.wrap_socket(theirs, server_side=True) as accepted:
-                subject = (accepted.getpeercert() or {}).get("subject", ())
+                subject: Any = (accepted.getpeercert() or {}).get("subject", ())
                 seen.append(str(dict(part[0] for part in subject).get("commonName", "")))
                 accepted.sendall(b"x")
         except OSError:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ PKCS8, SEC1 = serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.Tra
 
 def pem(key: Any, form: serialization.PrivateFormat = PKCS8, password: bytes = b"") -> bytes:
     encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, form, encryption)
+    return bytes(key.private_bytes(serialization.Encoding.PEM, form, encryption))
 
 
 def new_key(form: serialization.PrivateFormat = PKCS8) -> bytes:
@@ -80,7 +81,7 @@ class Issuer:
 
     def signs_with(self) -> str:
         """Return the name of the key that signs now."""
-        return jwt.get_unverified_header(self.token())["kid"]
+        return str(jwt.get_unverified_header(self.token())["kid"])
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def verify(
 ) -> dict[str, Any]:
     """Verify as PyJWT's JWKS client does: the key that the token names, of those that are published."""
     key = jwt.PyJWKSet.from_dict(keys)[jwt.get_unverified_header(token)["kid"]]
-    required = {"require": ["iss", "aud", "sub", "iat", "nbf", "exp", "jti"]}
+    required: Any = {"require": ["iss", "aud", "sub", "iat", "nbf", "exp", "jti"]}
     return jwt.decode(token, key, algorithms=["ES256"], audience=audience, issuer=issuer, options=required, leeway=1)
 
 
@@ -297,7 +298,7 @@ def test_keys_of_openssl_and_of_cert_manager_are_read(tmp_path: Path) -> None:
     assert len(issuer.published()) == 2
 
 
-_BAD_KEYS = {
+_BAD_KEYS: dict[str, tuple[Callable[[], bytes], str]] = {
     "RSA": (lambda: pem(rsa.generate_private_key(65537, 2048)), "holds a key of RSA, and must hold one of P-256; make one with `openssl"),
     "P-384": (lambda: pem(ec.generate_private_key(ec.SECP384R1())), "holds a key of secp384r1, and must hold one of P-256; make one"),
     "secp256k1": (lambda: pem(ec.generate_private_key(ec.SECP256K1())), "holds a key of secp256k1, and must"),
