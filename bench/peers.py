@@ -98,7 +98,7 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
         before = time.monotonic()
         child = stack.enter_context(started(f"{name}-{run}", argv, directory=plane.directory, env=env))
         load = Load(go_program("load"), plane.directory / "bench-ca.crt")
-        path = "/readyz" if name in ON_THE_LIBRARY else f"/apis/{group}/v1/"
+        path = "/readyz" if name in {*ON_THE_LIBRARY, *PROXIES} else f"/apis/{group}/v1/"
 
         def answers() -> None:
             answer = load.run(f"https://127.0.0.1:{port}{path}", server_name=_dns_name(name), requests=1)

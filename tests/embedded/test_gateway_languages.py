@@ -24,7 +24,9 @@ def go(behind, tmp_path_factory):
     """Yield a service in Go."""
     program = tmp_path_factory.mktemp("go") / "service"
     go_toolchain.build(".", program, directory=SERVICES / "go", link_flags="", title="building a service in Go")
-    with behind("go", lambda port: [program, f"127.0.0.1:{port}"], readinessPath="/headers") as service:
+    with behind(
+        "go", lambda port: [program, f"127.0.0.1:{port}"], authorization=True, readinessPath="/headers"
+    ) as service:
         yield service
 
 

@@ -1,6 +1,7 @@
 """A page of a program as a person sees it: in a headless Chromium, through `kubectl proxy`."""
 
 import re
+import shutil
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -38,7 +39,8 @@ def seen(url, name):
 
     Chromium runs without its own sandbox, which containers often forbid, and is shown nothing but this machine.
     """
-    chromium = needs("chromium", "install it, on Debian by 'apt-get install chromium'")
+    names = [name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)]
+    chromium = needs(*names[:1] or ["chromium"], "install it, on Debian by 'apt-get install chromium'")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:
         common = [

@@ -10,19 +10,16 @@ from languages.programs import json_server
 def service(behind, tmp_path_factory):
     """Yield it."""
     pets = {
-        "kind": "Pet",
+        "kind": "Animal",
         "list": {"path": "/pets", "items": "@"},
         "get": {"path": "/pets/{name}", "object": "@"},
+        "delete": {"method": "DELETE", "path": "/pets/{name}"},
         "fields": {"name": "to_string(id)"},
         "columns": [{"name": "Species", "value": "kind"}],
     }
     command = json_server(tmp_path_factory.mktemp("json-server"))
-    with behind("json-server", command, readinessPath="/db", resources=[pets] if MAPPED else []) as service:
+    with behind("json-server", command, readinessPath="/db", resources=[pets]) as service:
         yield service
-
-
-#: kubectl's view of the collection comes with the mapping of resources.
-MAPPED = False
 
 
 def test_the_caller_arrives(service):

@@ -70,6 +70,10 @@ func main() {
 		"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": strings.TrimPrefix(*base, "/apis/"), "resources": []any{},
 	})
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/readyz" {
+			_, _ = io.WriteString(w, "ok")
+			return
+		}
 		if !fromFrontProxy(r, allowed) {
 			refuse(w, http.StatusUnauthorized, "Unauthorized", "no front proxy's certificate, or no user")
 			return
