@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
         "extension-apiserver", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=("gateway", "doctor", "selftest"))
-    parser.add_argument("--upstream", metavar="URL", help="the service to pass requests on to, e.g. http://127.0.0.1:8000")
+    parser.add_argument(
+        "--upstream", metavar="URL", help="the service to pass requests on to, e.g. http://127.0.0.1:8000"
+    )
     parser.add_argument("--config", metavar="FILE", type=Path, help="JSON or YAML, see docs/gateway.md")
     given = parser.parse_args(arguments)
     try:

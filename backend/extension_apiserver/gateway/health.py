@@ -46,9 +46,18 @@ async def findings(upstreams: Sequence[Served]) -> AsyncIterator[Finding]:
         words = await complaint(served)
         path = served.config.readiness_path
         if words is None:
-            yield Finding(True, f"the upstream {served.url} answers GET {path}" if path else f"the upstream {served.url} takes connections")
+            yield Finding(
+                True,
+                f"the upstream {served.url} answers GET {path}"
+                if path
+                else f"the upstream {served.url} takes connections",
+            )
         else:
-            yield Finding(False, words, "this is the hop from the gateway to the service: look at the service, its address and its log")
+            yield Finding(
+                False,
+                words,
+                "this is the hop from the gateway to the service: look at the service, its address and its log",
+            )
 
 
 class Health:
@@ -57,7 +66,9 @@ class Health:
     def __init__(self, upstreams: Sequence[Served]) -> None:
         """Know nothing yet."""
         self._upstreams = upstreams
-        self._complaints: dict[str, str | None] = {one.url: f"the upstream {one.url} was not asked yet" for one in upstreams}
+        self._complaints: dict[str, str | None] = {
+            one.url: f"the upstream {one.url} was not asked yet" for one in upstreams
+        }
 
     async def run(self) -> None:
         """Ask all of them, again and again."""

@@ -31,7 +31,13 @@ def asked(own: Backend) -> Iterator[Callable[..., Answer]]:
     """Ask a gateway in front of an upstream with this script, or that answers with these bytes."""
     upstreams = []
 
-    def ask(script: bytes | Callable[[Visitor], object], path: str = "/x", method: str = "GET", accept: str | None = None, **fields: object) -> Answer:
+    def ask(
+        script: bytes | Callable[[Visitor], object],
+        path: str = "/x",
+        method: str = "GET",
+        accept: str | None = None,
+        **fields: object,
+    ) -> Answer:
         upstreams.append(Upstream(answering(script) if isinstance(script, bytes) else script))
         start_gateway(own, upstreams[-1].config(**fields))
         return own.aggregator().request(method, BASE + path, accept=accept)
@@ -52,7 +58,11 @@ def test_an_upstream_that_is_not_there_is_named(own: Backend) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        start_gateway(own, GatewayConfig(upstreams=[UpstreamConfig(origin=origin(url), limits=Limits(connect_seconds=2))]), ready=False)
+        start_gateway(
+            own,
+            GatewayConfig(upstreams=[UpstreamConfig(origin=origin(url), limits=Limits(connect_seconds=2))]),
+            ready=False,
+        )
         own.wait_for(lambda: "[+]requestheader ok" in own.client(None).request("GET", "/readyz", user=None).text)
         answer = own.aggregator().request("POST", f"{BASE}/x", body=b"x")
     assert says(answer) == (502, f"the upstream {url} takes no connection: Connection refused")
@@ -135,7 +145,13 @@ def test_a_small_answer_that_ends_in_the_middle_is_a_bad_gateway(asked: Callable
     assert says(asked(script))[0] == 502
 
 
-@pytest.mark.parametrize("said", [ok(b"x" * 2000), b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"100\r\n" + b"x" * 256 + b"\r\n" + b"0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        ok(b"x" * 2000),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"100\r\n" + b"x" * 256 + b"\r\n" + b"0\r\n\r\n",
+    ],
+)
 def test_an_answer_beyond_its_bound_is_refused_or_cut(asked: Callable[..., Answer], said: bytes) -> None:
     import http.client
 
@@ -171,9 +187,19 @@ def test_a_connection_that_the_upstream_closed_meanwhile_is_replaced(own: Backen
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (ok(b"<html><head><title>Oops</title><style>b{}</style></head><body><h1>it &amp; broke</h1>", "Content-Type: text/html", status="500 X"), "Oops: it & broke"),
+        (
+            ok(
+                b"<html><head><title>Oops</title><style>b{}</style></head><body><h1>it &amp; broke</h1>",
+                "Content-Type: text/html",
+                status="500 X",
+            ),
+            "Oops: it & broke",
+        ),
         (ok(b"no such\npet", "Content-Type: text/plain", status="404 X"), "no such pet"),
-        (ok(b"\x00\x01", "Content-Type: application/octet-stream", status="418 X"), "the upstream URL answers 418 (I'm a Teapot)"),
+        (
+            ok(b"\x00\x01", "Content-Type: application/octet-stream", status="418 X"),
+            "the upstream URL answers 418 (I'm a Teapot)",
+        ),
         (ok(b"", status="500 X"), "the upstream URL answers 500 (Internal Server Error)"),
         (ok(b"", status="599 X"), "the upstream URL answers 599 (a failure)"),
     ],
@@ -186,12 +212,16 @@ def test_a_failure_is_a_status_in_the_upstreams_words(asked: Callable[..., Answe
 
 
 def test_a_failure_in_json_stays_as_it_is(asked: Callable[..., Answer]) -> None:
-    answer = asked(ok(b'{"detail":"no"}', "Content-Type: application/problem+json", "Retry-After: 7", status="409 Conflict"))
+    answer = asked(
+        ok(b'{"detail":"no"}', "Content-Type: application/problem+json", "Retry-After: 7", status="409 Conflict")
+    )
     assert (answer.status, json.loads(answer.body), answer.header("Retry-After")) == (409, {"detail": "no"}, "7")
 
 
 def test_a_browser_gets_the_failures_page(asked: Callable[..., Answer]) -> None:
-    answer = asked(ok(b"<h1>x</h1>", "Content-Type: text/html", status="404 X"), path="/proxy/x", accept="text/html,*/*")
+    answer = asked(
+        ok(b"<h1>x</h1>", "Content-Type: text/html", status="404 X"), path="/proxy/x", accept="text/html,*/*"
+    )
     assert (answer.status, answer.body) == (404, b"<h1>x</h1>")
 
 
@@ -219,7 +249,9 @@ def test_a_redirect_to_what_the_caller_was_not_allowed_is_not_followed(asked: Ca
     assert f"redirects to {BASE}/admin/secrets," in message
 
 
-@pytest.mark.parametrize("location", ["https://elsewhere.example.com/x", "//elsewhere.example.com/", "http://127.0.0.1:1/x", "gopher://x/"])
+@pytest.mark.parametrize(
+    "location", ["https://elsewhere.example.com/x", "//elsewhere.example.com/", "http://127.0.0.1:1/x", "gopher://x/"]
+)
 def test_a_redirect_to_another_server_is_not_followed(asked: Callable[..., Answer], location: str) -> None:
     code, message = says(asked(moving(location)))
     assert (code, location.rstrip("/") in message or "elsewhere" in message) == (502, True)

@@ -123,7 +123,9 @@ class Upstream:
             self._script(visitor)
 
 
-def answering(answer: bytes | Callable[[bytes, bytes], bytes], seen: list[tuple[bytes, bytes]] | None = None) -> Callable[[Visitor], None]:
+def answering(
+    answer: bytes | Callable[[bytes, bytes], bytes], seen: list[tuple[bytes, bytes]] | None = None
+) -> Callable[[Visitor], None]:
     """Return a script that answers each request with bytes, or with what a function makes of header and body."""
 
     def script(visitor: Visitor) -> None:
