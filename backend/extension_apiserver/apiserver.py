@@ -81,7 +81,7 @@ class ExtensionApiServer:
         self._streams = OpenStreams(self.max_streams, self.metrics)
         self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
         discovery = Discovery(self.api)
-        openapi = OpenApi(self.api)
+        openapi = self.hosted.openapi or OpenApi(self.api)
         self._routes = {
             "/metrics": self._expose_metrics,
             "/apis": lambda request: discovery.groups(request.header(b"accept")).response(request),
@@ -90,8 +90,8 @@ class ExtensionApiServer:
                 f"/apis/{self.api.group}/{version}": document.response
                 for version, document in discovery.versions.items()
             },
-            "/openapi/v2": openapi.v2.response,
-            "/openapi/v3": openapi.v3.response,
+            "/openapi/v2": openapi.v2,
+            "/openapi/v3": openapi.v3,
             **{
                 f"/openapi/v3/apis/{self.api.group}/{version}": answer
                 for version, answer in openapi.v3_versions.items()

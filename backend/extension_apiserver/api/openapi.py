@@ -7,6 +7,8 @@ https://github.com/kubernetes/kube-openapi
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable
 
 from extension_apiserver.request import JSON, Request, Response
@@ -23,38 +25,69 @@ _IN_PATH = {
 }
 
 
+#: Returns what is to be served instead of the OpenAPI 3 document of a version: (version, document) → document.
+Extend = Callable[[str, Json], Json]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Documents:
+    """All documents of one moment.
+
+    Attributes:
+        v2: of all versions.
+        v3: the list of `versions`; it names only our own, because kube-apiserver merges it unfiltered.
+        versions: version → its document.
+
+    """
+
+    v2: Document
+    v3: Document
+    versions: dict[str, Document]
+
+
 class OpenApi:
     """The documents below `/openapi`.
 
     Attributes:
-        v2: one document for all versions.
-        v3: the list of documents; it names only our own, because kube-apiserver merges it unfiltered.
         v3_versions: version → function that answers its document. The hash in the query is only there to defeat caches; an old
             one gets the document of now, never a redirect, which the aggregator would refuse.
 
     """
 
     def __init__(self, api: Api) -> None:
-        self.v2 = Document(JSON, _v2(api))
-        documents = {version: Document(JSON, _v3(api, version)) for version in api.versions}
+        self._api = api
+        self._documents = _documents(api, lambda _, document: document)
         self.v3_versions: dict[str, Callable[[Request], Response]] = {
-            version: _cacheable(document) for version, document in documents.items()
+            version: functools.partial(self._v3_version, version) for version in api.versions
         }
-        relative_urls = {
-            f"apis/{api.group}/{version}": {
-                "serverRelativeURL": f"/openapi/v3/apis/{api.group}/{version}?hash={document.etag}"
-            }
-            for version, document in documents.items()
-        }
-        self.v3 = Document(JSON, {"paths": relative_urls})
 
+    def renew(self, extend: Extend) -> None:
+        """Make the documents anew, from what the schemas of the resources are now; it may take seconds, and may be called in a thread."""
+        self._documents = _documents(self._api, extend)
 
-def _cacheable(document: Document) -> Callable[[Request], Response]:
-    def answer(request: Request) -> Response:
+    def v2(self, request: Request) -> Response:
+        """Answer the document of OpenAPI 2."""
+        return self._documents.v2.response(request)
+
+    def v3(self, request: Request) -> Response:
+        """Answer the list of documents of OpenAPI 3."""
+        return self._documents.v3.response(request)
+
+    def _v3_version(self, version: str, request: Request) -> Response:
+        document = self._documents.versions[version]
         current = request.query().get("hash") == [document.etag]
         return document.response(request, [("Cache-Control", "public, immutable")] if current else ())
 
-    return answer
+
+def _documents(api: Api, extend: Extend) -> _Documents:
+    versions = {version: Document(JSON, extend(version, _v3(api, version))) for version in api.versions}
+    relative_urls = {
+        f"apis/{api.group}/{version}": {
+            "serverRelativeURL": f"/openapi/v3/apis/{api.group}/{version}?hash={document.etag}"
+        }
+        for version, document in versions.items()
+    }
+    return _Documents(Document(JSON, _v2(api)), Document(JSON, {"paths": relative_urls}), versions)
 
 
 def _v2(api: Api) -> Json:

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
+from extension_apiserver.api.openapi import OpenApi
 from extension_apiserver.observe.readiness import Check
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
@@ -77,6 +78,7 @@ class Hosted:
         run: goes on while the server does; if it ends, so does the server.
         access: returns what a request needs to be allowed besides what kube-apiserver has asked for.
         public: path → what returns a document for everybody who reaches the port, as JSON has it.
+        openapi: documents that are made anew while the server runs; by default they are made once.
         below_objects: paths below objects of a resource are the application's if the resource knows no such subresource.
 
     """
@@ -87,4 +89,5 @@ class Hosted:
     run: Callable[[], Awaitable[None]] = _nothing
     access: Callable[[Request], RequestInfo | None] = lambda _: None
     public: Mapping[str, Callable[[], object]] = dataclasses.field(default_factory=dict)
+    openapi: OpenApi | None = None
     below_objects: bool = False

@@ -16,10 +16,10 @@ from extension_apiserver.trust.delegation import Authorizer
 from extension_apiserver.trust.identity import Identity
 
 from .config import GatewayConfig
-from .forward import Forwarder
 from .health import Health
 from .identity import IdentityHeaders
-from .served import Served
+from .passing.forward import Forwarder
+from .passing.served import Served
 from .token import Signer
 
 #: Where upstreams find the keys of the tokens that they are sent.

@@ -1,0 +1,1 @@
+"""Collections of an upstream's REST API as resources that kubectl sees."""

@@ -1,0 +1,1 @@
+"""The mapping as the configuration has it: read, and checked."""

@@ -1,0 +1,1 @@
+"""What an upstream says of itself in OpenAPI, made fit for kubectl."""
