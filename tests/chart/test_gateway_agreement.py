@@ -301,9 +301,10 @@ def test_a_url_that_the_gateway_refuses_is_refused_by_the_chart(url, sentence):
         origin(url)
     shown = url.replace("tom:secret", "***")
 
-    assert f"gateway.upstream is '{shown}', wh" in (words := refusal({"gateway": {"enabled": True, "upstream": url}}))
+    others = [{"url": url, "segment": "a"}]
+    words = refusal({"gateway": {"enabled": True, "upstream": url, "upstreams": others}})
+
+    assert f"gateway.upstream is '{shown}', wh" in words
+    assert f"gateway.upstreams[0].url is '{shown}', wh" in words
     assert sentence in words
     assert "secret" not in words
-    others = [{"url": url, "segment": "a"}]
-    words = refusal({"gateway": {"enabled": True, "upstream": "http://pets", "upstreams": others}})
-    assert f"gateway.upstreams[0].url is '{shown}', wh" in words
