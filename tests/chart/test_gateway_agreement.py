@@ -204,11 +204,31 @@ def test_gateway_reads_what_the_chart_writes(everything, tmp_path):
     assert found.token.audience == "pets"
 
 
+def assert_read(document, folder):
+    """Assert that nothing of it is wrong in the gateway's eyes, the mapping included."""
+    faults = []
+    for entry in read(document, folder).resources:
+        read_entry(entry, "resource", faults)
+
+    assert faults == []
+
+
 @pytest.mark.parametrize("configuration", ["gateway", "gateway-sidecar"])
 def test_gateway_reads_the_file_of_each_configuration(configuration, tmp_path):
     [config_map] = of_kind(render(configuration=configuration), "ConfigMap")
+    assert_read(json.loads(config_map["data"]["gateway.json"]), tmp_path)
 
-    assert read(json.loads(config_map["data"]["gateway.json"]), tmp_path)
+
+README = (CHART / "README.md").read_text()
+SHOWN = [
+    block for block in re.findall(r"^```yaml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL) if "gateway:" in block
+]
+
+
+@pytest.mark.parametrize("values", SHOWN, ids=lambda block: block.splitlines()[-1].strip())
+def test_gateway_reads_what_comes_of_the_readmes_values(values, tmp_path):
+    [config_map] = of_kind(render(yaml.safe_load(values)), "ConfigMap")
+    assert_read(json.loads(config_map["data"]["gateway.json"]), tmp_path)
 
 
 def test_chart_knows_the_headers_that_mean_something_already():
