@@ -103,13 +103,15 @@ class Client:
         raise AssertionError("unreachable")
 
     async def reach(self) -> None:
-        """Return if there is a connection, or one can be had.
+        """Return if a connection can be had.
+
+        It is not kept: a service that has one connection at a time would wait for a request on it for ever.
 
         Raises:
             UpstreamError: if not.
 
         """
-        self._pool.give_back(await self._pool.take())
+        self._pool.drop(await self._pool.take())
 
     def close(self) -> None:
         """Close connections that are idle."""
