@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -74,9 +73,7 @@ class UpstreamDocuments:
             self._documents(), key=lambda pair: (pair[0].segment == "", pair[0].version == "")
         ):
             if origin.version in {"", version}:
-                name = re.sub(
-                    r"[^A-Za-z0-9._-]", "_", ".".join(filter(None, ("upstream", origin.segment, origin.version)))
-                )
+                name = ".".join(filter(None, ("upstream", origin.segment, origin.version)))
                 below = f"{root}/{origin.segment}" if origin.segment else root
                 ours = merged(ours, document, "" if origin.prefix == "keep" else root, below, name)
         return ours

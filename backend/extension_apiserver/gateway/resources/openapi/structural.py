@@ -22,6 +22,7 @@ _PRIMITIVES: Mapping[str, tuple[type, ...]] = {
 #: One schema may name another twice, and that a third twice: without bounds, 30 lines become a gigabyte.
 _MOST_NODES, _DEEPEST, _MOST_LAYERS, _MOST_PROPERTIES, _MOST_VALUES = 2000, 12, 50, 500, 100
 _LONGEST = 1000
+_FORMAT = re.compile(r"[\w.-]{1,40}")
 #: What a terminal could obey, or show in another order than it stands.
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -100,7 +101,7 @@ class _Builder:
             return dict(ANY)
         found: Json = {"type": kind}
         for layer, _ in layers:
-            if "format" not in found and re.fullmatch(r"[\w.-]{1,40}", str(layer.get("format", ""))):
+            if "format" not in found and _FORMAT.fullmatch(str(layer.get("format", ""))):
                 found["format"] = layer["format"]
             values = [layer["const"]] if "const" in layer else layer.get("enum")
             if "enum" not in found and isinstance(values, list):
