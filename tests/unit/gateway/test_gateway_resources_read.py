@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from extension_apiserver.gateway.resources.listing import Room
 from extension_apiserver.gateway.resources.metadata import timestamp
+from extension_apiserver.status import StatusError
 from unit.fake_aggregator import Answer
 from unit.gateway.fake_pets import Serve, Upstream, pets, refusal
 from unit.running import BASE, GROUP
@@ -374,6 +376,18 @@ def test_a_list_has_a_bound(serve: Serve, upstream: Upstream, monkeypatch: pytes
 
     code, message = refusal(serve().request("GET", f"{BASE}/pets"))
     assert (code, message.startswith("GET /pets of the upstream: more than 2 items; ")) == (502, True)
+
+
+def test_large_lists_wait_for_each_other() -> None:
+    """A large one is let in alone, whatever its size; who waits too long is told to come again."""
+    room = Room(10, seconds=0)
+    with room.of(100), pytest.raises(StatusError, match="too many large lists") as caught, room.of(1):
+        pass
+    assert (caught.value.code, caught.value.headers) == (429, (("Retry-After", "1"),))
+    with room.of(5), room.of(5):
+        pass
+    with room.of(10):
+        pass
 
 
 COLUMNS = [
