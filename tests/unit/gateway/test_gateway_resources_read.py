@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from extension_apiserver import Call, Identity, StatusError
 from extension_apiserver.gateway.resources.listing import Room
 from extension_apiserver.gateway.resources.metadata import timestamp
-from extension_apiserver.status import StatusError
 from unit.fake_aggregator import Answer
 from unit.gateway.fake_pets import Serve, Upstream, pets, refusal
 from unit.running import BASE, GROUP
@@ -367,6 +367,21 @@ def test_pages_without_an_end_end(serve: Serve, upstream: Upstream) -> None:
 
     assert (code, len(upstream.calls)) == (502, 2)
     assert message.startswith("GET /pets of the upstream: list.next leads to a page that was there")
+
+
+@pytest.mark.parametrize("token", [True, 1.5, {}, "a\n", "\ud800", "x" * 5000, "/pets"])
+@pytest.mark.parametrize("parameter", ["after", ""], ids=["token", "URL"])
+def test_what_leads_to_no_page_is_refused(upstream: Upstream, token: object, parameter: str) -> None:
+    """Before it becomes part of a request."""
+    upstream.says("GET /pets", {"items": [], "next": token})
+    listing = {"path": "/pets", "items": "items", "next": "next", "nextParameter": parameter or None}
+    call = Call(
+        request=None, identity=Identity("alice"), verb="list", api_version="g/v1", namespace="", name="", body={}, dry_run=False  # type: ignore[arg-type]  # nobody looks at it
+    )  # fmt: skip
+
+    with pytest.raises(StatusError, match=r"list\.next") as caught:
+        upstream.resources(pets(list=listing))[0].verbs["list"](call)
+    assert (caught.value.code, len(upstream.calls)) == (502, 1 + (token == "/pets" and parameter == "after"))
 
 
 def test_a_list_has_a_bound(serve: Serve, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:

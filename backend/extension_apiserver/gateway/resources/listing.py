@@ -17,12 +17,13 @@ from .answers import document_of
 from .asking import Upstream, query_of
 from .entries.actions import Action
 from .entries.expressions import ExpressionError
-from .metadata import Objects
+from .metadata import Objects, text_of_name
 from .words import quoted, shown
 
 #: Of one list, all pages together: ten thousand are 25 MiB of memory while they are answered.
 MOST_ITEMS = 20_000
 _MOST_PAGES = 100
+_LONGEST_TOKEN = 4096
 #: kube-apiserver has given up by then.
 _MOST_SECONDS = 55
 #: JSON that is made into objects at once, of all lists: it takes eight times its length then. One page alone may be longer.
@@ -160,13 +161,12 @@ def _following(action: Action, document: object, what: str) -> list[tuple[str, s
         raise StatusError(502, f"{what}: list.next {error}") from None
     if value is None or value is False or value == "":
         return None
-    if isinstance(value, int) and action.next_parameter:
-        return [(action.next_parameter, str(value))]
-    if isinstance(value, str) and action.next_parameter:
-        return [(action.next_parameter, value)]
-    if isinstance(value, str) and "?" in value:
-        return parse_qsl(value.partition("?")[2].partition("#")[0], keep_blank_values=True)
-    expected = "a string or number" if action.next_parameter else "a URL with a query"
+    text = text_of_name(value) or ""
+    if action.next_parameter and text.isprintable() and 0 < len(text) <= _LONGEST_TOKEN:
+        return [(action.next_parameter, text)]
+    if not action.next_parameter and "?" in text and text.isprintable() and len(text) <= _LONGEST_TOKEN:
+        return parse_qsl(text.partition("?")[2].partition("#")[0], keep_blank_values=True)
+    expected = "a short string or a number" if action.next_parameter else "a URL with a query"
     raise StatusError(
         502, f"{what}: list.next {quoted(action.next.text)} gives {shown(value)}, and must give {expected}"
     )

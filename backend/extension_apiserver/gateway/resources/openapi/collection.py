@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ class Origin:
 
 
 class UpstreamDocuments:
-    """What upstreams say of themselves. A document is replaced as a whole, so threads need no lock.
+    """What upstreams say of themselves; any thread may ask.
 
     Args:
         group: of the API.
@@ -41,6 +42,7 @@ class UpstreamDocuments:
     def __init__(self, group: str, wanted: Sequence[tuple[str, str]]) -> None:
         self._group = group
         self._wanted = tuple(wanted)
+        self._lock = threading.Lock()
         #: With the hash of what was read.
         self._known: dict[Origin, tuple[bytes, UpstreamOpenApi]] = {}
 
@@ -57,7 +59,8 @@ class UpstreamDocuments:
             document = UpstreamOpenApi.of(body)
         except OpenApiError as error:
             return False, (str(error),)
-        self._known = {**self._known, origin: (digest, document)}
+        with self._lock:
+            self._known = {**self._known, origin: (digest, document)}
         names = [name for segment, name in self._wanted if segment == origin.segment]
         return True, [sentence for name in names if (sentence := document.complaint(name))]
 
