@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.commands import COMMANDS, go_program
+from bench.commands import COMMANDS, PROXIES, go_program
 from bench.idle_sockets import COUNT, idle_mebibytes
 from bench.install.bringup import bring_up, stages
 from bench.install.on_kind import OnKind, on_kind, replicas_per_second
@@ -31,7 +31,7 @@ from pytest_apiservice.programs.tools import prepare
 REPORTS = ROOT / "reports" / "bench"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")
 GROWING = ("go", "ours")
-STARTED = ("go", "ours", "wsgi", "asgi", "uvicorn", "gthread")
+STARTED = ("go", "ours", "wsgi", "asgi", "uvicorn", "gthread", "gateway", "reverseproxy")
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def main() -> int:
     if chosen not in PLANS:
         raise HarnessError(f"BENCH is '{chosen}' and must be one of {', '.join(PLANS)}: try BENCH=quick")
     prepare(PROGRAMS)
-    go_program("echo")
-    go_program("load")
+    for name in ("echo", "load", "reverseproxy"):
+        go_program(name)
     report = measure(PLANS[chosen])
     say("")
     print(report)
@@ -79,7 +79,7 @@ def measure(plan: Plan) -> str:
             plane = stack.enter_context(control_plane(Path(name)))
         starts = start_seconds(plane, plan.starts)
         with step("starting the peers"):
-            running = stack.enter_context(peers(plane, tuple(COMMANDS)))
+            running = stack.enter_context(peers(plane, (*COMMANDS, *PROXIES)))
         bench = Bench(plane, running, plan.seconds, plan.rounds)
         with step("throughput and latency") as detail:
             bench.connections(plan.connections, detail)
@@ -128,6 +128,7 @@ def report(
         goals.goals_table(found),
         table.load_table(bench, "through", plan.connections),
         table.load_table(bench, "direct", plan.connections),
+        table.proxies_table(bench, plan.connections),
         table.cost_table(bench, memory, starts),
         f"{COUNT} idle WebSockets: {idle:.1f} MiB more, {idle / COUNT * 1024:.0f} KiB each.",
         table.growth_table(bench, "groups", GROUP_COUNTS, GROWING),

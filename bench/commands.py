@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.plane import ControlPlane
+from pytest_apiservice.embedded.credentials import FRONT_PROXY_USER
 from pytest_apiservice.programs import go
 from pytest_apiservice.programs.cache import cache_dir, digest, locked
 
@@ -16,6 +17,8 @@ GO_SOURCES = Path(__file__).parent / "go"
 SYNC_WORKERS = 2 * (os.cpu_count() or 1) + 1
 #: (control plane, folder with tls.crt and tls.key, port, group) → command and environment.
 Command = Callable[[ControlPlane, Path, int, str], tuple[list[str | Path], dict[str, str]]]
+#: The same of what passes requests on; the fifth argument is the port of the service on loopback.
+ProxyCommand = Callable[[ControlPlane, Path, int, str, int], tuple[list[str | Path], dict[str, str]]]
 
 
 def go_program(name: str) -> Path:
@@ -45,19 +48,45 @@ def _go_echo(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[lis
     ], {}
 
 
+def _settings(plane: ControlPlane, tls: Path, port: int, group: str) -> dict[str, str]:
+    return {
+        "EXTENSION_APISERVER_BIND_ADDRESS": "127.0.0.1",
+        "EXTENSION_APISERVER_PORT": str(port),
+        "EXTENSION_APISERVER_GROUP": group,
+        "EXTENSION_APISERVER_TLS_DIRECTORY": str(tls),
+        "EXTENSION_APISERVER_SERVICE_ACCOUNT_DIRECTORY": str(plane.directory / "backend-account"),
+        "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+        "KUBERNETES_SERVICE_PORT": str(plane.port),
+    }
+
+
 def _on_the_library(module: str) -> Command:
     def command(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
-        return [sys.executable, "-m", module, "serve"], {
-            "EXTENSION_APISERVER_BIND_ADDRESS": "127.0.0.1",
-            "EXTENSION_APISERVER_PORT": str(port),
-            "EXTENSION_APISERVER_GROUP": group,
-            "EXTENSION_APISERVER_TLS_DIRECTORY": str(tls),
-            "EXTENSION_APISERVER_SERVICE_ACCOUNT_DIRECTORY": str(plane.directory / "backend-account"),
-            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
-            "KUBERNETES_SERVICE_PORT": str(plane.port),
-        }
+        return [sys.executable, "-m", module, "serve"], _settings(plane, tls, port, group)
 
     return command
+
+
+def _gateway(
+    plane: ControlPlane, tls: Path, port: int, group: str, upstream: int
+) -> tuple[list[str | Path], dict[str, str]]:
+    where = f"--upstream=http://127.0.0.1:{upstream}"
+    return [sys.executable, "-m", "extension_apiserver", "gateway", where], _settings(plane, tls, port, group)
+
+
+def _reverse_proxy(
+    plane: ControlPlane, tls: Path, port: int, group: str, upstream: int
+) -> tuple[list[str | Path], dict[str, str]]:
+    return [
+        go_program("reverseproxy"),
+        f"-address=127.0.0.1:{port}",
+        f"-certificate={tls / 'tls.crt'}",
+        f"-key={tls / 'tls.key'}",
+        f"-client-ca={plane.credentials.folder / 'front-proxy-ca.crt'}",
+        f"-allowed-names={FRONT_PROXY_USER}",
+        f"-base=/apis/{group}/v1",
+        f"-upstream=http://127.0.0.1:{upstream}",
+    ], {}
 
 
 def _gunicorn(*arguments: str) -> Command:
@@ -99,8 +128,10 @@ COMMANDS: dict[str, Command] = {
     "gthread": _gunicorn("--worker-class=gthread", "--workers=1", "--threads=32"),
     "sync": _gunicorn("--worker-class=sync", f"--workers={SYNC_WORKERS}"),
 }
+#: Each is in front of an echo of its own, "go" without TLS.
+PROXIES: dict[str, ProxyCommand] = {"reverseproxy": _reverse_proxy, "gateway": _gateway}
 #: These answer /readyz as soon as they know whom to trust.
-ON_THE_LIBRARY = ("ours", "wsgi", "asgi")
+ON_THE_LIBRARY = ("ours", "wsgi", "asgi", "gateway")
 #: What the tables call them.
 TITLES = {
     "go": "Go net/http echo",
@@ -110,5 +141,7 @@ TITLES = {
     "uvicorn": "FastAPI on uvicorn (1 worker)",
     "gthread": "Flask on gunicorn (1 worker, 32 threads)",
     "sync": f"Flask on gunicorn ({SYNC_WORKERS} sync workers)",
+    "reverseproxy": "Go's httputil.ReverseProxy before a Go echo",
+    "gateway": "the gateway before a Go echo",
     "version": "/version of kube-apiserver",
 }

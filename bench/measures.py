@@ -35,7 +35,8 @@ class Sample:
     Attributes:
         way: "through" the API server or "direct".
         what: what is varied, such as "connections" or "groups", and `amount` of it.
-        peer_cpu_microseconds: processor time of the peer for one request; of the API server likewise.
+        peer_cpu_microseconds: processor time of the peer for one request; of the API server likewise, and of the service behind a proxy,
+            0 if there is none.
     """
 
     way: str
@@ -46,6 +47,7 @@ class Sample:
     answer: Answer
     peer_cpu_microseconds: float
     api_server_cpu_microseconds: float
+    upstream_cpu_microseconds: float = 0
 
     def document(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -94,7 +96,19 @@ class Bench:
     ) -> None:
         load = Load(go_program("load"), self.plane.ca_file)
         url, token = self.plane.server + peer.path, self.plane.token_file(token_groups)
-        self._sample("through", peer.name, what, amount, turn, peer.child, load, url, token_file=token, **arguments)
+        self._sample(
+            "through",
+            peer.name,
+            what,
+            amount,
+            turn,
+            peer.child,
+            load,
+            url,
+            upstream=peer.upstream,
+            token_file=token,
+            **arguments,
+        )
 
     def _version(self, amount: int, turn: int) -> None:
         load = Load(go_program("load"), self.plane.ca_file)
@@ -124,6 +138,7 @@ class Bench:
             peer.child,
             load,
             f"https://127.0.0.1:{peer.port}{peer.path}",
+            upstream=peer.upstream,
             client=front_proxy(self.plane),
             server_name=peer.dns_name,
             headers=(*FORWARDED, f"X-Remote-Group: {GROUP_NAME.format(number=0)}"),
@@ -140,13 +155,18 @@ class Bench:
         child: Child,
         load: Load,
         url: str,
+        *,
+        upstream: Child | None = None,
         **arguments: object,
     ) -> None:
-        before, api_before = child.cpu_seconds(), self.plane.api_server.cpu_seconds()
+        def used() -> list[float]:
+            processes = (child, self.plane.api_server, upstream)
+            return [process.cpu_seconds() if process else 0.0 for process in processes]
+
+        before = used()
         answer = load.demand(url, seconds=self.seconds, **arguments)
-        peer_cpu = (child.cpu_seconds() - before) / answer.sent
-        api_cpu = (self.plane.api_server.cpu_seconds() - api_before) / answer.sent
-        self.samples.append(Sample(way, name, what, amount, turn, answer, peer_cpu * 1e6, api_cpu * 1e6))
+        each = [(now - then) / answer.sent * 1e6 for now, then in zip(used(), before, strict=True)]
+        self.samples.append(Sample(way, name, what, amount, turn, answer, *each))
 
     def figures(self, way: str, peer: str, what: str, amount: int, figure: Callable[[Sample], float]) -> list[float]:
         """Return one figure of every round, in order."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.commands import COMMANDS, ON_THE_LIBRARY, go_program
+from bench.commands import COMMANDS, ON_THE_LIBRARY, PROXIES, go_program
 from bench.load import Load
 from bench.plane import NAMESPACE, ControlPlane
 from bench.processes import Child, free_port, started
@@ -34,6 +34,7 @@ class Peer:
         name: as in the tables.
         group: its API group; the path of its echo is /apis/<group>/v1/.
         start_seconds: from its start to its first answer.
+        upstream: the service that it passes requests on to, if it is a proxy.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Peer:
     port: int
     child: Child
     start_seconds: float
+    upstream: Child | None = None
 
     @property
     def path(self) -> str:
@@ -58,7 +60,7 @@ def _dns_name(name: str) -> str:
 
 
 @contextmanager
-def peers(plane: ControlPlane, names: Sequence[str] = tuple(COMMANDS)) -> Iterator[dict[str, Peer]]:
+def peers(plane: ControlPlane, names: Sequence[str] = (*COMMANDS, *PROXIES)) -> Iterator[dict[str, Peer]]:
     """Run the named peers behind the API server while the block runs; all are Available when it begins."""
     _give_account(plane)
     with ExitStack() as stack:
@@ -83,12 +85,20 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
     tls = plane.directory / f"tls-{name}-{run}"
     tls.mkdir(mode=0o700)
     plane.authority.server([_dns_name(name)]).write(tls, "tls")
-    argv, env = COMMANDS[name](plane, tls, port, group)
-    env = {**_environment(), **env, **(environ or {})}
-    before = time.monotonic()
-    with started(f"{name}-{run}", argv, directory=plane.directory, env=env) as child:
+    with ExitStack() as stack:
+        upstream = None
+        if name in PROXIES:
+            service = free_port()
+            echo: list[str | Path] = [go_program("echo"), f"-address=127.0.0.1:{service}"]
+            upstream = stack.enter_context(started(f"{name}-{run}-upstream", echo, directory=plane.directory))
+            argv, env = PROXIES[name](plane, tls, port, group, service)
+        else:
+            argv, env = COMMANDS[name](plane, tls, port, group)
+        env = {**_environment(), **env, **(environ or {})}
+        before = time.monotonic()
+        child = stack.enter_context(started(f"{name}-{run}", argv, directory=plane.directory, env=env))
         load = Load(go_program("load"), plane.directory / "bench-ca.crt")
-        path = "/readyz" if name in ON_THE_LIBRARY else f"/apis/{group}/v1/"
+        path = "/readyz" if name in {*ON_THE_LIBRARY, *PROXIES} else f"/apis/{group}/v1/"
 
         def answers() -> None:
             answer = load.run(f"https://127.0.0.1:{port}{path}", server_name=_dns_name(name), requests=1)
@@ -98,7 +108,7 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
         wait_for(
             f"{name} answers", answers, timeout_seconds=READY_TIMEOUT_SECONDS, interval_seconds=0.005, died=child.death
         )
-        yield Peer(name, group, port, child, time.monotonic() - before)
+        yield Peer(name, group, port, child, time.monotonic() - before, upstream)
     shutil.rmtree(tls)
 
 

@@ -12,6 +12,7 @@ from bench.report.spread import Spread, ratios
 from bench.report.table import GO, OURS, markdown
 
 FLASKS = ("gthread", "sync")
+PROXY = "reverseproxy"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,21 @@ def goals(
         Goal("p50 ÷ Go echo, through the API server, 32 connections", ratio("through", GO, p50), 1.5, at_least=False),
         Goal("requests/s ÷ Go echo, direct, 32 connections", ratio("direct", GO), 0.25, at_least=True),
     ]
+    if PROXY in bench.peers:
+        found += [
+            Goal(
+                f"gateway: requests/s ÷ {TITLES[PROXY]}, through, 32 connections",
+                ratio("through", PROXY, who="gateway"),
+                0.8,
+                at_least=True,
+            ),
+            Goal(
+                f"gateway: p50 ÷ {TITLES[PROXY]}, through, 32 connections",
+                ratio("through", PROXY, p50, "gateway"),
+                1.3,
+                at_least=False,
+            ),
+        ]
     for flask in FLASKS:
         if flask in bench.peers:
             found += [

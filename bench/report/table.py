@@ -50,6 +50,27 @@ def load_table(bench: Bench, way: str, amounts: Sequence[int]) -> str:
     return markdown((f"{way}: ÷ Go · requests/s · p50 / p99", *(f"{amount} connections" for amount in amounts)), rows)
 
 
+def proxies_table(bench: Bench, amounts: Sequence[int]) -> str:
+    """Return what the gateway's figures are in Go's reverse proxy's, round by round, as Markdown."""
+
+    def compared(way: str, amount: int, figure: Callable[[Sample], float]) -> str:
+        ours, theirs = (bench.figures(way, name, "connections", amount, figure) for name in ("gateway", "reverseproxy"))
+        return ratios(ours, theirs).text()
+
+    figures: dict[str, Callable[[Sample], float]] = {
+        "requests/s": _rate,
+        "p50": _p50,
+        "p99": _p99,
+        "CPU/request": lambda one: one.peer_cpu_microseconds,
+    }
+    rows = [
+        (f"{way}, {amount} connections", *(compared(way, amount, figure) for figure in figures.values()))
+        for way in ("through", "direct")
+        for amount in amounts
+    ]
+    return markdown((f"{TITLES['gateway']} ÷ {TITLES['reverseproxy']}", *figures), rows)
+
+
 def cost_table(bench: Bench, memory: Mapping[str, Memory], starts: Mapping[str, Sequence[float]]) -> str:
     """Return processor time and memory of every peer as Markdown."""
     rows = []
@@ -59,14 +80,17 @@ def cost_table(bench: Bench, memory: Mapping[str, Memory], starts: Mapping[str, 
             own = Spread.of(bench.figures(way, name, "connections", 32, lambda one: one.peer_cpu_microseconds))
             cells.append(own.text(0))
         api = Spread.of(bench.figures("through", name, "connections", 32, lambda one: one.api_server_cpu_microseconds))
+        behind = Spread.of(bench.figures("through", name, "connections", 32, lambda one: one.upstream_cpu_microseconds))
+        service = behind.text(0) if bench.peers[name].upstream else "none"
         used = memory[name]
         start = Spread.of(starts[name]) if name in starts else Spread.of([bench.peers[name].start_seconds])
-        rows.append((TITLES[name], *cells, api.text(0), f"{used.pss:.0f} / {used.rss:.0f}", start.text()))
+        rows.append((TITLES[name], *cells, api.text(0), service, f"{used.pss:.0f} / {used.rss:.0f}", start.text()))
     header = (
         "at 32 connections",
         "µs CPU/request direct",
         "through",
         "of the API server",
+        "of the service behind",
         "MiB PSS / RSS after load",
         "s to ready",
     )

@@ -37,10 +37,16 @@
 {{- end }}
 {{- end }}
 
-{{- /* Names of headers: those that mean something already, and two meanings of one. */}}
+{{- /*
+Names of headers: those that mean something already, and two meanings of one. Many programs take a dash for an underscore or nothing, so
+dashes don't count. The lists are those of backend/extension_apiserver/gateway/header_names.py.
+*/}}
 {{- define "header-echo.faultsOfIdentity" }}
-{{- $taken := splitList " " "authorization connection content-length content-type cookie expect host keep-alive te trailer transfer-encoding upgrade x-forwarded-for x-forwarded-host x-forwarded-proto" }}
-{{- $prefix := .Values.gateway.identity.extraHeaderPrefix }}
+{{- $taken := splitList " " "accept audit-id cache-control connection content-length cookie date dnt expect forwarded from host http2-settings keep-alive max-forwards origin pragma priority range referer te traceparent tracestate trailer trailers transfer-encoding upgrade user-agent via x-forwarded x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto x-forwarded-scheme x-forwarded-server x-forwarded-uri x-real-ip x-request-id" }}
+{{- $families := splitList " " "accept- access-control- content- if- proxy- sec- upgrade- x-http- x-original- x-rewrite-" }}
+{{- $plain := list }}
+{{- range $taken }}{{ $plain = append $plain (replace "-" "" .) }}{{ end }}
+{{- $prefix := lower .Values.gateway.identity.extraHeaderPrefix }}
 {{- $names := dict }}
 {{- range list "userHeader" "groupHeader" "uidHeader" }}
 {{- $_ := set $names (printf "gateway.identity.%s" .) (index $.Values.gateway.identity .) }}
@@ -49,18 +55,23 @@
 {{- $seen := dict }}
 {{- range $key, $name := $names }}
 {{- $low := lower $name }}
-{{- if and (has $low $taken) (ne (printf "%s %s" $key $low) "gateway.token.header authorization") }}
+{{- $same := replace "-" "" $low }}
+{{- $own := or (has $same $plain) (and (eq $same "authorization") (ne $key "gateway.token.header")) }}
+{{- range $families }}{{ if hasPrefix . $low }}{{ $own = true }}{{ end }}{{ end }}
+{{- if $own }}
 - {{ $key }} is '{{ $name }}', which means something else already: choose another, such as X-Remote-User.
-{{- else if and $name (hasKey $seen $low) }}
-- {{ $key }} and {{ get $seen $low }} are both '{{ $name }}', so the upstream couldn't tell one from the other: choose another for one of them.
-{{- else if and $name $prefix (hasPrefix (lower $prefix) $low) }}
-- {{ $key }} is '{{ $name }}' and begins with gateway.identity.extraHeaderPrefix, '{{ $prefix }}', so an extra attribute of a caller could pass for it: choose another for one of them.
+{{- else if and $name (hasKey $seen $same) }}
+- {{ $key }} and {{ get $seen $same }} are one header, '{{ $name }}', and many programs don't see its dashes: choose another for one of them.
 {{- end }}
-{{- $_ := set $seen $low $key }}
+{{- $_ := set $seen $same $key }}
 {{- end }}
-{{- range $taken }}
-{{- if and $prefix (hasPrefix (lower $prefix) .) }}
-- gateway.identity.extraHeaderPrefix is '{{ $prefix }}', so an extra attribute of a caller could pass for the header {{ . }}: choose another, such as X-Remote-Extra-.
+{{- if $prefix }}
+{{- $begun := "" }}
+{{- range concat (values $names | sortAlpha) (list "Authorization") $taken $families }}
+{{- if and . (not $begun) (or (hasPrefix (replace "-" "" $prefix) (lower . | replace "-" "")) (and (has . $families) (hasPrefix . $prefix))) }}{{ $begun = . }}{{ end }}
+{{- end }}
+{{- if $begun }}
+- gateway.identity.extraHeaderPrefix is '{{ .Values.gateway.identity.extraHeaderPrefix }}', so an extra attribute of a caller could pass for the header {{ $begun }}: choose another, such as X-Remote-Extra-.
 {{- end }}
 {{- end }}
 {{- end }}
@@ -68,6 +79,15 @@
 {{- define "header-echo.faultsOfMapping" }}
 {{- if and .Values.gateway.access (not .Values.delegation.authorization) }}
 - gateway.access is set, but the gateway may not ask the API server who has these rights: set delegation.authorization to true.
+{{- end }}
+{{- range $key, $rows := dict "access" .Values.gateway.access "audit.bodies" .Values.gateway.audit.bodies }}
+{{- range $index, $row := $rows }}
+{{- if regexMatch "/[.][.]?(/|$)" .path }}
+- gateway.{{ $key }}[{{ $index }}].path is '{{ .path }}', but no request with '.' or '..' between slashes is passed on: write the path that is meant.
+{{- else if regexMatch "[{]name[}].*[{]name[}]|[{]namespace[}].*[{]namespace[}]" .path }}
+- gateway.{{ $key }}[{{ $index }}].path is '{{ .path }}', and which of the two it would be isn't clear: write '*' for one of them.
+{{- end }}
+{{- end }}
 {{- end }}
 {{- $segments := list "" }}
 {{- range .Values.gateway.upstreams }}{{ $segments = append $segments (.segment | default "") }}{{ end }}

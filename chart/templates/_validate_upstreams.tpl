@@ -13,6 +13,9 @@
 {{- if not (has (.version | default "") $versions) }}
 - {{ .at }}.version is '{{ .version }}', which apiService.versions lacks, so it would never be asked: add it there, or choose one of {{ rest $versions | join ", " }}.
 {{- end }}
+{{- if has (.segment | default "") (list "proxy" "." "..") }}
+- {{ .at }}.segment is '{{ .segment }}', which means something else at this place of a path: choose another.
+{{- end }}
 {{- $place := printf "%s/%s" (.version | default "") (.segment | default "") }}
 {{- if hasKey $seen $place }}
 - {{ .at }} answers for the same version and segment as {{ get $seen $place }}, so it would never be asked: give it another version or segment.
@@ -53,7 +56,7 @@ backend/extension_apiserver/apps/upstream/origin.py.
 {{- $values := $context.Values }}
 {{- $unix := hasPrefix "unix://" .url }}
 {{- $host := regexReplaceAll "^https?://(\\[[^\\]]*\\]|[^:/]*).*$" .url "${1}" | lower }}
-{{- $loopback := regexMatch "^(localhost|127([.][0-9]+){3}|\\[::1\\])$" $host }}
+{{- $loopback := include "header-echo.isLoopback" .url }}
 {{- $guarded := or $values.gateway.token.enabled .tls.clientSecretName .trustNetwork }}
 {{- $mounted := false }}
 {{- range $values.volumeMounts }}

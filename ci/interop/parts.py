@@ -68,6 +68,7 @@ def every() -> list[Part]:
         Part("conformance", [sys.executable, "ci/interop/conformance.py", str(REPORTS / "interop-conformance.xml")]),
         _pytest("signatures", "tests/signatures"),
         _pytest("streams", "--apiservice-cluster=embedded", "tests/long_streams"),
+        _pytest("languages", "--apiservice-cluster=embedded", "tests/languages"),
         *(
             Part(name, [str(ROOT / ".venv" / "bin" / "tox"), "-q", "run", "-e", name])
             for name in ("autobahn", "mutation")

@@ -48,6 +48,11 @@ def of_kind(objects, *kinds):
     return [one for one in objects if one["kind"] in kinds]
 
 
+def ours(objects):
+    """Return the objects of the chart itself; those of extraObjects are the user's."""
+    return [one for one in objects if "helm.sh/chart" in one["metadata"].get("labels", {})]
+
+
 def only(objects, kind):
     """Return the one object of this kind."""
     found = of_kind(objects, kind)

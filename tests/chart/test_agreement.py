@@ -3,7 +3,7 @@
 import pytest
 
 from chart.configurations import CONFIGURATIONS
-from chart.rendered import environment, of_kind, only, pod_specs, render, title
+from chart.rendered import environment, of_kind, only, ours, pod_specs, render, title
 
 WITH_BACKEND = [name for name in CONFIGURATIONS if name != "existing-backend"]
 
@@ -67,8 +67,8 @@ def test_apiservice_names_the_service_and_its_port(objects):
 
 def test_service_probes_and_container_use_one_port(backend):
     """By the name https: kube-apiserver reads EndpointSlices by the Service port's name."""
-    service = only(backend, "Service")
-    container = of_kind(backend, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]
+    service = only(ours(backend), "Service")
+    container = only(ours(backend), "Deployment")["spec"]["template"]["spec"]["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     probes = {container[probe]["httpGet"]["port"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
 
@@ -100,7 +100,7 @@ def test_certificate_is_for_the_name_that_kube_apiserver_asks_for(objects):
 def test_backend_checks_itself_for_that_name(backend):
     """Except where nobody verifies."""
     reference = of_kind(backend, "APIService")[0]["spec"]
-    container = only(backend, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    container = only(ours(backend), "Deployment")["spec"]["template"]["spec"]["containers"][0]
     expected = (
         None
         if reference.get("insecureSkipTLSVerify")
@@ -122,6 +122,13 @@ def test_mounted_secret_is_made_by_somebody(objects):
         for _, _, spec in pod_specs(objects)
         for volume in spec.get("volumes", [])
         if "secret" in volume
+    }
+    mounted |= {
+        source["secret"]["name"]
+        for _, _, spec in pod_specs(objects)
+        for volume in spec.get("volumes", [])
+        for source in volume.get("projected", {}).get("sources", [])
+        if "secret" in source
     }
 
     assert mounted <= made
@@ -156,7 +163,7 @@ def test_issuers_that_are_named_exist(objects):
 def test_backend_is_told_what_is_registered(backend):
     """The same group, and the same versions in the order that kube-apiserver prefers."""
     registered = sorted(of_kind(backend, "APIService"), key=lambda one: -one["spec"]["versionPriority"])
-    told = environment(only(backend, "Deployment")["spec"]["template"]["spec"]["containers"][0])
+    told = environment(only(ours(backend), "Deployment")["spec"]["template"]["spec"]["containers"][0])
 
     assert {told["EXTENSION_APISERVER_GROUP"]} == {one["spec"]["group"] for one in registered}
     assert told["EXTENSION_APISERVER_VERSIONS"].split(",") == [one["spec"]["version"] for one in registered]
@@ -165,7 +172,7 @@ def test_backend_is_told_what_is_registered(backend):
 
 def test_roles_are_given_to_accounts_that_run(objects):
     """No binding to a ServiceAccount that no pod uses."""
-    accounts = {spec["serviceAccountName"] for _, _, spec in pod_specs(objects)}
+    accounts = {spec.get("serviceAccountName") for _, _, spec in pod_specs(objects)}
     bound = {
         subject["name"]
         for one in of_kind(objects, "RoleBinding", "ClusterRoleBinding")

@@ -3,7 +3,7 @@
 https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 """
 
-from chart.rendered import of_kind, only, pod_specs, render, title
+from chart.rendered import of_kind, only, ours, pod_specs, render, title
 
 
 def containers(objects):
@@ -37,11 +37,9 @@ def test_pods_share_nothing_with_the_node(configuration):
         ) == shared, name
 
 
-def test_token_is_short_lived_and_its_own(configuration):
+def test_token_is_short_lived_and_its_own(objects):
     """No automatic mount; a projected token of an hour. A Secret with a token would live for ever."""
-    for name, _, spec in pod_specs(render(configuration=configuration)):
-        if configuration == "existing-backend":
-            continue  # its pods are the user's
+    for name, _, spec in pod_specs(ours(objects)):
         sources = next(volume["projected"]["sources"] for volume in spec["volumes"] if volume["name"] == "token")
 
         assert spec["automountServiceAccountToken"] is False, name

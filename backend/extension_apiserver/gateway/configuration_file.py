@@ -20,6 +20,8 @@ from .configuration.document import DocumentError, read_document
 from .configuration.section import Section, shown
 from .configuration.upstreams import NOWHERE, alike, read_upstream
 
+#: Of what is wrong everywhere, the log needs no megabytes.
+_MOST_FAULTS = 100
 _AUDITED_BYTES = AuditBodies(path="").most_bytes
 _MOST_AUDITED_BYTES = 65536
 
@@ -60,7 +62,8 @@ def read_config(path: Path | None, upstream: str | None) -> GatewayConfig:
     top.end()
     faults += header_faults(config.identity, config.token)
     if faults:
-        raise ConfigError("\n".join(faults))
+        more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
+        raise ConfigError("\n".join([*faults[:_MOST_FAULTS], *more]))
     return config
 
 

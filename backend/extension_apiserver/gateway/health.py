@@ -9,7 +9,7 @@ from extension_apiserver.apps.upstream.failures import UpstreamError
 from extension_apiserver.diagnose.findings import Finding
 from extension_apiserver.observe.readiness import Check
 
-from .served import Served
+from .passing.served import Served
 
 _PERIOD_SECONDS = 1.0
 _TIMEOUT_SECONDS = 3.0

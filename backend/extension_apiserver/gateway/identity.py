@@ -12,12 +12,11 @@ from extension_apiserver.trust.identity import Identity
 from .config import IdentityConfig
 from .header_names import folded, may_pass
 
-#: A stranger's long names must not stay in memory.
-_LONGEST_CACHED = 128
-_NAMES = 512
+#: Of a client's header name; no program has one of so many bytes, and it must cost little to look at, and to remember.
+_LONGEST_NAME = 128
+_MOST_NAMES = 512
 _NAME = re.compile(rb"[a-z0-9-]+")
-#: What ends a header line, or vanishes at its ends, so that two values become one.
-_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f]|\A | \Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # client-go's headerKeyEscape, and what servers fold or drop on their way: upper case, and '_'. Whoever unescapes reads the same key.
 # https://github.com/kubernetes/client-go/blob/v0.34.0/transport/round_trippers.go
 _ESCAPED = re.compile(rb"[^a-z0-9!#$&'*+.^`|~-]")
@@ -32,7 +31,8 @@ def sendable(what: str, text: str) -> bytes:
 
     """
     try:
-        if _UNSENDABLE.search(text) is None:
+        # A space at an end vanishes where it is read, and two values become one.
+        if _CONTROL.search(text) is None and text[:1] != " " and text[-1:] != " ":
             return text.encode()
     except UnicodeEncodeError:
         pass
@@ -63,7 +63,7 @@ class IdentityHeaders:
         self._ours = frozenset(folded(name) for name in ours if name)
         # Of '' everything would begin with it.
         self._prefixes = (folded(self._extra),) if self._extra else ()
-        self._known: Callable[[bytes], bool] = functools.lru_cache(maxsize=_NAMES)(self._decide)
+        self._known: Callable[[bytes], bool] = functools.lru_cache(maxsize=_MOST_NAMES)(self._decide)
 
     def lines(self, identity: Identity) -> list[tuple[bytes, bytes]]:
         """Return what the upstream is told; no two identities give the same lines. Empty groups are none.
@@ -102,7 +102,7 @@ class IdentityHeaders:
 
     def passes(self, name: bytes) -> bool:
         """Return whether a client's header line of this name, in lower case, may reach the upstream."""
-        return (self._known if len(name) <= _LONGEST_CACHED else self._decide)(name)
+        return len(name) <= _LONGEST_NAME and self._known(name)
 
     def _decide(self, name: bytes) -> bool:
         if not _NAME.fullmatch(name):

@@ -79,8 +79,9 @@ def read_key(file: Path) -> Key:
 
     """
     remedy = "; make one with `openssl ecparam -name prime256v1 -genkey -noout`"
+    content = read(file)
     try:
-        private = serialization.load_pem_private_key(read(file), None)
+        private = serialization.load_pem_private_key(content, None)
     except TypeError:
         raise FileError(f"{file} is an encrypted key; the token's key must not be") from None
     except UnsupportedAlgorithm:

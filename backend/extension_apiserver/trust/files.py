@@ -18,7 +18,7 @@ _MOST_BYTES = 2**20
 _log = logging.getLogger(__name__)
 
 
-class FileError(Exception):
+class FileError(ValueError):
     """A file can't be used; the message names it and says why."""
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 
 from .exchange import Exchange
 from .failures import Stale
 from .origin import Origin
 from .pool import Pool
+from .tls import ClientTls
 
 #: They may be sent twice: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -25,8 +25,7 @@ class Client:
     def __init__(
         self,
         origin: Origin,
-        context: Callable[[], ssl.SSLContext] | None = None,
-        server_name: str = "",
+        tls: ClientTls | None = None,
         *,
         connections: int = 128,
         connect_seconds: float = 5,
@@ -36,8 +35,7 @@ class Client:
 
         Args:
             origin: where it is.
-            context: returns the TLS of now, for https.
-            server_name: that its certificate must have; '' is its host's.
+            tls: for https.
             connections: at once.
             connect_seconds: for a connection.
             silence_seconds: for which it may be silent when it should speak.
@@ -45,7 +43,7 @@ class Client:
         """
         self.origin = origin
         self._silence_seconds = silence_seconds
-        self._pool = Pool(origin, context, server_name, most=connections, connect_seconds=connect_seconds)
+        self._pool = Pool(origin, tls, most=connections, connect_seconds=connect_seconds)
 
     async def call(
         self,
@@ -105,13 +103,15 @@ class Client:
         raise AssertionError("unreachable")
 
     async def reach(self) -> None:
-        """Return if there is a connection, or one can be had.
+        """Return if a connection can be had.
+
+        It is not kept: a service that has one connection at a time would wait for a request on it for ever.
 
         Raises:
             UpstreamError: if not.
 
         """
-        self._pool.give_back(await self._pool.take())
+        self._pool.drop(await self._pool.take())
 
     def close(self) -> None:
         """Close connections that are idle."""

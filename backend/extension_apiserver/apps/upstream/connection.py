@@ -1,9 +1,9 @@
-"""One connection to an upstream: a request out, its answer in, and the next."""
+"""One connection to an upstream: a request out, its answer in, then the next."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from typing import cast
 
 from .answer_parser import AnswerParser
 from .failures import Stale, UpstreamError
@@ -12,6 +12,7 @@ from .failures import Stale, UpstreamError
 _MOST_WAITING = 65536
 #: All connections read into it, one at a time, as the event loop calls them.
 _ARRIVED = bytearray(65536)
+_SWITCHING, _LINGER_SECONDS = 101, 10.0
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -25,12 +26,14 @@ class Connection(asyncio.BufferedProtocol):
 
     """
 
+    #: From the moment in which it is connected, before which nobody has it.
+    _transport: asyncio.Transport
+
     def __init__(self) -> None:
         self.parser: AnswerParser | None = None
         self.idle_since = 0.0
         self.keeps_seconds: float | None = None
         self.used = False
-        self._transport: asyncio.Transport | None = None
         self._body = bytearray()
         self._waiter: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
@@ -41,8 +44,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def get_buffer(self, _size_hint: int) -> bytearray:
         """Return where to read to."""
@@ -55,25 +57,19 @@ class Connection(asyncio.BufferedProtocol):
             self._take(data)
         elif self.parser is None or self.parser.complete:
             # Whoever speaks unasked might be taken for the answer to the next request.
-            self._fail(UpstreamError("sends more than its answer"))
-            self.abort()
+            self.fail(UpstreamError("sends more than its answer"))
             return
         else:
             self._answered = True
             try:
                 self.parser.feed(data)
             except UpstreamError as error:
-                self._fail(error)
-                self.abort()
+                self.fail(error)
                 return
-            if self.parser.foreign:
+            if self.parser.status == _SWITCHING:
+                self._upgraded = True
                 self._take(self.parser.foreign)
-                self.parser.foreign = b""
         self._wake()
-
-    def eof_received(self) -> bool:
-        """Close, too."""
-        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Complete the answer that ends with the connection, or fail."""
@@ -84,13 +80,11 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(Stale("closed a connection before it answered", unsent=False))
         else:
             self._fail(UpstreamError("closed the connection before its answer was complete"))
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        self.resume_writing()
 
     def pause_writing(self) -> None:
         """Wait for room."""
-        if self._room is None or self._room.done():
-            self._room = asyncio.get_running_loop().create_future()
+        self._room = asyncio.get_running_loop().create_future()
 
     def resume_writing(self) -> None:
         """Go on."""
@@ -103,28 +97,18 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def open(self) -> bool:
         """Whether a request may be sent."""
-        return (
-            not self._ended
-            and self._failure is None
-            and self._transport is not None
-            and not self._transport.is_closing()
-        )
+        return self._failure is None and not self._transport.is_closing()
 
     @property
     def complete(self) -> bool:
         """Whether the whole answer was read by who waits for it."""
         return self.parser is not None and self.parser.complete and not self._body
 
-    def begin(self, parser_of: type[AnswerParser], method: str, data: bytes, *, upgrades: bool) -> None:
+    def begin(self, method: str, data: bytes, *, upgrades: bool) -> None:
         """Send a request, or its beginning, and expect the answer."""
-        self.parser = parser_of(method, self._take, upgrades=upgrades)
+        self.parser = AnswerParser(method, self._take, upgrades=upgrades)
         self._answered = False
-        self.write(data)
-
-    def write(self, data: bytes) -> None:
-        """Send without waiting."""
-        if self._transport is not None and not self._ended:
-            self._transport.write(data)
+        self._transport.write(data)
 
     async def send(self, data: bytes) -> None:
         """Send, and return when there is room for more.
@@ -135,7 +119,7 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self._ended:
             raise UpstreamError("closed the connection before the request was sent")
-        self.write(data)
+        self._transport.write(data)
         if self._room is not None:
             await self._room
 
@@ -146,9 +130,7 @@ class Connection(asyncio.BufferedProtocol):
             UpstreamError: if there is none.
 
         """
-        parser = self.parser
-        if parser is None:
-            raise UpstreamError("was not asked")
+        parser = cast("AnswerParser", self.parser)
         while not parser.status:
             await self._wait()
         return parser
@@ -157,10 +139,9 @@ class Connection(asyncio.BufferedProtocol):
         """Return what has arrived of the body since the last time."""
         data = bytes(self._body)
         self._body.clear()
-        if self._paused and self._transport is not None:
+        if self._paused:
             self._paused = False
-            with contextlib.suppress(RuntimeError):
-                self._transport.resume_reading()
+            self._transport.resume_reading()
         return data
 
     async def part(self) -> bytes:
@@ -176,14 +157,17 @@ class Connection(asyncio.BufferedProtocol):
             await self._wait()
         return self.waiting()
 
-    def upgrade(self) -> None:
-        """Read bytes as they are from now on."""
-        self._upgraded = True
+    def close(self) -> None:
+        """Close once what was sent after an upgrade has left, else at once."""
+        if not self._upgraded:
+            self.abort()
+        elif not self._ended:
+            self._transport.close()
+            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
 
     def abort(self) -> None:
         """Close at once."""
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()
 
     def fail(self, error: Exception) -> None:
         """Have whoever waits get an error, and close."""
@@ -197,7 +181,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _take(self, part: bytes) -> None:
         self._body += part
-        if len(self._body) > _MOST_WAITING and not self._paused and self._transport is not None:
+        if len(self._body) > _MOST_WAITING and not self._paused:
             self._paused = True
             self._transport.pause_reading()
 
@@ -206,8 +190,6 @@ class Connection(asyncio.BufferedProtocol):
             raise self._failure
         self._waiter = asyncio.get_running_loop().create_future()
         await self._waiter
-        if self._failure is not None and not self._body and not self._ended_well():
-            raise self._failure
 
     def _fail(self, error: Exception) -> None:
         self._failure = self._failure or error

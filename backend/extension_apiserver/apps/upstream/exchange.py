@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from .answer_parser import AnswerParser, HeaderLines
+from .answer_parser import HeaderLines
 from .connection import Connection
 from .failures import UpstreamError
 from .pool import Pool
@@ -63,17 +63,13 @@ class Exchange:
             Exception: what `body` raises.
 
         """
-        self._connection.begin(AnswerParser, method, data, upgrades=upgrades)
+        self._connection.begin(method, data, upgrades=upgrades)
         self._expect()
         if body is not None:
             self._sending = self._loop.create_task(self._send(body, chunked=chunked))
         parser = await self._connection.header()
         self._expected_since = None
         self.status, self.headers, self.length = parser.status, parser.headers, parser.length
-        if method == "HEAD" or parser.complete:
-            return
-        if self.status == 101:  # noqa: PLR2004
-            self._connection.upgrade()
 
     def whole(self) -> bytes | None:
         """Return the body if all of it is there already; then the exchange is over."""

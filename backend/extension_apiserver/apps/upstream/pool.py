@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections import deque
-from collections.abc import Callable
 
 from .connection import Connection
 from .failures import UpstreamError
 from .origin import Origin
+from .tls import ClientTls
 
 #: Behind the address of a Service may be a pod that has just ended, until kube-proxy knows it; nothing was sent yet, so it is asked again.
 _PAUSES_SECONDS = (0.05, 0.25, 0.5)
@@ -25,25 +26,15 @@ class Pool:
 
     Args:
         origin: where to.
-        context: returns the TLS of now, for an origin with https.
-        server_name: the name that its certificate must have.
+        tls: for an origin with https.
         most: connections at once.
         connect_seconds: for one, TLS included, and for waiting for one.
 
     """
 
-    def __init__(
-        self,
-        origin: Origin,
-        context: Callable[[], ssl.SSLContext] | None,
-        server_name: str,
-        *,
-        most: int,
-        connect_seconds: float,
-    ) -> None:
+    def __init__(self, origin: Origin, tls: ClientTls | None, *, most: int, connect_seconds: float) -> None:
         self._origin = origin
-        self._context = context
-        self._server_name = server_name
+        self._tls = tls
         self._most = most
         self._connect_seconds = connect_seconds
         self._idle: deque[Connection] = deque()
@@ -106,7 +97,7 @@ class Pool:
 
     def drop(self, connection: Connection) -> None:
         """Close a connection."""
-        connection.abort()
+        connection.close()
         self._pass_on(None)
 
     def close(self) -> None:
@@ -156,15 +147,15 @@ class Pool:
         except ssl.SSLError as error:
             raise UpstreamError(f"cannot be trusted: {error.reason or error}", unsent=True) from None
         except OSError as error:
-            raise UpstreamError(f"takes no connection: {error.strerror or error}", unsent=True) from None
+            # asyncio says which addresses it tried, and not why.
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
+            raise UpstreamError(f"takes no connection: {why}", unsent=True) from None
 
     async def _dial(self) -> Connection:
         loop = asyncio.get_running_loop()
         origin = self._origin
         if origin.socket:
             return (await loop.create_unix_connection(Connection, origin.socket))[1]
-        context = self._context() if self._context is not None else None
-        name = self._server_name or origin.host if context is not None else None
-        return (await loop.create_connection(Connection, origin.host, origin.port, ssl=context, server_hostname=name))[
-            1
-        ]
+        context, name = (self._tls.context(), self._tls.server_name) if self._tls is not None else (None, None)
+        how = loop.create_connection(Connection, origin.host, origin.port, ssl=context, server_hostname=name)
+        return (await how)[1]

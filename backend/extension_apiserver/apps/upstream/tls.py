@@ -78,8 +78,9 @@ class ClientTls:
             raise FileError(f"{self._ca_file} cannot be trusted: {error.reason}") from None
 
     def _show(self, context: ssl.SSLContext) -> None:
+        pair = read(self._certificate_file), read(self._key_file)
         try:
-            with as_file(read(self._certificate_file)) as certificate, as_file(read(self._key_file)) as key:
+            with as_file(pair[0]) as certificate, as_file(pair[1]) as key:
                 context.load_cert_chain(certificate, key, password=no_password)
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or str(error)

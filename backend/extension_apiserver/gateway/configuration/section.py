@@ -12,14 +12,16 @@ _MOST_SHOWN = 60
 
 
 def shown(value: Any) -> str:  # noqa: ANN401
-    """Return a value of the file for a sentence, in ASCII, not long, and without the password of a URL."""
+    """Return a value of the file for a sentence, in ASCII, not long, and without what a URL has before '@', a password."""
     if isinstance(value, Mapping):
         return "an object"
     if isinstance(value, list):
         return "a list"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    text = ascii(re.sub("//.*@", "//***@", value) if isinstance(value, str) else value)
+    if isinstance(value, str) and "@" in value:
+        value = f"***@{value.rpartition('@')[2]}"
+    text = ascii(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 

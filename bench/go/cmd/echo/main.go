@@ -18,7 +18,7 @@ import (
 
 func main() {
 	address := flag.String("address", "127.0.0.1:0", "where to listen")
-	certificate := flag.String("certificate", "", "PEM file of the serving certificate")
+	certificate := flag.String("certificate", "", "PEM file of the serving certificate; plain HTTP without it, as of a service behind a proxy")
 	key := flag.String("key", "", "PEM file of its key")
 	authorities := flag.String("client-ca", "", "PEM file of the authorities of client certificates, which stay optional; none are asked for without it")
 	http2 := flag.Bool("http2", false, "offer HTTP/2 too")
@@ -47,6 +47,9 @@ func main() {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       100 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0), // probes that open a connection and go
+	}
+	if *certificate == "" {
+		log.Fatal(server.ListenAndServe())
 	}
 	log.Fatal(server.ListenAndServeTLS(*certificate, *key))
 }

@@ -10,7 +10,7 @@ from extension_apiserver.apps.upstream.origin import Origin
 from extension_apiserver.request import Request, Response, json_response
 from extension_apiserver.status import StatusError
 
-from .lines import HeaderLines, from_upstream, value_of
+from .lines import HTML, HeaderLines, from_upstream, value_of
 from .paths import Way
 from .served import Served
 
@@ -78,7 +78,7 @@ def told(found: Redirect, request: Request, headers: HeaderLines, url: str, *, p
             f'<title>Elsewhere</title><a href="{target}">{target}</a>\n'
         )
         return Response(
-            200, [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store"), *cookies], text.encode()
+            200, [("Content-Type", f"{HTML}; charset=utf-8"), ("Cache-Control", "no-store"), *cookies], text.encode()
         )
     if request.method not in READING and found.code not in _UNDONE:
         status = {

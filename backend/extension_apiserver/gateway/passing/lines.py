@@ -8,6 +8,9 @@ from extension_apiserver.request import Request
 
 HeaderLines = Sequence[tuple[bytes, bytes]]
 
+#: In text/html, written so, the aggregator puts the pod's address before each path from the root, which no browser reaches; to
+#: browsers capitals are the same: https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/apimachinery/pkg/util/proxy/transport.go
+HTML = "Text/HTML"
 #: They are about one connection: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",

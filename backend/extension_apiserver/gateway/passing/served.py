@@ -7,9 +7,8 @@ from collections import Counter
 from extension_apiserver.apps.upstream.client import Client
 from extension_apiserver.apps.upstream.exchange import Exchange
 from extension_apiserver.apps.upstream.tls import ClientTls
+from extension_apiserver.gateway.config import UpstreamConfig
 from extension_apiserver.status import StatusError
-
-from .config import UpstreamConfig
 
 #: Of the connections to one upstream, those of one caller: whoever asks for what takes long keeps nobody else out.
 _SHARE = 0.5
@@ -38,14 +37,13 @@ class Served:
         self.config = config
         self.version, self.segment, self.prefix = config.version, config.segment, config.prefix
         tls, limits, origin = config.tls, config.limits, config.origin
-        context = None
+        secure = None
         if origin.secure:
-            context = ClientTls(
-                ca_file=tls.ca_file, certificate_file=tls.certificate_file, key_file=tls.key_file
-            ).context
+            files = {"ca_file": tls.ca_file, "certificate_file": tls.certificate_file, "key_file": tls.key_file}
+            secure = ClientTls(host=origin.host, server_name=tls.server_name, **files)
         seconds = {"connect_seconds": limits.connect_seconds, "silence_seconds": limits.answer_seconds}
-        self.client = Client(origin, context, tls.server_name, connections=limits.connections, **seconds)
-        self.prober = Client(origin, context, tls.server_name, connections=1, **seconds)
+        self.client = Client(origin, secure, connections=limits.connections, **seconds)
+        self.prober = Client(origin, secure, connections=1, **seconds)
         self._most_of_one = max(1, int(limits.connections * _SHARE))
         self._by_user: Counter[str] = Counter()
 

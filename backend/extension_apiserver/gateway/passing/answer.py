@@ -13,7 +13,7 @@ from extension_apiserver.streams import Gone, Peer, Stream
 from extension_apiserver.wire.http_answer import NO_BODY
 
 from . import words
-from .lines import from_upstream
+from .lines import HTML, from_upstream
 from .served import Visit
 
 #: What is made whole before it is sent: with its length, without a stream of its own.
@@ -56,8 +56,11 @@ async def answer(visit: Visit, exchange: Exchange, method: str, *, page: bool) -
         body = exchange.whole()
         body = await beginning(exchange, words.MOST_PAGE_BYTES) if body is None else body
         raise words.failure(status, headers, body, visit.served.url)
-    if not page and kind.startswith(("text/html", "application/xhtml")):
-        # The aggregator rewrites URLs in HTML, and browsers would run what is in it, with the rights of whoever looks at it.
+    if page and kind.startswith("text/html"):
+        headers = [line for line in headers if line[0] != "Content-Type"]
+        headers.append(("Content-Type", kinds[0].replace("text/html", HTML)))
+    elif kind.startswith(("text/html", "application/xhtml")):
+        # Browsers would run what is in it, with the rights of whoever looks at it.
         headers = [line for line in headers if line[0] != "Content-Type"]
         headers.append(("Content-Type", "text/plain; charset=utf-8"))
     headers.append(("X-Content-Type-Options", "nosniff"))

@@ -1,0 +1,1 @@
+"""The way of one request: which upstream, what it is sent, and what its client gets."""

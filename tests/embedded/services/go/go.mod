@@ -1,0 +1,3 @@
+module header-echo.example/services/go
+
+go 1.26
