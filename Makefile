@@ -16,7 +16,7 @@ WORKERS = -n 2 --dist loadfile
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/done  ## a cluster with the chart installed, and the headers it echoes (CLUSTER=embedded|kind)
+demo: .venv/done  ## a cluster with the chart installed, and the headers it echoes (CLUSTER=embedded|kind; GATEWAY=http://127.0.0.1:8000 puts your own service there)
 	@$(RUN_IN_TOX) python ci/commands/demo.py
 
 test: .venv/done  ## everything: lint, types, unit, chart, docs, the embedded cluster, e2e on it, e2e on kind; then the coverage

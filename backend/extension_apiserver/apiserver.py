@@ -104,6 +104,7 @@ class ExtensionApiServer:
         info = request_info(request)
         probe = request.path in readiness.PATHS
         user = ""
+        record = self.hosted.audit(request)
         try:
             if probe:
                 response = self._probe(request)
@@ -123,10 +124,13 @@ class ExtensionApiServer:
         except Exception:  # noqa: BLE001 - whatever the application raises, its caller gets a Status
             _log.exception("the application failed")
             response = refusal(StatusError(500, "Internal error occurred: the application failed; its log says why"))
+        if record is not None:
+            response = record.answered(response, user)
         seconds = time.perf_counter() - started
         self.metrics.requests.observe(info.verb if info.verb in _COUNTED else "other", response.status, seconds)
         if response.stream is None:
-            self.request_log.add(request, user, info.verb, response.status, seconds, probe=probe)
+            sent_bytes = len(response.body)
+            self.request_log.add(request, user, info.verb, response.status, seconds, probe=probe, sent_bytes=sent_bytes)
         return response
 
     def _admit_stream(self, request: Request, info: RequestInfo, user: str, response: Response) -> Response:

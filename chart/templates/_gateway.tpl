@@ -33,6 +33,11 @@ never text in the ConfigMap. The keys are those of backend/extension_apiserver/g
 {{- toJson $all }}
 {{- end }}
 
+{{- /* "true" if a URL names the pod itself. */}}
+{{- define "header-echo.isLoopback" -}}
+{{- if regexMatch "^https?://((?i:localhost)|127([.][0-9]+){3}|\\[::1\\])(:|/|$)" . }}true{{ end }}
+{{- end }}
+
 {{- define "header-echo.gatewayConfig" -}}
 {{- $folder := include "header-echo.gatewayFolder" . }}
 {{- $upstreams := list }}

@@ -56,7 +56,7 @@ backend/extension_apiserver/apps/upstream/origin.py.
 {{- $values := $context.Values }}
 {{- $unix := hasPrefix "unix://" .url }}
 {{- $host := regexReplaceAll "^https?://(\\[[^\\]]*\\]|[^:/]*).*$" .url "${1}" | lower }}
-{{- $loopback := regexMatch "^(localhost|127([.][0-9]+){3}|\\[::1\\])$" $host }}
+{{- $loopback := include "header-echo.isLoopback" .url }}
 {{- $guarded := or $values.gateway.token.enabled .tls.clientSecretName .trustNetwork }}
 {{- $mounted := false }}
 {{- range $values.volumeMounts }}

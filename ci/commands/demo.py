@@ -5,8 +5,10 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
@@ -24,6 +26,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from backend_image import build_image
 
 NAMESPACE = "header-echo"
+MOST_LINES = 40
 NEXT = """
 Try next:
 
@@ -36,6 +39,18 @@ Try next:
   kubectl -n {namespace} scale deploy/header-echo --replicas=0    # and look at the APIService again
 
 It runs until: make clean
+"""
+GATEWAY_NEXT = """
+Try next:
+
+  export KUBECONFIG={kubeconfig} PATH={programs}:$PATH
+  kubectl get --raw {path}/                                    # your service's own paths, below this one
+  kubectl get --raw {path}/ --as=jane --as-group=cat-lovers    # the same call as another user
+  kubectl proxy --port=8001 &                                  # and in a browser: http://127.0.0.1:8001{path}/proxy/
+  kubectl -n {namespace} logs deploy/header-echo --tail=5      # who called what, with an audit id
+  helm -n {namespace} get values header-echo                   # what you would write for a cluster of your own
+
+chart/README.md, "Gateway", makes its collections resources that kubectl lists. It runs until: make clean
 """
 
 
@@ -50,35 +65,65 @@ def demo_cluster(choice: Choice) -> Cluster:
     return cluster_for(replace(choice, keep=True), name="demo")
 
 
-def demo(cluster: Cluster) -> None:
-    """Bring the cluster up, or find it, install the chart, show what it does."""
+def gateway_values(cluster: Cluster, url: str) -> dict[str, str]:
+    """Return the chart's values for a gateway in front of a service that runs on this machine or elsewhere.
+
+    Raises:
+        HarnessError: nothing answers there, or the cluster cannot reach it.
+    """
+    host = urlsplit(url).hostname or ""
+    if urlsplit(url).scheme not in ("http", "https") or not host:
+        raise HarnessError(f"GATEWAY is the URL of your running service, such as http://127.0.0.1:8000, not '{url}'")
+    try:
+        # Whether somebody is there; the gateway is who verifies.
+        urllib3.PoolManager(cert_reqs="CERT_NONE").request("GET", url, timeout=5, retries=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise HarnessError(f"nothing answers at {url}: start your service first ({error})") from None
+    values = {"gateway.enabled": "true", "gateway.upstream": url, "gateway.trustNetwork": "true", "replicas": "1"}
+    if host != "localhost" and not host.startswith("127.") and host != "::1":
+        return values
+    if cluster.loopback_values is None:
+        raise HarnessError(f"the cluster's nodes have loopbacks of their own: use CLUSTER=embedded for {url}")
+    return {**values, **cluster.loopback_values}
+
+
+def demo(cluster: Cluster, upstream: str) -> None:
+    """Bring the cluster up, or find it, install the chart, show what it does: the echo, or the service at ``upstream``."""
+    gateway = gateway_values(cluster, upstream) if upstream else {}
     cluster.create()
     cluster.install_cert_manager()
     image = cluster.backend_image(build_image)
     cluster.load_image(image)
     with step("installing the chart with helm"):
         helm = Helm(cluster, NAMESPACE, explain=explain_pods)
-        helm.upgrade({**image_values(image), **cluster.values}, arguments=["--create-namespace"])
+        helm.upgrade({**image_values(image), **cluster.values, **gateway}, arguments=["--create-namespace"])
     api = Api(cluster)
     with step(f"waiting for {api.group}/{api.version} to be served"):
         api.wait_for_available()
-        api.wait_until_served()
-    show(api)
+        if not gateway:
+            api.wait_until_served()
+    show(api, upstream)
 
 
-def show(api: Api) -> None:
-    """Print the APIService's condition, the echoed headers and what to type next."""
+def show(api: Api, upstream: str) -> None:
+    """Print the APIService's condition, what it answers, and what to type next."""
     condition = api.available()
     print(f"\nAPIService {api.version}.{api.group}: Available={condition['status']} ({condition['reason']})")
-    print(f"\nGET {api.path}/ as {api.cluster.context}'s administrator; kube-apiserver added what begins with x-:\n")
     answer = api.get(f"{api.path}/")
-    if answer.status_code != requests.codes.ok:
-        raise HarnessError(
-            f"GET {api.path}/ answered {answer.status_code}: {answer.text.strip()}; try 'make clean' first"
+    if upstream:
+        print(
+            f"\nGET {api.path}/ is GET / of {upstream}, as {api.cluster.context}'s administrator: {answer.status_code}\n"
         )
-    print("\n".join(f"  {line}" for line in answer.text.splitlines()))
+    else:
+        print(
+            f"\nGET {api.path}/ as {api.cluster.context}'s administrator; kube-apiserver added what begins with x-:\n"
+        )
+        if answer.status_code != requests.codes.ok:
+            sentence = f"GET {api.path}/ answered {answer.status_code}: {answer.text.strip()}; try 'make clean' first"
+            raise HarnessError(sentence)
+    print("\n".join(f"  {line:.160}" for line in answer.text.splitlines()[:MOST_LINES]))
     print(
-        NEXT.format(
+        (GATEWAY_NEXT if upstream else NEXT).format(
             programs=":".join(shlex.quote(str(tool(name).parent)) for name in ("kubectl", "helm")),
             kubeconfig=shlex.quote(str(api.cluster.kubeconfig)),
             path=api.path,
@@ -94,7 +139,7 @@ def main() -> None:
     if sys.argv[1:]:
         raise HarnessError("the demo takes no arguments: CLUSTER=embedded or CLUSTER=kind chooses the cluster")
     try:
-        demo(demo_cluster(Choice.read(os.environ.get("CLUSTER") or "embedded")))
+        demo(demo_cluster(Choice.read(os.environ.get("CLUSTER") or "embedded")), os.environ.get("GATEWAY", ""))
     except KeyboardInterrupt:
         sys.exit("interrupted; 'make clean' removes what was started")
 

@@ -20,6 +20,7 @@ CONFIGURATIONS = {
 EVERYWHERE = ("default", "two-versions", "secret")  # stand for all in tests/e2e; tests/embedded has the others
 # What stands in the way of a life in an ordinary namespace of an ordinary cluster, and where it is tested instead.
 NEEDS = {
+    "gateway": "pods that reach Services by name, which the embedded cluster's do by a proxy alone; tests/e2e runs it on kind",
     "host-network": "pods on the node's network, which Pod Security 'restricted' refuses; tests/chart renders it",
     "monitoring": "the Prometheus operator's CRDs; tests/embedded/test_monitoring.py installs it beside them",
     "openshift": "OpenShift's service-ca operator; tests/embedded/test_openshift_simulated.py installs it beside one",

@@ -150,3 +150,52 @@ def test_paragraphs_are_apart(notes):
         for number, line in enumerate(text.splitlines()[1:])
         if line.startswith("WARNING")
     )
+
+
+PETS = {"enabled": True, "upstream": "http://pets:8000"}
+PET = {"kind": "Pet", "list": {"path": "/animals"}, "fields": {"name": "id"}}
+
+
+def test_it_says_how_to_reach_the_service_behind_the_gateway(notes):
+    """By kubectl and by a browser, with a path that there is."""
+    text = notes({"gateway": PETS | {"resources": [PET]}})
+
+    assert "  kubectl get pets.cats.example.com\n" in text
+    assert "  kubectl get --raw /apis/cats.example.com/v1/animals\n" in text
+    assert "  http://127.0.0.1:8001/apis/cats.example.com/v1/proxy/animals\n" in text
+    assert "/v1/healthz\n" in notes({"gateway": PETS | {"readinessPath": "/healthz"}})
+    assert "/v1/<path>\n" in notes({"gateway": PETS})
+    assert "kubectl proxy" not in notes({})
+
+
+def test_first_command_works_whatever_the_service_behind_the_gateway_has(notes):
+    """Discovery; the service may have no page at /."""
+    assert "kubectl get --raw /apis/cats.example.com/v1\n" in notes({"gateway": PETS})
+
+
+WARNED = "WARNING: pods that reach http://pets:8000 past the gateway can claim to be anybody"
+
+
+def test_it_warns_of_a_service_that_pods_can_call_past_the_gateway(notes):
+    assert WARNED in notes({"gateway": PETS})
+    assert "app.kubernetes.io/name=header-echo, app.kubernetes.io/instance=header-echo" in notes({"gateway": PETS})
+
+
+@pytest.mark.parametrize(
+    "gateway",
+    [
+        PETS | {"token": {"enabled": True, "audience": "pets"}},
+        PETS | {"trustNetwork": True},
+        {"enabled": True, "upstream": "https://pets", "tls": {"clientSecretName": "pair"}},
+        {"enabled": True, "upstream": "http://LOCALHOST:8000", "sidecar": True},
+    ],
+)
+def test_it_warns_of_no_service_that_knows_better(notes, gateway):
+    assert "WARNING" not in notes({"gateway": gateway, "extraContainers": [{"name": "pets"}]})
+
+
+def test_it_says_that_a_token_must_be_verified_and_by_which_keys(notes):
+    text = notes({"gateway": PETS | {"token": {"enabled": True, "audience": "pets"}}, "service": {"port": 8443}})
+
+    assert "ES256, audience 'pets', keys of https://header-echo.apps.svc:8443/.well-known/jwks.json." in text
+    assert "header-echo-ca, header-echo-serving and header-echo-gateway-token" in text

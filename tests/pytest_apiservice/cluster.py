@@ -54,6 +54,10 @@ class Cluster(Protocol):
         """Chart values that this cluster calls for, as for `helm --set`; usually none."""
 
     @property
+    def loopback_values(self) -> Mapping[str, str] | None:
+        """Chart values with which pods reach what listens on this machine's loopback; None if they cannot."""
+
+    @property
     def own_per_worker(self) -> bool:
         """Whether it costs so little that each worker of pytest-xdist has one of its own."""
 

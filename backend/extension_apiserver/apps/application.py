@@ -44,6 +44,13 @@ class Application(Protocol):
         """
 
 
+class Record(Protocol):
+    """Keeps the bodies of one request."""
+
+    def answered(self, response: Response, user: str) -> Response:
+        """Return the response, whose body is kept, too."""
+
+
 class WebApp:
     """An application in Python, whose answers are kept within what the aggregator relays."""
 
@@ -79,6 +86,7 @@ class Hosted:
         access: returns what a request needs to be allowed besides what kube-apiserver has asked for.
         public: path → what returns a document for everybody who reaches the port, as JSON has it.
         openapi: documents that are made anew while the server runs; by default they are made once.
+        audit: returns what keeps the bodies of a request for the log, or None.
         below_objects: paths below objects of a resource are the application's if the resource knows no such subresource.
 
     """
@@ -90,4 +98,5 @@ class Hosted:
     access: Callable[[Request], RequestInfo | None] = lambda _: None
     public: Mapping[str, Callable[[], object]] = dataclasses.field(default_factory=dict)
     openapi: OpenApi | None = None
+    audit: Callable[[Request], Record | None] = lambda _: None
     below_objects: bool = False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
+from extension_apiserver.api.openapi import OpenApi
 from extension_apiserver.api.resources import Api, Resource
 from extension_apiserver.apps.application import Hosted
 from extension_apiserver.apps.calls import Calls
@@ -15,11 +16,16 @@ from extension_apiserver.trust.authentication import Caller
 from extension_apiserver.trust.delegation import Authorizer
 from extension_apiserver.trust.identity import Identity
 
+from .access import Access
+from .audit import Audit
 from .config import GatewayConfig
+from .fetching import DocumentWatch, Fetcher
 from .health import Health
 from .identity import IdentityHeaders
 from .passing.forward import Forwarder
 from .passing.served import Served
+from .resources.fetch import Fetched
+from .resources.openapi.collection import UpstreamDocuments
 from .token import Signer
 
 #: Where upstreams find the keys of the tokens that they are sent.
@@ -61,14 +67,32 @@ class Gateway:
 
         """
         self.upstreams = [Served(one) for one in config.upstreams]
-        resources: list[Resource] = []
-        self.api = Api(settings.group, settings.versions, resources)
         self._signer = Signer(config.token) if config.token.key_file else None
         self._teller = _Teller(config, self._signer)
+        wanted = [(str(one.get("upstream") or ""), str(one["schema"])) for one in config.resources if one.get("schema")]
+        documents = UpstreamDocuments(settings.group, wanted)
+        fetcher = Fetcher(self.upstreams, self._teller)
+        resources: list[Resource] = []
+        if config.resources:
+            # Not before it is needed: what it is built on is an extra of the distribution.
+            try:
+                from .resources.mapping import mapped
+            except ModuleNotFoundError as error:
+                raise ValueError(
+                    f"`resources` needs {error.name}, which is not installed: pip install 'extension-apiserver[gateway]'"
+                ) from None
+            resources = mapped(config.resources, fetcher.fetch, self._wait, documents.schema)
+        self.api = Api(settings.group, settings.versions, resources)
+        self._openapi = OpenApi(self.api)
+        self._access = Access(settings.group, config.access)
+        self._audit = Audit(config.audit_bodies)
         self._health = Health(self.upstreams)
+        self._watch = DocumentWatch(self.upstreams, documents, self._openapi)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def host(self, authorizer: Authorizer | None) -> Hosted:
         """Return what the server is to do for it; as `serve.host` wants it."""
+        self._loop = asyncio.get_running_loop()
 
         async def may(caller: Caller, info: RequestInfo) -> bool:
             return authorizer is not None and await authorizer.allows(caller.identity, info, caller.payer)
@@ -78,7 +102,10 @@ class Gateway:
             calls=Calls(blocking=True),
             checks=[self._health.check()],
             run=self._run,
+            access=self._access.needed,
             public=self._public(),
+            openapi=self._openapi,
+            audit=self._audit.begin,
             below_objects=True,
         )
 
@@ -86,4 +113,14 @@ class Gateway:
         return {} if self._signer is None else {JWKS_PATH: self._signer.jwks}
 
     async def _run(self) -> None:
-        await asyncio.gather(self._health.run())
+        await asyncio.gather(self._health.run(), self._watch.run())
+
+    def _wait(self, asking: Awaitable[Fetched]) -> Fetched:
+        """Wait, in the thread of a verb, for what the event loop does."""
+
+        async def ask() -> Fetched:
+            return await asking
+
+        if self._loop is None:
+            raise RuntimeError("nothing is served yet")
+        return asyncio.run_coroutine_threadsafe(ask(), self._loop).result()

@@ -72,20 +72,19 @@ class RequestLog:
         seconds: float,
         *,
         probe: bool,
-        sent_bytes: int | None = None,
+        sent_bytes: int,
     ) -> None:
-        """Note one request; `seconds` is how long it took, and `sent_bytes` what a stream that has ended came to. Its query and headers may hold secrets and are left out; so are probes that succeed."""
+        """Note one request; `seconds` is how long it took, and `sent_bytes` what its answer's body came to. Its query and headers may hold secrets and are left out; so are probes that succeed."""
         level = logging.DEBUG if probe and code == HTTPStatus.OK else logging.INFO
         if not _requests.isEnabledFor(level):
             return
-        streamed = "" if sent_bytes is None else f', "bytes": {sent_bytes}'
         if not self._lines:
             asyncio.get_running_loop().call_later(_WRITE_SECONDS, self.write)
         self._lines.append(
             f'{{"time": "{_iso(time.time())}", "level": "{"debug" if level == logging.DEBUG else "info"}", '
             f'"logger": "{_requests.name}", "auditID": {_short(request.header(b"audit-id"))}, "user": {_short(user)}, '
             f'"verb": {_short(verb)}, "method": {_short(request.method)}, "path": {_short(request.path)}, '
-            f'"code": {code:d}, "seconds": {seconds:.6f}{streamed}}}'
+            f'"code": {code:d}, "seconds": {seconds:.6f}, "bytes": {sent_bytes:d}}}'
         )
 
     def write(self) -> None:

@@ -73,6 +73,10 @@ class ExistingCluster:
         return self._directory / "kubeconfig"
 
     @property
+    def loopback_values(self) -> None:
+        """None: its nodes have loopbacks of their own."""
+
+    @property
     def values(self) -> Mapping[str, str]:
         """tls.mode=openshift where OpenShift's service-ca makes certificates; else nothing."""
         return self._values

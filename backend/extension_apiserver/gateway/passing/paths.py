@@ -72,7 +72,7 @@ def way(request: Request, upstreams: Sequence[_Any]) -> Way[_Any]:
     version, rest = parts[2], parts[_GROUP_PREFIX_PARTS:]
     below_proxy = rest[:1] == [_PROXY]
     below = rest[1:] if below_proxy else rest
-    upstream = _chosen(upstreams, version, below[0] if below else "")
+    upstream = chosen(upstreams, version, below[0] if below else "")
     if upstream is None:
         raise StatusError(404, "the server could not find the requested resource: no upstream answers this path")
     front = "/" + "/".join(parts[: _GROUP_PREFIX_PARTS + below_proxy])
@@ -84,7 +84,7 @@ def way(request: Request, upstreams: Sequence[_Any]) -> Way[_Any]:
     return Way(upstream, target.encode(), front if strip else "", below_proxy)
 
 
-def _chosen(upstreams: Sequence[_Any], version: str, segment: str) -> _Any | None:
+def chosen(upstreams: Sequence[_Any], version: str, segment: str) -> _Any | None:
     """Return the most specific upstream; a segment counts more than a version."""
     fitting = [one for one in upstreams if one.version in {"", version} and one.segment in {"", segment}]
     return max(fitting, key=lambda one: (bool(one.segment), bool(one.version)), default=None)

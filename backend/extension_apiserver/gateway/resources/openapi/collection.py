@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -41,6 +42,7 @@ class UpstreamDocuments:
     def __init__(self, group: str, wanted: Sequence[tuple[str, str]]) -> None:
         self._group = group
         self._wanted = tuple(wanted)
+        #: With the hash of what was read.
         self._known: dict[Origin, tuple[bytes, UpstreamOpenApi]] = {}
 
     def put(self, origin: Origin, body: bytes) -> tuple[bool, Sequence[str]]:
@@ -49,14 +51,14 @@ class UpstreamDocuments:
         Returns whether it is another one than before, and what is wrong with it, in sentences for the log; what cannot be used
         changes nothing, so the last good one stays.
         """
-        before = self._known.get(origin)
-        if before is not None and before[0] == body:
+        digest = hashlib.sha256(body).digest()
+        if origin in self._known and self._known[origin][0] == digest:
             return False, ()
         try:
             document = UpstreamOpenApi.of(body)
         except OpenApiError as error:
             return False, (str(error),)
-        self._known = {**self._known, origin: (body, document)}
+        self._known = {**self._known, origin: (digest, document)}
         names = [name for segment, name in self._wanted if segment == origin.segment]
         return True, [sentence for name in names if (sentence := document.complaint(name))]
 
