@@ -1,9 +1,12 @@
 """json-server (Node, Express), unmodified, behind the gateway; a middleware of its user says what it sees of the caller."""
 
+import json
+
 import pytest
 
 from languages.behind import FORGED
 from languages.programs import json_server
+from pytest_apiservice.base.errors import HarnessError
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +63,31 @@ def test_its_page_arrives(service):
     """Not at proxy/ itself: kube-apiserver wants a name behind it."""
     answer = service.call("/proxy/index.html", headers={"Accept": "text/html"})
     assert (answer.status_code, "<title>JSON Server</title>" in answer.text) == (200, True), answer.text[:200]
+
+
+def animals(service, *words):
+    """Return what kubectl says about its collection, which it was told is one of animals."""
+    verb, *rest = words
+    return service.kubectl(verb, f"animals.{service.group}", *rest).stdout
+
+
+def test_kubectl_lists_its_collection(service):
+    head, *rows = animals(service, "get").splitlines()
+    assert head.split() == ["NAME", "SPECIES", "AGE"]
+    assert [row.split()[:2] for row in rows][:2] == [["1", "cat"], ["2", "dog"]]
+
+
+def test_kubectl_gets_one(service):
+    found = json.loads(animals(service, "get", "2", "-o", "json"))
+    assert (found["kind"], found["metadata"]["name"], found["spec"]["name"]) == ("Animal", "2", "rex")
+
+
+def test_kubectl_deletes_one(service):
+    made = service.call("/pets", "POST", json={"name": "ada", "kind": "cat"}).json()
+    animals(service, "delete", str(made["id"]))
+    assert service.call(f"/pets/{made['id']}").status_code == 404
+
+
+def test_kubectl_is_told_which_is_not_there(service):
+    with pytest.raises(HarnessError, match="NotFound"):
+        animals(service, "get", "99")
