@@ -27,6 +27,13 @@ from backend_image import build_image
 
 NAMESPACE = "header-echo"
 MOST_LINES = 40
+#: In a cluster of your own this is your container, beside the gateway in one pod; here your service runs already.
+STAND_IN = {
+    "name": "your-service",
+    "image": '{{ include "header-echo.image" . }}',
+    "command": ["python3", "-c", "import signal; signal.pause()"],
+    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+}
 NEXT = """
 Try next:
 
@@ -65,7 +72,7 @@ def demo_cluster(choice: Choice) -> Cluster:
     return cluster_for(replace(choice, keep=True), name="demo")
 
 
-def gateway_values(cluster: Cluster, url: str) -> dict[str, str]:
+def gateway_values(cluster: Cluster, url: str) -> dict[str, object]:
     """Return the chart's values for a gateway in front of a service that runs on this machine or elsewhere.
 
     Raises:
@@ -79,12 +86,12 @@ def gateway_values(cluster: Cluster, url: str) -> dict[str, str]:
         urllib3.PoolManager(cert_reqs="CERT_NONE").request("GET", url, timeout=5, retries=False)
     except urllib3.exceptions.HTTPError as error:
         raise HarnessError(f"nothing answers at {url}: start your service first ({error})") from None
-    values = {"gateway.enabled": "true", "gateway.upstream": url, "gateway.trustNetwork": "true", "replicas": "1"}
+    values = {"gateway.enabled": True, "gateway.upstream": url, "gateway.trustNetwork": True, "replicas": 1}
     if host != "localhost" and not host.startswith("127.") and host != "::1":
         return values
-    if cluster.loopback_values is None:
+    if not cluster.shares_loopback:
         raise HarnessError(f"the cluster's nodes have loopbacks of their own: use CLUSTER=embedded for {url}")
-    return {**values, **cluster.loopback_values}
+    return {**values, "gateway.trustNetwork": False, "gateway.sidecar": True, "extraContainers": [STAND_IN]}
 
 
 def demo(cluster: Cluster, upstream: str) -> None:

@@ -54,8 +54,8 @@ class Cluster(Protocol):
         """Chart values that this cluster calls for, as for `helm --set`; usually none."""
 
     @property
-    def loopback_values(self) -> Mapping[str, str] | None:
-        """Chart values with which pods reach what listens on this machine's loopback; None if they cannot."""
+    def shares_loopback(self) -> bool:
+        """Whether pods reach what listens on this machine's loopback: they are processes of it."""
 
     @property
     def own_per_worker(self) -> bool:

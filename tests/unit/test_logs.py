@@ -41,7 +41,7 @@ def line(capsys: pytest.CaptureFixture[str], text: str, audit_id: bytes = b"") -
         log = logs.RequestLog()
         request = Request(text[:30], "/", [(b"audit-id", audit_id)], Connection(), _no_body)
         request.path = text
-        log.add(request, text, text, 200, 0.5, probe=False)
+        log.add(request, text, text, 200, 0.5, probe=False, sent_bytes=7)
         log.write()
 
     asyncio.run(write())

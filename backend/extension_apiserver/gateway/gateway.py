@@ -36,18 +36,14 @@ class _Teller:
     """Tells upstreams who calls: in headers, and in a token if there is one."""
 
     def __init__(self, config: GatewayConfig, signer: Signer | None) -> None:
-        self._headers = IdentityHeaders(config.identity)
+        self._headers = IdentityHeaders(config.identity, [config.token.header] if signer else [])
         self._signer = signer
-        self._token_name = config.token.header.lower().encode() if signer else b""
-        self.passes = self._headers.passes if signer is None else self._passes
+        self.passes = self._headers.passes
 
     def lines(self, identity: Identity) -> list[tuple[bytes, bytes]]:
         """Return the header lines that say it."""
         lines = self._headers.lines(identity)
         return lines if self._signer is None else [*lines, self._signer.header(identity)]
-
-    def _passes(self, name: bytes) -> bool:
-        return name != self._token_name and self._headers.passes(name)
 
 
 class Gateway:

@@ -58,7 +58,7 @@ class IdentityHeaders:
         )
         self._extra = config.extra_header_prefix.encode()
         self._separator = config.group_separator
-        self._separating = set(config.group_separator.replace(" ", "") or config.group_separator)
+        self._separating = set(config.group_separator.replace(" ", "") or config.group_separator or ",")
         ours = (self._user, self._group, self._uid, *(name.encode() for name in also))
         self._ours = frozenset(folded(name) for name in ours if name)
         # Of '' everything would begin with it.
@@ -78,8 +78,9 @@ class IdentityHeaders:
         if self._user:
             found.append((self._user, sendable("user name", identity.user)))
         if self._group:
-            groups = [sendable("group", group) for group in identity.groups if group]
-            found += [(self._group, group) for group in (self._joined(identity, groups) if self._separator else groups)]
+            groups = self._groups(identity)
+            together = [self._separator.encode().join(groups)] if groups and self._separator else groups
+            found += [(self._group, group) for group in together]
         if self._uid and identity.uid:
             found.append((self._uid, sendable("uid", identity.uid)))
         if self._extra:
@@ -88,17 +89,21 @@ class IdentityHeaders:
                 found += [(name, sendable(f"value of {key[:_LONGEST_SHOWN]!a}", value)) for value in values]
         return found
 
-    def _joined(self, identity: Identity, groups: list[bytes]) -> list[bytes]:
-        """Return one line of all groups, or none."""
-        # None of its characters, since an upstream may take it apart at ',' when it is ', '.
+    def _groups(self, identity: Identity) -> list[bytes]:
+        """Return the groups, none of which an upstream would take for two.
+
+        Not with a comma either where each has a line of its own: WSGI, CGI and Node.js show the lines of one name as one, joined by commas
+        (https://www.rfc-editor.org/rfc/rfc9110#section-5.3). And with none of a separator's characters, since an upstream may take the
+        line apart at ',' when it is ', '.
+        """
         for group in identity.groups:
             if not self._separating.isdisjoint(group):
                 raise StatusError(
                     403,
-                    f"the group {group[:_LONGEST_SHOWN]!a} holds {self._separator!a}, which separates groups for the upstream; "
-                    "its owner has to choose another separator, or one header line for each group",
+                    f"the group {group[:_LONGEST_SHOWN]!a} holds {self._separator or ','!a}, at which the upstream may take it apart; the "
+                    "owner of the gateway has to set groupSeparator to what no group holds, such as '|'",
                 )
-        return [self._separator.encode().join(groups)] if groups else []
+        return [sendable("group", group) for group in identity.groups if group]
 
     def passes(self, name: bytes) -> bool:
         """Return whether a client's header line of this name, in lower case, may reach the upstream."""

@@ -44,6 +44,7 @@ class ExistingCluster:
     kind = "existing"
     keep = True
     own_per_worker = False
+    shares_loopback = False
 
     def __init__(self, *, context: str | None) -> None:
         """Take the context's name; KUBECONFIG, or ~/.kube/config, is read at `create`."""
@@ -71,10 +72,6 @@ class ExistingCluster:
         if self._directory is None:
             raise HarnessError("this cluster is not open: call create() first")
         return self._directory / "kubeconfig"
-
-    @property
-    def loopback_values(self) -> None:
-        """None: its nodes have loopbacks of their own."""
 
     @property
     def values(self) -> Mapping[str, str]:

@@ -48,7 +48,7 @@ class Kind:
 
     kind = "kind"
     values: Mapping[str, str] = {}
-    loopback_values: Mapping[str, str] | None = None
+    shares_loopback = False
     own_per_worker = False
 
     def __init__(self, *, keep: bool = False, api_port: int | None = None) -> None:

@@ -36,7 +36,7 @@ class EmbeddedCluster:
     kind = "embedded"
     context = CONTEXT
     values: Mapping[str, str] = {}
-    loopback_values: Mapping[str, str] | None = {"hostNetwork": "true", "port": "10443"}
+    shares_loopback = True
 
     def __init__(
         self,

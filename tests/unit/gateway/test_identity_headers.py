@@ -43,16 +43,21 @@ def refusal(headers: IdentityHeaders, identity: Identity) -> str:
 
 
 def test_by_default_it_is_told_as_kube_apiserver_tells_it() -> None:
-    identity = Identity("jürgen", ("dev", "O=a,system:masters"), "42", {"example.com/A_b%": ("1", "2")})
+    identity = Identity("jürgen", ("dev", "O=a;CN=b"), "42", {"example.com/A_b%": ("1", "2")})
 
     assert USUAL.lines(identity) == [
         (b"X-Remote-User", "jürgen".encode()),
         (b"X-Remote-Group", b"dev"),
-        (b"X-Remote-Group", b"O=a,system:masters"),
+        (b"X-Remote-Group", b"O=a;CN=b"),
         (b"X-Remote-Uid", b"42"),
         (b"X-Remote-Extra-example.com%2F%41%5Fb%25", b"1"),
         (b"X-Remote-Extra-example.com%2F%41%5Fb%25", b"2"),
     ]
+
+
+def test_a_group_that_servers_would_take_for_two_is_refused() -> None:
+    """WSGI, CGI and Node.js join the lines of one name by commas."""
+    assert "'O=a,system:masters' holds ','" in refusal(USUAL, Identity("alice", ("dev", "O=a,system:masters")))
 
 
 def test_groups_can_be_joined_and_what_is_not_configured_is_not_told() -> None:

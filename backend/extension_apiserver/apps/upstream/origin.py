@@ -13,6 +13,9 @@ _EXAMPLES = "'http://127.0.0.1:8000', 'https://pets.default.svc/v2' or 'unix:///
 _HOST_NAME = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?"
 )
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_PORT = re.compile(r"[0-9]{1,5}")
 _PATH = re.compile(r"(/([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*")
 _SOCKET = re.compile(r"(/[A-Za-z0-9._~+=,:@-]+)+")
 #: Of a path that fits into sockaddr_un: https://man7.org/linux/man-pages/man7/unix.7.html
@@ -91,7 +94,7 @@ def _split(url: str) -> tuple[str, str]:
             f"the URL holds {wrong!a}; write spaces and other characters than ASCII as %XX, and a host in its xn-- form"
         )
     scheme, colon, rest = url.partition("://")
-    if not colon or not re.fullmatch("[A-Za-z][A-Za-z0-9+.-]*", scheme):
+    if not colon or not _SCHEME.fullmatch(scheme):
         raise ValueError(f"the URL begins with no scheme; write one such as {_EXAMPLES}")
     return scheme.lower(), rest
 
@@ -124,7 +127,7 @@ def _host(parts: SplitResult) -> str:
         except ValueError:
             raise ValueError("the host is no IPv6 address in brackets, such as '[::1]'") from None
     # What ends in a number is an address, or nothing: https://url.spec.whatwg.org/#ends-in-a-number-checker
-    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", host.rstrip(".").rpartition(".")[2]):
+    if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
         try:
             return str(ipaddress.IPv4Address(host))
         except ValueError:
@@ -139,6 +142,6 @@ def _port(parts: SplitResult, scheme: str) -> int:
     if not colon:
         return _DEFAULT_PORTS[scheme]
     # One of ASCII digits alone: int() takes '+80', '8_0' and those of other scripts.
-    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= _HIGHEST_PORT:
+    if not _PORT.fullmatch(text) or not 1 <= int(text) <= _HIGHEST_PORT:
         raise ValueError(f"the port '{text}' is no number from 1 to {_HIGHEST_PORT}")
     return int(text)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _MOST_SHOWN = 60
 
 
@@ -113,7 +114,7 @@ class Section:
 
 
 def _key(key: str) -> str:
-    return key if re.fullmatch(f"[A-Za-z0-9_-]{{1,{_MOST_SHOWN}}}", key) else shown(key)
+    return key if _PLAIN.fullmatch(key) else shown(key)
 
 
 def nearest(key: str, known: Sequence[str]) -> str:

@@ -13,6 +13,9 @@ from typing import Any
 
 from extension_apiserver.apps.upstream.origin import Origin, origin
 
+_PATH = re.compile(r"/[!-~]*")
+_SEPARATOR = re.compile(r"[ -/;-@\[-`{-~]{1,2}")
+_CLAIM = re.compile(r"[!-~]{0,255}")
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_NAME = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
@@ -108,9 +111,9 @@ def segment(value: Any) -> str:  # noqa: ANN401
 def sent_path(value: Any) -> str:  # noqa: ANN401
     """Accept a path as a request line holds it, perhaps with a query, or ''."""
     text = _text(value)
-    if (text and not re.fullmatch(r"/[!-~]*", text)) or "#" in text:
+    if (text and not _PATH.fullmatch(text)) or "#" in text:
         raise ValueError(
-            "must be a path, such as '/ready', as it is sent: with a slash at its front, without spaces, '#' and other characters than ASCII"
+            "must be a path, such as '/ready', as it is sent: a slash at its front, ASCII, no space, no '#'"
         )
     return text
 
@@ -170,7 +173,7 @@ def header_prefix(value: Any) -> str:  # noqa: ANN401
 def separator(value: Any) -> str:  # noqa: ANN401
     """Accept what can stand between groups, or ''."""
     # Every group of Kubernetes has letters and ':', and no user would be left.
-    if value != "" and not re.fullmatch(r"[ -/;-@\[-`{-~]{1,2}", _text(value)):
+    if value != "" and not _SEPARATOR.fullmatch(_text(value)):
         raise ValueError("must be one or two printable characters of ASCII, but no letters, digits or ':', such as ','")
     return str(value)
 
@@ -194,6 +197,6 @@ def server_name(value: Any) -> str:  # noqa: ANN401
 
 def claim(value: Any) -> str:  # noqa: ANN401
     """Accept what a token can say of its issuer or audience, or ''."""
-    if not re.fullmatch(r"[!-~]{0,255}", _text(value)):
+    if not _CLAIM.fullmatch(_text(value)):
         raise ValueError("must be a name or URL without spaces, 255 characters at most")
     return str(value)

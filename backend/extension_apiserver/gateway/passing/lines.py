@@ -16,6 +16,9 @@ HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",
      b"transfer-encoding", b"upgrade"}
 )  # fmt: skip
+#: Browsers send a token of Kubernetes so, since they can send no other header with a WebSocket:
+#: https://github.com/kubernetes/apiserver/blob/v0.34.0/pkg/authentication/request/websocket/protocol.go
+_SUBPROTOCOLS, _BEARER = b"sec-websocket-protocol", b"base64url.bearer.authorization.k8s.io."
 #: The server writes them, or kube-apiserver does.
 _SERVERS = frozenset({b"content-length", b"date", b"server", b"audit-id"})
 
@@ -34,6 +37,9 @@ def to_upstream(
     """
     named = _named(request.headers)
     lines = [line for line in request.headers if passes(line[0]) and line[0] not in named]
+    if any(name == _SUBPROTOCOLS and _BEARER in value for name, value in lines):
+        lines = [line for line in lines if line[0] != _SUBPROTOCOLS]
+        lines += _without_bearer(request.headers)
     lines += ours
     values = dict(reversed(request.headers))
     forwarded_for = [value for name, value in request.headers if name == b"x-forwarded-for"]
@@ -49,6 +55,12 @@ def to_upstream(
     if prefix:
         lines.append((b"x-forwarded-prefix", prefix.encode()))
     return lines
+
+
+def _without_bearer(lines: HeaderLines) -> list[tuple[bytes, bytes]]:
+    words = [word.strip() for name, value in lines if name == _SUBPROTOCOLS for word in value.split(b",")]
+    kept = b", ".join(word for word in words if not word.startswith(_BEARER))
+    return [(_SUBPROTOCOLS, kept)] if kept else []
 
 
 def from_upstream(lines: HeaderLines) -> list[tuple[str, str]]:
