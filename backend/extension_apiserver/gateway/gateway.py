@@ -9,7 +9,6 @@ from typing import Any
 from extension_apiserver.api.openapi import OpenApi
 from extension_apiserver.api.resources import Api, Resource
 from extension_apiserver.apps.application import Hosted
-from extension_apiserver.apps.calls import Calls
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.settings import Settings
 from extension_apiserver.trust.authentication import Caller
@@ -19,6 +18,7 @@ from extension_apiserver.trust.identity import Identity
 from .access import Access
 from .audit import Audit
 from .config import GatewayConfig
+from .fair_calls import FairCalls
 from .fetching import DocumentWatch, Fetcher
 from .health import Health
 from .identity import IdentityHeaders
@@ -95,7 +95,7 @@ class Gateway:
 
         return Hosted(
             app=Forwarder(self.upstreams, self._teller, may),
-            calls=Calls(blocking=True),
+            calls=FairCalls(),
             checks=[self._health.check()],
             run=self._run,
             access=self._access.needed,
