@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import http.client
+import json
 import ssl
 import threading
 import time
@@ -20,7 +21,7 @@ from extension_apiserver.apps.upstream.origin import origin
 from extension_apiserver.apps.upstream.pool import Pool
 from extension_apiserver.gateway.access import Access
 from extension_apiserver.gateway.config import AccessRow, Limits
-from extension_apiserver.gateway.resources.openapi.collection import UpstreamDocuments
+from extension_apiserver.gateway.resources.openapi.collection import Origin, UpstreamDocuments
 from extension_apiserver.request import Connection, Request
 from unit.fake_aggregator import Answer
 from unit.gateway.upstream import Upstream, Visitor, answering, ok
@@ -466,6 +467,22 @@ def test_a_slow_document_is_no_reason_not_to_be_ready(own: Backend, behind: Call
     behind(answering(answer), readiness_path="/healthz", openapi_path="/openapi")
     # It has become ready.
     go.set()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"components": {"responses": {"a": None}}},
+        {"components": {"responses": {"a": [], "b": 7, "c": {}}}},
+        {"components": {"schemas": {"a?": {}, "a!": {}, "a__1": {}, "a#": {}, "a_": {}}}},
+        {"servers": [{"url": "/" + "a/" * 100_000}], "paths": {f"/{number}": {} for number in range(100)}},
+    ],
+    ids=["null", "others", "names", "base"],
+)
+def test_a_document_with_parts_that_are_none_is_served_without_them(parts: Mapping[str, Any]) -> None:
+    documents = UpstreamDocuments("cats.example.com", [])
+    documents.put(Origin("", "", "strip"), json.dumps({"openapi": "3.0.3", "paths": {}, **parts}).encode())
+    assert len(json.dumps(documents.extend("v1", {"paths": {}}))) < 1024
 
 
 def test_what_a_document_does_to_its_reader_does_not_end_the_server(

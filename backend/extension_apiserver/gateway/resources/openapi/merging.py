@@ -39,8 +39,10 @@ def merged(ours: Json, upstream: UpstreamOpenApi, prefix: str, below: str = "", 
     for section in SECTIONS:
         for old, value in upstream.components[section].items():
             component = cleaner.component(section, value)
-            if component or section == "schemas":
-                components.setdefault(section, {})[names.names[section, old]] = component
+            # Without a name is what is no component, and what cannot be told from another.
+            new = names.names.get((section, old))
+            if new and (component or section == "schemas"):
+                components.setdefault(section, {})[new] = component
     paths: Json = dict(ours.get("paths", {}))
     ours_alone = {_shape(path) for path in paths}
     taken = set(ours_alone)
