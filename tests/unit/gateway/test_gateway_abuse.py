@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from extension_apiserver.apps.upstream.exchange import Exchange
 from extension_apiserver.apps.upstream.failures import UpstreamError
 from extension_apiserver.apps.upstream.origin import origin
 from extension_apiserver.apps.upstream.pool import Pool
@@ -322,6 +323,35 @@ def test_nothing_is_kept_of_who_waited_in_vain(silent: Callable[[float], Pool]) 
         pool.drop(connection)
 
     asyncio.run(check())
+
+
+def test_a_connection_that_takes_long_to_end_counts_until_it_has_ended() -> None:
+    """Else a caller who comes and leaves fills the descriptors."""
+    end = threading.Event()
+
+    def script(visitor: Visitor) -> None:
+        if visitor.header():
+            visitor.socket.sendall(b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: tin/1\r\n\r\n")
+            assert end.wait(30)
+
+    async def check() -> None:
+        pool = Pool(origin(upstream.url), None, most=1, connect_seconds=5)
+        exchange = Exchange(pool, await pool.take(), 30)
+        request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tin/1\r\n\r\n"
+        await exchange.request("GET", request, None, chunked=False, upgrades=True)
+        sending = asyncio.create_task(exchange.send(bytes(64 * 2**20)))
+        await asyncio.sleep(0)
+        exchange.end()
+        assert pool.count == 1
+        end.set()
+        async with asyncio.timeout(30):
+            await asyncio.wait([sending])
+            while pool.count:  # noqa: ASYNC110 - there is none
+                await asyncio.sleep(0.01)
+
+    upstream = Upstream(script)
+    asyncio.run(check())
+    upstream.close()
 
 
 PETS = [{"kind": "Pet", "list": {"path": "/pets", "items": "@"}, "fields": {"name": "id"}}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 from .answer_parser import AnswerParser
@@ -35,6 +36,7 @@ class Connection(asyncio.BufferedProtocol):
         self.keeps_seconds: float | None = None
         self.used = False
         self._body = bytearray()
+        self._closed: Callable[[], object] = lambda: None
         self._waiter: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._failure: Exception | None = None
@@ -74,6 +76,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Complete the answer that ends with the connection, or fail."""
         self._ended = True
+        self._closed()
         if (exc is None and self.parser is not None and self.parser.end()) or (exc is None and self._upgraded):
             self._wake()
         elif self.used and not self._answered:
@@ -124,12 +127,7 @@ class Connection(asyncio.BufferedProtocol):
             await self._room
 
     async def header(self) -> AnswerParser:
-        """Return the parser once it knows the answer's header.
-
-        Raises:
-            UpstreamError: if there is none.
-
-        """
+        """Return the parser once it knows the answer's header; raise UpstreamError if there is none."""
         parser = cast("AnswerParser", self.parser)
         while not parser.status:
             await self._wait()
@@ -157,13 +155,15 @@ class Connection(asyncio.BufferedProtocol):
             await self._wait()
         return self.waiting()
 
-    def close(self) -> None:
-        """Close once what was sent after an upgrade has left, else at once."""
-        if not self._upgraded:
+    def close(self, closed: Callable[[], object]) -> None:
+        """Close once what was sent after an upgrade has left, else at once; then call `closed`."""
+        if not self._upgraded or self._ended:
             self.abort()
-        elif not self._ended:
-            self._transport.close()
-            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
+            closed()
+            return
+        self._closed = closed
+        self._transport.close()
+        asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
 
     def abort(self) -> None:
         """Close at once."""
