@@ -20,6 +20,10 @@ In a browser, with your own rights (RBAC verb `proxy`), while `kubectl proxy` ru
 
   http://127.0.0.1:8001{{ $base }}/proxy{{ $path }}
 
+If something fails, this tells at which hop:
+
+  kubectl exec --namespace {{ .Release.Namespace }} deployment/{{ include "header-echo.fullname" . }} --container backend -- {{ include "header-echo.command" . | fromYamlArray | join " " }} doctor --config {{ include "header-echo.gatewayFolder" . }}/gateway.json
+
 If it answers 403, this tells what you may:
 
   kubectl auth can-i --list | grep {{ .Values.apiService.group }}

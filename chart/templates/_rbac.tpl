@@ -17,7 +17,9 @@ is in neither role, as `approve` isn't in Kubernetes' edit: who has it, is said 
 {{- $known := ternary (list "get" "list" "watch") (list "create" "update" "patch" "delete" "deletecollection") $view }}
 {{- $verbsOf := dict }}
 {{- range $row := $values.gateway.resources }}
-{{- $verbs := ternary (list "get" "list") (list) $view }}
+{{- $verbs := list }}
+{{- if and $view (or (hasKey $row "get") (hasKey $row "list")) }}{{ $verbs = append $verbs "get" }}{{ end }}
+{{- if and $view (hasKey $row "list") }}{{ $verbs = append $verbs "list" }}{{ end }}
 {{- range list "create" "update" "delete" }}
 {{- if and (hasKey $row .) (not $view) }}{{ $verbs = append $verbs . }}{{ end }}
 {{- end }}

@@ -10,6 +10,7 @@
 {{- include "header-echo.faultsOfUpstreams" $ }}
 {{- include "header-echo.faultsOfGatewayPod" $ }}
 {{- include "header-echo.faultsOfIdentity" $ }}
+{{- include "header-echo.faultsOfAccess" $ }}
 {{- include "header-echo.faultsOfMapping" $ }}
 {{- end }}
 {{- end }}
@@ -76,7 +77,7 @@ dashes don't count. The lists are those of backend/extension_apiserver/gateway/h
 {{- end }}
 {{- end }}
 
-{{- define "header-echo.faultsOfMapping" }}
+{{- define "header-echo.faultsOfAccess" }}
 {{- if and .Values.gateway.access (not .Values.delegation.authorization) }}
 - gateway.access is set, but the gateway may not ask the API server who has these rights: set delegation.authorization to true.
 {{- end }}
@@ -86,31 +87,6 @@ dashes don't count. The lists are those of backend/extension_apiserver/gateway/h
 - gateway.{{ $key }}[{{ $index }}].path is '{{ .path }}', but no request with '.' or '..' between slashes is passed on: write the path that is meant.
 {{- else if regexMatch "[{]name[}].*[{]name[}]|[{]namespace[}].*[{]namespace[}]" .path }}
 - gateway.{{ $key }}[{{ $index }}].path is '{{ .path }}', and which of the two it would be isn't clear: write '*' for one of them.
-{{- end }}
-{{- end }}
-{{- end }}
-{{- $segments := list "" }}
-{{- range .Values.gateway.upstreams }}{{ $segments = append $segments (.segment | default "") }}{{ end }}
-{{- $seen := dict }}
-{{- range $index, $row := .Values.gateway.resources }}
-{{- $plural := include "header-echo.plural" . }}
-{{- if has $plural (list "namespaces" "proxy" "watch") }}
-- gateway.resources[{{ $index }}] would be called '{{ $plural }}', a word that kube-apiserver reads as something else at this place of a path: set plural to another.
-{{- end }}
-{{- range $word := list $plural .kind | uniq }}
-{{- if hasKey $seen $word }}
-- gateway.resources[{{ $index }}] and gateway.resources[{{ get $seen $word }}] are both '{{ $word }}': kubectl couldn't tell one from the other, so change kind or plural of one.
-{{- end }}
-{{- $_ := set $seen $word $index }}
-{{- end }}
-{{- if not (has (.upstream | default "") $segments) }}
-- gateway.resources[{{ $index }}].upstream is '{{ .upstream }}', but no entry of gateway.upstreams has this segment: add one, or leave it out for gateway.upstream.
-{{- end }}
-{{- range $part := list "get" "update" "delete" }}
-{{- with index $row $part }}
-{{- if not (contains "{name}" .path) }}
-- gateway.resources[{{ $index }}].{{ $part }}.path is '{{ .path }}' and must hold {name}, else every object would be the same one.
-{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -12,6 +12,7 @@ from chart.test_refusals import refusal
 from extension_apiserver.apps.upstream.origin import origin
 from extension_apiserver.gateway import config, header_names
 from extension_apiserver.gateway.configuration_file import ConfigError, read_config
+from extension_apiserver.gateway.resources.entries.entry import read_entry
 from pytest_apiservice.client.helm import CHART
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())["gateway"]
@@ -113,6 +114,61 @@ def test_an_upstream_has_the_keys_that_the_gateway_knows(everything):
     assert set(first) == expected - {"version", "segment"}, "it is for all"
 
 
+MAPPING = SCHEMA["properties"]["resources"]["items"]["properties"]
+
+
+@pytest.mark.parametrize("part", ["", "list", "get", "create", "update", "delete", "fields", "columns[0]"])
+def test_a_mapping_has_the_keys_that_the_gateway_knows(part):
+    """The gateway names them where it meets one that it doesn't know."""
+    faults = []
+    wrong = {"?": 1}
+    entry = wrong if not part else {"columns": [wrong]} if part == "columns[0]" else {part: wrong}
+    read_entry(entry, "resource", faults)
+    place = f"resource.{part}".removesuffix(".")
+    [known] = [
+        found[1] for fault in faults if (found := re.match(rf"{re.escape(place)} has .*; known are (.*)", fault))
+    ]
+    schema = (
+        MAPPING["columns"]["items"]["properties"]
+        if part == "columns[0]"
+        else MAPPING.get(part, {}).get("properties", MAPPING)
+    )
+
+    assert set(known.split(", ")) == set(schema)
+
+
+ITEM = {"kind": "Pet", "list": {"path": "/pets"}, "fields": {"name": "id"}}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"kind": kind} for kind in ("pet", "Status", "P" * 64)),
+        *({"plural": plural} for plural in ("Pets", "proxy", "p/q")),
+        *({"shortNames": names} for names in ("p", ["P"])),
+        *({"list": {"path": path}} for path in ("pets", "/pets/{name}", "/{namespace}", "/{id}", "/a b", "/a?b")),
+        *({"get": {"path": path}} for path in ("/pets", "/%zz/{name}")),
+        *({"create": {"path": "/pets", "method": method}} for method in ("GET", "post")),
+        *(
+            {"columns": [{"name": "A", "value": "a"} | one]}
+            for one in ({"type": "text"}, {"priority": -1}, {"name": ""})
+        ),
+        *({"fields": fields} for fields in ({}, {"name": ""}, {"name": "id", "namespace": "zoo"})),
+        {"namespaced": True},
+        {"list": None},
+    ],
+    ids=json.dumps,
+)
+def test_a_mapping_that_the_gateway_refuses_is_refused_by_the_chart(wrong):
+    """All but what needs JMESPath's own parser."""
+    entry = {key: value for key, value in (ITEM | wrong).items() if value is not None}
+    faults = []
+    read_entry(entry, "resource", faults)
+
+    assert faults
+    assert refusal({"gateway": {"enabled": True, "upstream": "http://pets", "resources": [entry]}})
+
+
 def test_defaults_of_the_values_are_the_gateways():
     """So that a further upstream, which is told what its entry says and no more, has them too."""
 
@@ -148,11 +204,31 @@ def test_gateway_reads_what_the_chart_writes(everything, tmp_path):
     assert found.token.audience == "pets"
 
 
+def assert_read(document, folder):
+    """Assert that nothing of it is wrong in the gateway's eyes, the mapping included."""
+    faults = []
+    for entry in read(document, folder).resources:
+        read_entry(entry, "resource", faults)
+
+    assert faults == []
+
+
 @pytest.mark.parametrize("configuration", ["gateway", "gateway-sidecar"])
 def test_gateway_reads_the_file_of_each_configuration(configuration, tmp_path):
     [config_map] = of_kind(render(configuration=configuration), "ConfigMap")
+    assert_read(json.loads(config_map["data"]["gateway.json"]), tmp_path)
 
-    assert read(json.loads(config_map["data"]["gateway.json"]), tmp_path)
+
+README = (CHART / "README.md").read_text()
+SHOWN = [
+    block for block in re.findall(r"^```yaml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL) if "gateway:" in block
+]
+
+
+@pytest.mark.parametrize("values", SHOWN, ids=lambda block: block.splitlines()[-1].strip())
+def test_gateway_reads_what_comes_of_the_readmes_values(values, tmp_path):
+    [config_map] = of_kind(render(yaml.safe_load(values)), "ConfigMap")
+    assert_read(json.loads(config_map["data"]["gateway.json"]), tmp_path)
 
 
 def test_chart_knows_the_headers_that_mean_something_already():
@@ -301,9 +377,10 @@ def test_a_url_that_the_gateway_refuses_is_refused_by_the_chart(url, sentence):
         origin(url)
     shown = url.replace("tom:secret", "***")
 
-    assert f"gateway.upstream is '{shown}', wh" in (words := refusal({"gateway": {"enabled": True, "upstream": url}}))
+    others = [{"url": url, "segment": "a"}]
+    words = refusal({"gateway": {"enabled": True, "upstream": url, "upstreams": others}})
+
+    assert f"gateway.upstream is '{shown}', wh" in words
+    assert f"gateway.upstreams[0].url is '{shown}', wh" in words
     assert sentence in words
     assert "secret" not in words
-    others = [{"url": url, "segment": "a"}]
-    words = refusal({"gateway": {"enabled": True, "upstream": "http://pets", "upstreams": others}})
-    assert f"gateway.upstreams[0].url is '{shown}', wh" in words

@@ -251,8 +251,27 @@ ROW = {"path": "/pets", "resource": "pets", "verb": "get"}
             {"upstreams": [{"url": "http://a", "segment": "proxy"}]},
             "gateway.upstreams[0].segment is 'proxy', which means",
         ),
-        ({"resources": [PET, PET]}, "gateway.resources[1] and gateway.resources[0] are both 'pets'"),
-        ({"resources": [PET, PET | {"plural": "animals"}]}, "are both 'Pet': kubectl couldn't tell one from the other"),
+        (
+            {"resources": [PET, PET]},
+            "gateway.resources[1] and gateway.resources[0] are both called 'pets', so kubectl couldn't",
+        ),
+        ({"resources": [PET, PET | {"kind": "Cat", "plural": "cats", "shortNames": ["pet"]}]}, "are both called 'pet'"),
+        ({"resources": [PET | {"kind": "Status"}]}, "gateway.resources[0].kind is 'Status', which every API has"),
+        (
+            {"resources": [{"kind": "Pet", "fields": {"name": "id"}}]},
+            "gateway.resources[0] can do nothing: give it at least",
+        ),
+        ({"resources": [PET | {"create": {"path": "/pets/{name}"}}]}, "and can't hold {name}, since there is none yet"),
+        ({"resources": [PET | {"list": {"path": "/{namespace}"}}]}, "is only for a resource with namespaced: true"),
+        (
+            {"resources": [PET | {"namespaced": True}]},
+            "must hold {namespace}, or fields.namespace say where an item has",
+        ),
+        (
+            {"resources": [PET | {"fields": {"name": "id", "namespace": "zoo"}}]},
+            "fields.namespace is 'zoo', but only a",
+        ),
+        ({"resources": [PET, PET | {"plural": "animals"}]}, "are both called 'Pet', so"),
         ({"resources": [PET | {"plural": "proxy"}]}, "would be called 'proxy', a word that kube-apiserver reads as"),
         (
             {"resources": [PET | {"upstream": "a"}]},
@@ -290,7 +309,7 @@ def test_a_mapping_that_cannot_work_is_refused(gateway, sentence):
         ({"identity": {"userHeader": "X-Remote: User"}}, "at '/gateway/identity/userHeader'"),
         ({"token": {"lifetimeSeconds": 61}}, "at '/gateway/token/lifetimeSeconds': maximum: got 61, want 60"),
         ({"resources": [{"list": {"path": "/pets"}, "fields": {"name": "id"}}]}, "missing property 'kind'"),
-        ({"resources": [{"kind": "Pet", "fields": {"name": "id"}}]}, "missing property 'list'"),
+        ({"resources": [PET | {"lists": {"path": "/pets"}}]}, "additional properties 'lists' not allowed"),
         ({"resources": [{"kind": "Pet", "list": {"path": "/pets"}}]}, "missing property 'fields'"),
         ({"resources": [PET | {"kind": "pet"}]}, "at '/gateway/resources/0/kind': 'pet' does not match pattern"),
         ({"resources": [PET | {"list": {"path": "pets"}}]}, "at '/gateway/resources/0/list/path'"),

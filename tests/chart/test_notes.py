@@ -173,6 +173,12 @@ def test_first_command_works_whatever_the_service_behind_the_gateway_has(notes):
     assert "kubectl get --raw /apis/cats.example.com/v1\n" in notes({"gateway": PETS})
 
 
+def test_it_gives_the_command_that_tells_at_which_hop_a_request_fails(notes):
+    command = "kubectl exec --namespace apps deployment/header-echo --container backend -- python3 -m extension_apiserver doctor --config /etc/extension-apiserver/gateway.json"
+
+    assert command in notes({"gateway": PETS})
+
+
 WARNED = "WARNING: pods that reach http://pets:8000 past the gateway can claim to be anybody"
 
 

@@ -63,23 +63,27 @@ class Rest:
         if verb.has_body:
             body, warnings = await read_object(request, info, resource, query)
         call = call_of(request, identity, info, body, dry_run=_dry_run(query))
-        # A function that yields objects must do so where functions of the table run.
-        whole: Callable[[Call], Any] = (lambda call: list(function(call))) if is_list else function
-        result = await self._run(whole, call)
-        if is_list:
-            items = [_completed(item, call, resource) for item in result]
-            document = {
-                "kind": f"{resource.kind}List",
-                "apiVersion": call.api_version,
-                "metadata": {"resourceVersion": _RESOURCE_VERSION},
-                "items": [item for item in items if all(selects(item) for selects in selected)],
-            }
-            return json_response(table.form_of_list(form, resource, document, include_object), verb.code)
-        if verb.answer == "status":
-            return json_response(_success(info), verb.code)
-        item = _completed(result, call, resource)
         headers = [("Warning", f"299 - {json.dumps(text[:_LONGEST_WARNING])}") for text in warnings[:_MOST_WARNINGS]]
-        return json_response(table.form_of_object(form, resource, item, include_object), verb.code, headers)
+
+        def response(call: Call) -> Response:
+            if is_list:
+                items = [_completed(item, call, resource) for item in function(call)]
+                document = {
+                    "kind": f"{resource.kind}List",
+                    "apiVersion": call.api_version,
+                    "metadata": {"resourceVersion": _RESOURCE_VERSION},
+                    "items": [item for item in items if all(selects(item) for selects in selected)],
+                }
+                return json_response(table.form_of_list(form, resource, document, include_object), verb.code)
+            result = function(call)
+            if verb.answer == "status":
+                return json_response(_success(info), verb.code)
+            item = _completed(result, call, resource)
+            return json_response(table.form_of_object(form, resource, item, include_object), verb.code, headers)
+
+        # All of it where functions of the table run: ten thousand objects as JSON would hold the event loop for a second.
+        answer: Response = await self._run(response, call)
+        return answer
 
     @staticmethod
     def _route(request: Request, info: RequestInfo, resource: Resource) -> Callable[[Call], Any]:
@@ -113,19 +117,15 @@ class Rest:
 
 def _completed(item: Object, call: Call, resource: Resource) -> Object:
     """Return an object with apiVersion, kind and the metadata that every object has; what it says of metadata itself stays."""
-    metadata = {
-        "uid": str(uuid.uuid4()),
-        "resourceVersion": _RESOURCE_VERSION,
-        "creationTimestamp": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
+    given: Object = item.get("metadata", {})
+    metadata: Object = {"resourceVersion": _RESOURCE_VERSION}
+    if "uid" not in given:
+        metadata["uid"] = str(uuid.uuid4())
+    if "creationTimestamp" not in given:
+        metadata["creationTimestamp"] = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if call.namespace:
         metadata["namespace"] = call.namespace
-    return {
-        **item,
-        "apiVersion": call.api_version,
-        "kind": resource.kind,
-        "metadata": {**metadata, **item.get("metadata", {})},
-    }
+    return {**item, "apiVersion": call.api_version, "kind": resource.kind, "metadata": {**metadata, **given}}
 
 
 def _success(info: RequestInfo) -> Object:

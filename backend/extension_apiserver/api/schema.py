@@ -38,8 +38,10 @@ METADATA: Mapping[str, Any] = {
         "resourceVersion": {"type": "string", "description": "Opaque version of the object."},
         "generation": {"type": "integer"},
         "selfLink": {"type": "string"},
-        "creationTimestamp": _FREE,
-        "deletionTimestamp": _FREE,
+        # An empty schema would end `kubectl explain --recursive`:
+        # https://github.com/kubernetes/kubectl/blob/v0.34.0/pkg/explain/v2/templates/plaintext.tmpl (typeGuess).
+        "creationTimestamp": {"description": "When it was created."},
+        "deletionTimestamp": {"description": "When it is to be gone."},
         "deletionGracePeriodSeconds": {"type": "integer"},
     },
 }

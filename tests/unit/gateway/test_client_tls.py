@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from extension_apiserver.apps.upstream.tls import ClientTls
-from extension_apiserver.trust.files import FileError
+from extension_apiserver.trust.files import FileError, Reloaded
 from unit.pki import Authority, Pair
 
 SERVERS = Authority("servers")
@@ -199,3 +199,23 @@ def test_missing_files_are_a_sentence(ca: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(FileError, match="none cannot be read: No such file"):
             ClientTls(host="pets", **arguments)
+
+
+def test_files_are_read_once_for_each_change(tmp_path: Path) -> None:
+    """Also when they can't be used, whatever number of connections is opened meanwhile."""
+    file = tmp_path / "file"
+    file.write_text("1")
+    readings: list[str] = []
+
+    def make() -> str:
+        readings.append(file.read_text())
+        if readings[-1] == "bad":
+            raise FileError("bad")
+        return readings[-1]
+
+    reloaded = Reloaded([file], make)
+    for content in ("bad", "longer"):
+        file.write_text(content)
+        assert [reloaded.value() for _ in range(3)] == [content if content != "bad" else "1"] * 3
+
+    assert readings == ["1", "bad", "longer"]

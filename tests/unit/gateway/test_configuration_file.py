@@ -357,6 +357,7 @@ def test_what_is_no_json_gets_a_sentence(tmp_path: Path, text: str, sentence: st
         ("a:\tb: c", "is not YAML"),
         ("a: \x01", "is not YAML"),
         ("[" * 5000, "is nested too deeply"),
+        (f"a: {'1' * 5000}", "is not YAML that means the same as JSON"),
         ("<<: {a: 1}", "is not YAML that means the same as JSON"),
     ],
 )

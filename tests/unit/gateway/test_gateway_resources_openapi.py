@@ -400,7 +400,7 @@ def test_the_served_documents_change_with_the_upstreams(own: Backend, upstream: 
     assert first != second
     expected = {"id": {"type": "integer"}, "name": {"description": "Whose.", "type": "string"}}
     assert after["components"]["schemas"]["com.example.cats.v1.Pet"]["properties"]["spec"] == {
-        "type": "object", "properties": expected, **ANY
+        "type": "object", "description": "The item, as the upstream has it.", "properties": expected, **ANY
     }  # fmt: skip
     assert f"{BASE}/proxy/pets" in after["paths"]
     v2 = aggregator.request("GET", "/openapi/v2", accept="application/json").json()
@@ -412,6 +412,34 @@ def test_the_served_documents_change_with_the_upstreams(own: Backend, upstream: 
     assert {one.removeprefix("#/components/schemas/") for one in references(after)} <= set(
         after["components"]["schemas"]
     )
+
+
+def test_no_schema_of_a_kind_is_empty(own: Backend, openapi: OpenApi) -> None:
+    """`kubectl explain --recursive` ends at one: https://github.com/kubernetes/kubectl/blob/v0.34.0/pkg/explain/v2/templates/plaintext.tmpl."""
+    openapi.renew(lambda _, document: document)
+    schemas = own.aggregator().request("GET", f"/openapi/v3{BASE}").json()["components"]["schemas"]
+
+    def empty(schema: dict[str, Any], place: str) -> Iterator[str]:
+        if not schema:
+            yield place
+        for name, one in schema.get("properties", {}).items():
+            yield from empty(one, f"{place}.{name}")
+
+    assert [place for name, schema in schemas.items() for place in empty(schema, name)] == []
+
+
+def test_a_part_that_many_point_to_is_looked_at_for_a_moment() -> None:
+    """Two thousand times a list of three hundred thousand would be hours."""
+    big: dict[str, Any] = {
+        "allOf": [{}] * 300_000, "oneOf": [{}] * 300_000, "required": ["a"] * 300_000, "enum": ["a"] * 300_000,
+        "format": ["a"] * 100_000, "description": "\x1b" * 100_000,
+    }  # fmt: skip
+    parts = {f"p{number}": {"$ref": "#/components/schemas/Big"} for number in range(500)}
+    started = time.perf_counter()
+    for kind in ("string", "object"):
+        found = spec({"type": "object", "properties": parts}, Big={"type": kind, **big})
+        assert set(found["properties"]) == set(parts)
+    assert time.perf_counter() - started < 60
 
 
 def test_a_large_document_is_read_within_seconds() -> None:

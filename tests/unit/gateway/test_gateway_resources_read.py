@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from extension_apiserver import Call, Identity, StatusError
+from extension_apiserver.gateway.resources.listing import Room
 from extension_apiserver.gateway.resources.metadata import timestamp
 from unit.fake_aggregator import Answer
 from unit.gateway.fake_pets import Serve, Upstream, pets, refusal
@@ -367,6 +369,21 @@ def test_pages_without_an_end_end(serve: Serve, upstream: Upstream) -> None:
     assert message.startswith("GET /pets of the upstream: list.next leads to a page that was there")
 
 
+@pytest.mark.parametrize("token", [True, 1.5, {}, "a\n", "\ud800", "x" * 5000, "/pets"])
+@pytest.mark.parametrize("parameter", ["after", ""], ids=["token", "URL"])
+def test_what_leads_to_no_page_is_refused(upstream: Upstream, token: object, parameter: str) -> None:
+    """Before it becomes part of a request."""
+    upstream.says("GET /pets", {"items": [], "next": token})
+    listing = {"path": "/pets", "items": "items", "next": "next", "nextParameter": parameter or None}
+    call = Call(
+        request=None, identity=Identity("alice"), verb="list", api_version="g/v1", namespace="", name="", body={}, dry_run=False  # type: ignore[arg-type]  # nobody looks at it
+    )  # fmt: skip
+
+    with pytest.raises(StatusError, match=r"list\.next") as caught:
+        upstream.resources(pets(list=listing))[0].verbs["list"](call)
+    assert (caught.value.code, len(upstream.calls)) == (502, 1 + (token == "/pets" and parameter == "after"))
+
+
 def test_a_list_has_a_bound(serve: Serve, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather a sentence than the memory of the pod."""
     monkeypatch.setattr("extension_apiserver.gateway.resources.listing.MOST_ITEMS", 2)
@@ -374,6 +391,18 @@ def test_a_list_has_a_bound(serve: Serve, upstream: Upstream, monkeypatch: pytes
 
     code, message = refusal(serve().request("GET", f"{BASE}/pets"))
     assert (code, message.startswith("GET /pets of the upstream: more than 2 items; ")) == (502, True)
+
+
+def test_large_lists_wait_for_each_other() -> None:
+    """A large one is let in alone, whatever its size; who waits too long is told to come again."""
+    room = Room(10, seconds=0)
+    with room.of(100), pytest.raises(StatusError, match="too many large lists") as caught, room.of(1):
+        pass
+    assert (caught.value.code, caught.value.headers) == (429, (("Retry-After", "1"),))
+    with room.of(5), room.of(5):
+        pass
+    with room.of(10):
+        pass
 
 
 COLUMNS = [

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -298,12 +299,19 @@ def test_keys_of_openssl_and_of_cert_manager_are_read(tmp_path: Path) -> None:
     assert len(issuer.published()) == 2
 
 
+def _of_no_kind() -> bytes:
+    """Return a key whose algorithm nobody knows."""
+    der = _P_256.private_bytes(serialization.Encoding.DER, PKCS8, serialization.NoEncryption())
+    return der.replace(bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2a8648ce3d0209"))
+
+
 _BAD_KEYS: dict[str, tuple[Callable[[], bytes], str]] = {
     "RSA": (lambda: pem(rsa.generate_private_key(65537, 2048)), "holds a key of RSA, and must hold one of P-256; make one with `openssl"),
     "P-384": (lambda: pem(ec.generate_private_key(ec.SECP384R1())), "holds a key of secp384r1, and must hold one of P-256; make one"),
     "secp256k1": (lambda: pem(ec.generate_private_key(ec.SECP256K1())), "holds a key of secp256k1, and must"),
     "Ed25519": (lambda: pem(ed25519.Ed25519PrivateKey.generate()), "holds a key of Ed25519, and must"),
     "DSA": (lambda: pem(dsa.generate_private_key(2048)), "holds a key of DSA, and must"),
+    "of another kind": (lambda: ssl.DER_cert_to_PEM_cert(_of_no_kind()).replace("CERTIFICATE", "PRIVATE KEY").encode(), "holds a key that is not supported"),
     "encrypted": (lambda: pem(_P_256, PKCS8, b"x"), "is an encrypted key; the token's key must not be"),
     "encrypted by OpenSSL": (lambda: pem(_P_256, SEC1, b"x"), "is an encrypted key; the token's key must not be"),
     "garbage": (lambda: b"garbage", "holds no private key in PEM; make one with"),

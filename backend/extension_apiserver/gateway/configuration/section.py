@@ -50,9 +50,6 @@ class Section:
             if value is not None:
                 faults.append(f"{place or 'the file'} must be an object, not {shown(value)}")
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._values
-
     @property
     def is_empty(self) -> bool:
         """Whether nothing is said."""

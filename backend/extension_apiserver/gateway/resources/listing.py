@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,14 +17,48 @@ from .answers import document_of
 from .asking import Upstream, query_of
 from .entries.actions import Action
 from .entries.expressions import ExpressionError
-from .metadata import Objects
+from .metadata import Objects, text_of_name
 from .words import quoted, shown
 
-#: Of one list, all pages together: an item costs some KiB of memory while it is answered.
-MOST_ITEMS = 50_000
+#: Of one list, all pages together: ten thousand are 25 MiB of memory while they are answered.
+MOST_ITEMS = 20_000
 _MOST_PAGES = 100
+_LONGEST_TOKEN = 4096
 #: kube-apiserver has given up by then.
 _MOST_SECONDS = 55
+#: JSON that is made into objects at once, of all lists: it takes eight times its length then. One page alone may be longer.
+_MOST_BYTES = 16 * 2**20
+
+
+class Room:
+    """Lets so many bytes in at once; who needs more waits."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most, self._seconds = most, seconds
+        self._used = 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def of(self, size: int) -> Iterator[None]:
+        """Hold room for so many bytes.
+
+        Raises:
+            StatusError: 429 if there is none in time.
+
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._used or self._used + size <= self._most, self._seconds):
+                raise StatusError(429, "too many large lists are being made; try again", headers=[("Retry-After", "1")])
+            self._used += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= size
+                self._changed.notify_all()
+
+
+_ROOM = Room(_MOST_BYTES, seconds=30)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,15 +111,16 @@ class Listing:
         deadline = time.monotonic() + _MOST_SECONDS
         while True:
             fetched, what = self._upstream.ask(call, action, query=query)
-            document = document_of(fetched, what)
-            items = result_of(action, document, what, "list.items")
-            if not isinstance(items, list):
-                hint = "; if that means none, write it with || `[]`" if items is None else ""
-                raise StatusError(
-                    502,
-                    f"{what}: list.items {quoted(action.result.text)} gives {shown(items)}, and must give a list{hint}",
-                )
-            yield items, what
+            with _ROOM.of(len(fetched.body)):
+                document = document_of(fetched, what)
+                items = result_of(action, document, what, "list.items")
+                if not isinstance(items, list):
+                    hint = "; if that means none, write it with || `[]`" if items is None else ""
+                    raise StatusError(
+                        502,
+                        f"{what}: list.items {quoted(action.result.text)} gives {shown(items)}, and must give a list{hint}",
+                    )
+                yield items, what
             following = _following(action, document, what)
             if following is None:
                 return
@@ -124,13 +161,12 @@ def _following(action: Action, document: object, what: str) -> list[tuple[str, s
         raise StatusError(502, f"{what}: list.next {error}") from None
     if value is None or value is False or value == "":
         return None
-    if isinstance(value, int) and action.next_parameter:
-        return [(action.next_parameter, str(value))]
-    if isinstance(value, str) and action.next_parameter:
-        return [(action.next_parameter, value)]
-    if isinstance(value, str) and "?" in value:
-        return parse_qsl(value.partition("?")[2].partition("#")[0], keep_blank_values=True)
-    expected = "a string or number" if action.next_parameter else "a URL with a query"
+    text = text_of_name(value) or ""
+    if action.next_parameter and text.isprintable() and 0 < len(text) <= _LONGEST_TOKEN:
+        return [(action.next_parameter, text)]
+    if not action.next_parameter and "?" in text and text.isprintable() and len(text) <= _LONGEST_TOKEN:
+        return parse_qsl(text.partition("?")[2].partition("#")[0], keep_blank_values=True)
+    expected = "a short string or a number" if action.next_parameter else "a URL with a query"
     raise StatusError(
         502, f"{what}: list.next {quoted(action.next.text)} gives {shown(value)}, and must give {expected}"
     )

@@ -100,9 +100,8 @@ class _Schema(Mapping[str, Any]):
             return _ANYTHING
         # The metadata says them, and they are put into the spec.
         required = [name for name in schema.get("required", ()) if name not in self._ours]
-        return {key: value for key, value in schema.items() if key != "required"} | (
-            {"required": required} if required else {}
-        )
+        rest = {key: value for key, value in schema.items() if key != "required"}
+        return {"description": _ANYTHING["description"], **rest, **({"required": required} if required else {})}
 
     def __iter__(self) -> Iterator[str]:
         return iter(("spec",))

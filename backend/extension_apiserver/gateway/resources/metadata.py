@@ -22,6 +22,7 @@ _WORD = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _LABEL_KEY = re.compile(rf"([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_WORD}")
 _LABEL_VALUE = re.compile(rf"({_WORD})?")
 _MOST_LABELS = 100
+_SECONDS = re.compile(r"\d{9,20}(\.\d{1,9})?")
 #: From here on it is not seconds but thousandths of what is below: 1e11 seconds are the year 5138.
 _NO_SECONDS = 1e11
 #: Space of uuid5, made for this once.
@@ -155,7 +156,7 @@ def timestamp(value: object) -> str | None:
     """
     if isinstance(value, str):
         try:
-            value = float(value) if re.fullmatch(r"\d{9,20}(\.\d{1,9})?", value) else dt.datetime.fromisoformat(value)
+            value = float(value) if _SECONDS.fullmatch(value) else dt.datetime.fromisoformat(value)
         except ValueError:
             return None
     if isinstance(value, bool):

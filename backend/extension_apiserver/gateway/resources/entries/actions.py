@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 from .expressions import Expression
 from .paths import Template
 from .reader import Reader
 
-_PARAMETER = r"[^\s&=#?]+"
+_PARAMETER, _METHOD = re.compile(r"[^\s&=#?]+"), re.compile("POST|PUT|PATCH|DELETE")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +71,7 @@ def read_actions(reader: Reader, *, namespaced: bool, fields: Fields | None) -> 
         path = part.template("path")
         result = None if verb == "delete" else part.expression("items" if verb == "list" else "object", objects or "@")
         writes = verb in {"create", "update", "delete"}
-        method = (
-            part.text("method", default, "POST|PUT|PATCH|DELETE", "POST, PUT, PATCH or DELETE") if writes else default
-        )
+        method = part.text("method", default, _METHOD, "POST, PUT, PATCH or DELETE") if writes else default
         query = part.pairs("query")
         following = part.expression("next") if verb == "list" else None
         parameter = part.text("nextParameter", "", _PARAMETER, "the name of a parameter") if verb == "list" else ""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 from .actions import Action, Fields, read_actions, read_fields
 from .expressions import Expression
 from .reader import Reader
 
-_LABEL, _A_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a lower-case name such as pets"
-_KIND = r"[A-Z][A-Za-z0-9]{0,62}"
+_LABEL, _A_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"), "a lower-case name such as pets"
+_KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
+_TEXT, _SEGMENT, _HEADING = re.compile(r"(?s).*"), re.compile(r"[^/\s]*"), re.compile(r"\S.{0,62}")
 #: Where a path of Kubernetes says something else: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
 _TAKEN_PLURALS = frozenset({"namespaces", "proxy", "watch"})
 #: Schemas that every API has.
 _TAKEN_KINDS = frozenset({"ListMeta", "ObjectMeta", "Status"})
 TYPES = ("string", "integer", "number", "boolean", "date")
+_TYPE = re.compile("|".join(TYPES))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,8 +70,8 @@ def read_entry(value: object, place: str, faults: list[str]) -> Entry | None:
         "singular": reader.text("singular", kind.lower(), _LABEL, "a lower-case name such as pet"),
         "short_names": reader.texts("shortNames", _LABEL, _A_LABEL),
         "categories": reader.texts("categories", _LABEL, _A_LABEL),
-        "description": reader.text("description", f"{kind}, as the upstream has it.", "(?s).*"),
-        "upstream": reader.text("upstream", "", r"[^/\s]*", "the first segment of a path"),
+        "description": reader.text("description", f"{kind}, as the upstream has it.", _TEXT),
+        "upstream": reader.text("upstream", "", _SEGMENT, "the first segment of a path"),
         "columns": [column for one in reader.parts("columns") if (column := _column(one)) is not None],
         "schema": reader.text("schema"),
     }
@@ -80,8 +83,8 @@ def read_entry(value: object, place: str, faults: list[str]) -> Entry | None:
 
 def _column(reader: Reader) -> ColumnEntry | None:
     value = reader.expression("value", needed_for="what of an item the column shows")
-    kind = reader.text("type", "string", "|".join(TYPES), f"one of {', '.join(TYPES)}")
-    name = reader.text("name", None, r"\S.{0,62}", "a heading")
-    column = (reader.text("description", "", "(?s).*"), reader.number("priority"))
+    kind = reader.text("type", "string", _TYPE, f"one of {', '.join(TYPES)}")
+    name = reader.text("name", None, _HEADING, "a heading")
+    column = (reader.text("description", "", _TEXT), reader.number("priority"))
     reader.end()
     return ColumnEntry(name, value, kind, *column) if value is not None else None

@@ -64,6 +64,9 @@ class Expression:
             ExpressionError: if it cannot be applied, such as `length` of a number.
 
         """
+        if self.field:
+            # What jmespath would do, in a tenth of the time: most of the expressions of ten thousand items are such.
+            return value.get(self.field) if isinstance(value, dict) else None
         try:
             return self._parsed.search(value)
         except Exception as error:  # noqa: BLE001 - jmespath raises whatever Python's own functions do on such values

@@ -12,6 +12,7 @@ from .expressions import Expression
 from .paths import Template
 
 _T = TypeVar("_T")
+_LINE, _PATH = re.compile(r".*"), re.compile(r"/.*")
 
 
 class Reader:
@@ -43,24 +44,22 @@ class Reader:
         self._known.append(key)
         return self._values.get(key) is not None
 
-    def text(self, key: str, default: str | None = "", pattern: str = ".*", what: str = "a string") -> str:
+    def text(self, key: str, default: str | None = "", pattern: re.Pattern[str] = _LINE, what: str = "a string") -> str:
         """Return a string; without a default it must be there."""
         if not self.has(key):
             if default is None:
                 self.fault(key, f"is missing: it must be {what}")
             return default or ""
         value = self._values[key]
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        if not isinstance(value, str) or not pattern.fullmatch(value):
             self.fault(key, f"must be {what}, not {shown(value)}")
             return ""
         return value
 
-    def texts(self, key: str, pattern: str, what: str) -> Sequence[str]:
+    def texts(self, key: str, pattern: re.Pattern[str], what: str) -> Sequence[str]:
         """Return a list of strings."""
         value = self._values[key] if self.has(key) else []
-        if isinstance(value, list | tuple) and all(
-            isinstance(one, str) and re.fullmatch(pattern, one) for one in value
-        ):
+        if isinstance(value, list | tuple) and all(isinstance(one, str) and pattern.fullmatch(one) for one in value):
             return tuple(value)
         self.fault(key, f"must be a list, each of it {what}, not {shown(value)}")
         return ()
@@ -97,7 +96,7 @@ class Reader:
 
     def template(self, key: str) -> Template | None:
         """Return a path; it must be there, and None says that it is wrong."""
-        text = self.text(key, None, "/.*", "a path of the upstream that begins with '/', such as /pets")
+        text = self.text(key, None, _PATH, "a path of the upstream that begins with '/', such as /pets")
         return self._made(key, text, Template.of) if text else None
 
     def _made(self, key: str, text: str, make: Callable[[str], _T]) -> _T | None:

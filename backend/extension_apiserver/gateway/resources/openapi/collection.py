@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,7 +31,7 @@ class Origin:
 
 
 class UpstreamDocuments:
-    """What upstreams say of themselves. A document is replaced as a whole, so threads need no lock.
+    """What upstreams say of themselves; any thread may ask.
 
     Args:
         group: of the API.
@@ -42,6 +42,7 @@ class UpstreamDocuments:
     def __init__(self, group: str, wanted: Sequence[tuple[str, str]]) -> None:
         self._group = group
         self._wanted = tuple(wanted)
+        self._lock = threading.Lock()
         #: With the hash of what was read.
         self._known: dict[Origin, tuple[bytes, UpstreamOpenApi]] = {}
 
@@ -58,7 +59,8 @@ class UpstreamDocuments:
             document = UpstreamOpenApi.of(body)
         except OpenApiError as error:
             return False, (str(error),)
-        self._known = {**self._known, origin: (digest, document)}
+        with self._lock:
+            self._known = {**self._known, origin: (digest, document)}
         names = [name for segment, name in self._wanted if segment == origin.segment]
         return True, [sentence for name in names if (sentence := document.complaint(name))]
 
@@ -74,9 +76,7 @@ class UpstreamDocuments:
             self._documents(), key=lambda pair: (pair[0].segment == "", pair[0].version == "")
         ):
             if origin.version in {"", version}:
-                name = re.sub(
-                    r"[^A-Za-z0-9._-]", "_", ".".join(filter(None, ("upstream", origin.segment, origin.version)))
-                )
+                name = ".".join(filter(None, ("upstream", origin.segment, origin.version)))
                 below = f"{root}/{origin.segment}" if origin.segment else root
                 ours = merged(ours, document, "" if origin.prefix == "keep" else root, below, name)
         return ours

@@ -32,6 +32,7 @@ def merged(ours: Json, upstream: UpstreamOpenApi, prefix: str, below: str = "", 
         name: what the upstream's components begin with, another one for each upstream.
 
     """
+    name = _NO_NAME.sub("_", name)
     names = _Names(upstream, name)
     cleaner = Cleaner(names.reference)
     components: Json = {key: dict(value) for key, value in ours.get("components", {}).items()}

@@ -5,6 +5,7 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,9 +20,11 @@ _PRIMITIVES: Mapping[str, tuple[type, ...]] = {
     "number": (int, float),
     "boolean": (bool,),
 }
-#: One schema may name another twice, and that a third twice: without bounds, 30 lines become a gigabyte.
+#: One schema may name another twice, and that a third twice: without bounds, 30 lines become a gigabyte. For the same reason no list is
+#: looked at longer than this, since two thousand nodes may point to one of a million.
 _MOST_NODES, _DEEPEST, _MOST_LAYERS, _MOST_PROPERTIES, _MOST_VALUES = 2000, 12, 50, 500, 100
-_LONGEST = 1000
+_LONGEST, _LONGEST_WORD, _MOST_TYPES = 500, 100, 7
+_FORMAT = re.compile(r"[\w.-]{1,40}")
 #: What a terminal could obey, or show in another order than it stands.
 _NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -45,7 +48,7 @@ def text_of(value: object) -> str:
 def types_of(schema: Mapping[str, Any]) -> list[str]:
     """Return the types that a schema names, without null: 3.1 has lists of them."""
     value = schema.get("type")
-    named = value if isinstance(value, list) else [value]
+    named = value[:_MOST_TYPES] if isinstance(value, list) else [value]
     return [one for one in named if isinstance(one, str) and one != "null"]
 
 
@@ -60,7 +63,8 @@ class _Builder:
         if depth > _DEEPEST or self._left < 0:
             return dict(ANY)
         layers = list(self._layers(schema, trail, [_MOST_LAYERS]))
-        description = next((text for layer, _ in layers if (text := text_of(layer.get("description")))), "")[:_LONGEST]
+        texts = (layer.get("description") for layer, _ in layers)
+        description = next((text for one in texts if isinstance(one, str) and (text := text_of(one[:_LONGEST]))), "")
         found = self._typed(layers, depth)
         return {"description": description, **found} if description else found
 
@@ -77,11 +81,12 @@ class _Builder:
             if name not in trail:
                 yield from self._layers(self._components.get(name), trail | {name}, left)
         parts = schema.get("allOf")
-        for part in parts if isinstance(parts, list) else ():
+        for part in parts[:_MOST_LAYERS] if isinstance(parts, list) else ():
             yield from self._layers(part, trail, left)
         for key in ("anyOf", "oneOf"):
             choices = schema.get(key)
-            real = [one for one in choices if one != {"type": "null"}] if isinstance(choices, list) else []
+            few = choices if isinstance(choices, list) and len(choices) <= 2 else []  # noqa: PLR2004 - something, or null
+            real = [one for one in few if one != {"type": "null"}]
             if len(real) == 1:
                 yield from self._layers(real[0], trail, left)
 
@@ -100,12 +105,13 @@ class _Builder:
             return dict(ANY)
         found: Json = {"type": kind}
         for layer, _ in layers:
-            if "format" not in found and re.fullmatch(r"[\w.-]{1,40}", str(layer.get("format", ""))):
-                found["format"] = layer["format"]
+            style = layer.get("format")
+            if "format" not in found and isinstance(style, str) and _FORMAT.fullmatch(style):
+                found["format"] = style
             values = [layer["const"]] if "const" in layer else layer.get("enum")
-            if "enum" not in found and isinstance(values, list):
+            if "enum" not in found and isinstance(values, list) and len(values) <= _MOST_VALUES:
                 fitting = [one for one in values if one is not None]
-                if 0 < len(fitting) <= _MOST_VALUES and all(_is(one, kind) for one in fitting):
+                if fitting and all(_is(one, kind) for one in fitting):
                     found["enum"] = fitting
         return found
 
@@ -115,13 +121,14 @@ class _Builder:
         given: set[str] = set()
         for layer, trail in layers:
             inner = layer.get("properties")
-            for name, schema in inner.items() if isinstance(inner, dict) else ():
-                if name and len(properties) < _MOST_PROPERTIES and name not in properties and not _NO_TEXT.search(name):
+            for name, schema in itertools.islice(inner.items(), _MOST_PROPERTIES) if isinstance(inner, dict) else ():
+                if 0 < len(name) <= _LONGEST_WORD and name not in properties and not _NO_TEXT.search(name):
                     properties[name] = self.schema(schema, depth + 1, trail)
                     # The upstream gives it; nobody has to send it.
                     given |= {name} if isinstance(schema, dict) and schema.get("readOnly") is True else set()
             names = layer.get("required")
-            required |= dict.fromkeys(one for one in names if isinstance(one, str)) if isinstance(names, list) else {}
+            few = names[:_MOST_PROPERTIES] if isinstance(names, list) else []
+            required |= dict.fromkeys(one for one in few if isinstance(one, str))
         found: Json = {"type": "object"}
         if properties:
             found["properties"] = properties
@@ -138,4 +145,6 @@ class _Builder:
 
 
 def _is(value: object, kind: str) -> bool:
+    if isinstance(value, str) and len(value) > _LONGEST_WORD:
+        return False
     return isinstance(value, _PRIMITIVES[kind]) and (kind == "boolean" or not isinstance(value, bool))
