@@ -198,7 +198,7 @@ def test_nobody_is_asked_for_a_caller_who_left_in_the_queue(own: Backend, behind
 
 
 @pytest.mark.parametrize(
-    "location", ["http://[", "/x/../../y", "//[::1", "/%2e%2e/y", "javascript:alert(1)", "/\x9b2J"]
+    "location", ["http://[", "/x/../../y", "//[::1", "/%2e%2e/y", "javascript:alert(1)", "/\x9b2J", "/x" * 30000]
 )
 def test_a_redirect_that_leads_nowhere_is_a_bad_gateway(
     own: Backend, behind: Callable[..., Upstream], location: str
@@ -363,6 +363,14 @@ def test_nobody_waits_for_a_resource_whose_caller_left(own: Backend, behind: Cal
         assert ended.acquire(timeout=10)
     assert own.aggregator().request("GET", f"{BASE}/pets", user="bob").status == 200
     assert len(begun) == 16
+
+
+@pytest.mark.parametrize("bomb", [b"[]", b"{}", b"[[]]"])
+def test_an_answer_of_a_million_objects_is_not_parsed(
+    own: Backend, behind: Callable[..., Upstream], bomb: bytes
+) -> None:
+    behind(ok(b"[" + b",".join([bomb] * 10**6) + b"]", "Content-Type: application/json"), resources=PETS)
+    assert is_bad_gateway(own.aggregator().request("GET", f"{BASE}/pets"), "objects and lists")
 
 
 def test_a_slow_document_is_no_reason_not_to_be_ready(own: Backend, behind: Callable[..., Upstream]) -> None:
