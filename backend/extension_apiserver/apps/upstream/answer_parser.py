@@ -134,7 +134,9 @@ class AnswerParser:
     def on_message_complete(self) -> None:
         """End the answer."""
         if self.status and not self.complete:
-            self.complete, self.reusable = True, self._parser.should_keep_alive()
+            self.complete = True
+            # After 101 the connection is another protocol's, whose end nobody but its two sides knows.
+            self.reusable = self.status != _SWITCHING and self._parser.should_keep_alive()
 
     def _read_lines(self, status: int) -> None:
         if sum(len(name) + len(value) + 4 for name, value in self.headers) > MOST_HEADER_BYTES:
