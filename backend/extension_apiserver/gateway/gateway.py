@@ -65,9 +65,15 @@ class Gateway:
         self.upstreams = [Served(one) for one in config.upstreams]
         self._signer = Signer(config.token) if config.token.key_file else None
         self._teller = _Teller(config, self._signer)
-        wanted = [(str(one.get("upstream") or ""), str(one["schema"])) for one in config.resources if one.get("schema")]
-        documents = UpstreamDocuments(settings.group, wanted)
+        asked = [(str(one.get("upstream") or ""), str(one.get("schema") or "")) for one in config.resources]
+        documents = UpstreamDocuments(settings.group, [pair for pair in asked if pair[1]])
         fetcher = Fetcher(self.upstreams, self._teller)
+        segments = {one.segment for one in self.upstreams}
+        for number, (segment, _) in enumerate(asked):
+            if segment and segment not in segments:
+                raise ValueError(
+                    f"resources[{number}].upstream must be the segment of an upstream, and '{segment}' is none"
+                )
         resources: list[Resource] = []
         if config.resources:
             # Not before it is needed: what it is built on is an extra of the distribution.
@@ -80,6 +86,8 @@ class Gateway:
             resources = mapped(config.resources, fetcher.fetch, self._wait, documents.schema)
         self.api = Api(settings.group, settings.versions, resources)
         self._openapi = OpenApi(self.api)
+        if config.access and not settings.delegated_authorization:
+            raise ValueError("`access` asks kube-apiserver: set EXTENSION_APISERVER_DELEGATED_AUTHORIZATION to 'true'")
         self._access = Access(settings.group, config.access)
         self._audit = Audit(config.audit_bodies)
         self._health = Health(self.upstreams)

@@ -9,16 +9,9 @@ from pathlib import Path
 import pytest
 
 from unit.gateway.upstream import Upstream, answering, ok
-from unit.running import BASE, Backend, Pki, prepare, start_gateway
+from unit.running import BASE, Backend, start_gateway
 
 Seen = list[tuple[bytes, bytes]]
-
-
-@pytest.fixture
-def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
-    backend = prepare(pki, tmp_path)
-    yield backend
-    backend.close()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,16 +13,9 @@ from extension_apiserver.apps.upstream.origin import origin
 from extension_apiserver.gateway.config import GatewayConfig, Limits, UpstreamConfig
 from unit.fake_aggregator import Answer
 from unit.gateway.upstream import Upstream, Visitor, answering, ok
-from unit.running import BASE, Backend, Pki, prepare, start_gateway
+from unit.running import BASE, Backend, start_gateway
 
 FAST = Limits(answer_seconds=0.5, connect_seconds=0.5)
-
-
-@pytest.fixture
-def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
-    backend = prepare(pki, tmp_path)
-    yield backend
-    backend.close()
 
 
 @pytest.fixture

@@ -7,19 +7,11 @@ import re
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from unit.gateway.upstream import Upstream, Visitor, ok
-from unit.running import BASE, Backend, Pki, prepare, start_gateway
-
-
-@pytest.fixture
-def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
-    backend = prepare(pki, tmp_path)
-    yield backend
-    backend.close()
+from unit.running import BASE, Backend, start_gateway
 
 
 @pytest.fixture

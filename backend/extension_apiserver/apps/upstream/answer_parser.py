@@ -50,8 +50,8 @@ class AnswerParser:
         self._head = method == "HEAD"
         self._upgrades = upgrades
         self._on_part = on_part
-        self._header_bytes = self._wire_bytes = self._body_bytes = 0
-        self._to_the_end = False
+        self._header_bytes = self._framing_bytes = self._body_bytes = 0
+        self._to_the_end = self._bodiless = False
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
@@ -61,12 +61,10 @@ class AnswerParser:
             UpstreamError: if it is no answer.
 
         """
-        self._wire_bytes += len(data)
+        body_bytes = self._body_bytes
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if not self._upgrades:
-                raise UpstreamError("goes on with another protocol than HTTP, for which nobody asked") from None
             self.foreign = data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             cause = error.__context__
@@ -76,12 +74,15 @@ class AnswerParser:
                 raise UpstreamError(f"answers with malformed HTTP: {error}") from None
         if self.complete:
             return
+        # A long body earns no long trailer, of which the parser makes one value.
+        framing_bytes = len(data) - _MOST_FRAMING * (self._body_bytes - body_bytes)
+        self._framing_bytes = max(0, self._framing_bytes + framing_bytes)
         if not self.status:
             self._header_bytes += len(data)
             if self._header_bytes > MOST_HEADER_BYTES:
                 raise _too_large()
-        elif self._wire_bytes - _MOST_FRAMING * self._body_bytes > 2 * MOST_HEADER_BYTES:
-            raise UpstreamError("answers with chunks of next to nothing")
+        elif self._framing_bytes > 2 * MOST_HEADER_BYTES:
+            raise UpstreamError("answers with chunks of next to nothing, or with trailers without end")
 
     def end(self) -> bool:
         """Note that the connection has ended; return whether that completes the answer."""
@@ -117,11 +118,14 @@ class AnswerParser:
             return
         if parser.get_http_version() not in {"1.0", "1.1"}:
             raise UpstreamError(f"answers in HTTP/{parser.get_http_version()}")
+        if status == _SWITCHING and not (self._upgrades and parser.should_upgrade()):
+            raise UpstreamError("goes on with another protocol than HTTP, for which nobody asked")
         self._read_lines(status)
         self.status = status
         if self._head:
             # The parser would wait for a body of that length.
-            self.complete, self.reusable = True, parser.get_http_version() == "1.1" and not self._closes()
+            self.complete = True
+            self.reusable = self._bodiless and parser.get_http_version() == "1.1" and not self._closes()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -135,8 +139,8 @@ class AnswerParser:
         """End the answer."""
         if self.status and not self.complete:
             self.complete = True
-            # After 101 the connection is another protocol's, whose end nobody but its two sides knows.
-            self.reusable = self.status != _SWITCHING and self._parser.should_keep_alive()
+            has_room = self._bodiless or self.status not in _NO_BODY
+            self.reusable = has_room and self.status != _SWITCHING and self._parser.should_keep_alive()
 
     def _read_lines(self, status: int) -> None:
         if sum(len(name) + len(value) + 4 for name, value in self.headers) > MOST_HEADER_BYTES:
@@ -150,6 +154,8 @@ class AnswerParser:
         if any(b"\r" in value or b"\n" in value or b"\0" in value for _, value in self.headers):
             raise UpstreamError("answers with a header line that holds a line break")
         self.length = int(lengths[0]) if lengths else None
+        # Whoever announces a body where none belongs might send it, and it would be taken for the answer to the next request.
+        self._bodiless = not codings and (self.length == 0 or (self.length is None and status in _NO_BODY))
         self._to_the_end = not lengths and not codings and status not in _NO_BODY and status != _SWITCHING
 
     def _closes(self) -> bool:

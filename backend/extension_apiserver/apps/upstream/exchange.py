@@ -107,7 +107,9 @@ class Exchange:
 
     def fail(self, error: Exception) -> None:
         """Have whoever waits for the upstream get an error instead."""
-        self._connection.fail(error)
+        if not self._over:
+            # After its end the connection is another's.
+            self._connection.fail(error)
 
     def end(self) -> None:
         """Let go of the connection, for the next request if the answer was read whole."""

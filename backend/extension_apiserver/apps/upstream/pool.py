@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 from collections import deque
@@ -67,16 +68,19 @@ class Pool:
             try:
                 async with asyncio.timeout(self._connect_seconds):
                     given = await waiter
-            except TimeoutError:
+            except BaseException as error:
+                if waiter.done() and not waiter.cancelled():
+                    # It was given in the same moment.
+                    self._pass_on(waiter.result())
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(waiter)
+                if not isinstance(error, TimeoutError):
+                    raise
                 raise UpstreamError(
                     f"has {self._most} requests to answer, and none ended within {self._connect_seconds:g} seconds",
                     slow=True, unsent=True,
                 ) from None  # fmt: skip
-            except asyncio.CancelledError:
-                if waiter.done() and not waiter.cancelled():
-                    self._pass_on(waiter.result())
-                raise
-            if given is not None and not fresh:
+            if given is not None and given.open and not fresh:
                 return given
             if given is not None:
                 given.abort()
@@ -85,6 +89,16 @@ class Pool:
         except BaseException:
             self._pass_on(None)
             raise
+
+    @property
+    def count(self) -> int:
+        """How many connections there are, idle ones among them."""
+        return self._count
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return len(self._waiting)
 
     def give_back(self, connection: Connection) -> None:
         """Take a connection whose exchange is complete."""

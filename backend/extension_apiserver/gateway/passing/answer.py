@@ -38,8 +38,8 @@ async def answer(visit: Visit, exchange: Exchange, method: str, *, page: bool) -
 
     """
     headers = from_upstream(exchange.headers)
-    kinds = [value.lower() for name, value in headers if name == "Content-Type"]
-    kind = kinds[0] if kinds else ""
+    kinds = [value for name, value in headers if name == "Content-Type"]
+    kind = kinds[0].lower() if kinds else ""
     status = exchange.status
     if not 200 <= status <= 599:  # noqa: PLR2004
         raise StatusError(
@@ -57,12 +57,14 @@ async def answer(visit: Visit, exchange: Exchange, method: str, *, page: bool) -
         body = await beginning(exchange, words.MOST_PAGE_BYTES) if body is None else body
         raise words.failure(status, headers, body, visit.served.url)
     if page and kind.startswith("text/html"):
-        headers = [line for line in headers if line[0] != "Content-Type"]
-        headers.append(("Content-Type", kinds[0].replace("text/html", HTML)))
+        kinds[:1] = [kind.replace("text/html", HTML)]
     elif kind.startswith(("text/html", "application/xhtml")):
         # Browsers would run what is in it, with the rights of whoever looks at it.
+        kinds[:1] = ["text/plain; charset=utf-8"]
+    if kinds:
+        # Browsers believe the last of several.
         headers = [line for line in headers if line[0] != "Content-Type"]
-        headers.append(("Content-Type", "text/plain; charset=utf-8"))
+        headers.append(("Content-Type", kinds[0]))
     headers.append(("X-Content-Type-Options", "nosniff"))
     whole = exchange.whole()
     if whole is None and exchange.length is not None and exchange.length <= _WHOLE_BYTES:

@@ -60,6 +60,9 @@ class Forwarder:
 
     async def call(self, request: Request, caller: Caller) -> Response:
         """Return the upstream's answer, as `Application` says."""
+        if request.method == "TRACE":
+            # Its answer shows what the upstream was told, and a token is no client's: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.8
+            raise StatusError(405, "the server does not allow this method on the requested resource: TRACE")
         going = way(request, self.upstreams)
         if request.length is not None and request.length <= _WHOLE_BYTES:
             body: bytes | Callable[[], Awaitable[bytes]] = await request.read_body() if request.length else b""

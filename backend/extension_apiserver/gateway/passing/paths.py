@@ -67,7 +67,7 @@ def way(request: Request, upstreams: Sequence[_Any]) -> Way[_Any]:
     raw = request.target.partition("?")[0].encode("latin-1")
     # What kube-apiserver asked RBAC about is what it decoded, so that is what the upstream gets.
     path = quote_from_bytes(unquote_to_bytes(raw), safe=_SAFE)
-    _demand_one_meaning(unquote_to_bytes(raw))
+    demand_one_meaning(unquote_to_bytes(raw))
     parts = path.split("/")[1:]
     version, rest = parts[2], parts[_GROUP_PREFIX_PARTS:]
     below_proxy = rest[:1] == [_PROXY]
@@ -90,10 +90,14 @@ def chosen(upstreams: Sequence[_Any], version: str, segment: str) -> _Any | None
     return max(fitting, key=lambda one: (bool(one.segment), bool(one.version)), default=None)
 
 
-def _demand_one_meaning(path: bytes) -> None:
+def demand_one_meaning(path: bytes) -> None:
     """Refuse what servers read in different ways: kube-apiserver takes every segment as it is.
 
     RBAC would be asked about `pets/../admins`, as the subresource of a pet, and the upstream would answer `admins`.
+
+    Raises:
+        StatusError: 400.
+
     """
     segments = path.split(b"/")[1:]
     if segments[-1] == b"":

@@ -82,14 +82,18 @@ class Visit:
         self.exchange: Exchange | None = None
         self._user = user
         self._over = False
+        self._failure: Exception | None = None
         served.enter(user)
 
     def begin(self, exchange: Exchange) -> None:
         """Note what is on its way."""
         self.exchange = exchange
+        if self._failure is not None:
+            exchange.fail(self._failure)
 
     def fail(self, error: Exception) -> None:
-        """Have whoever waits for the upstream get an error."""
+        """Have whoever waits for the upstream, or for a connection to it, get an error."""
+        self._failure = self._failure or error
         if self.exchange is not None and not self._over:
             self.exchange.fail(error)
 

@@ -51,6 +51,14 @@ def _words(content_type: str, coding: str, body: bytes) -> str:
     return text if len(text) <= _LONGEST_WORDS else f"{text[:_LONGEST_WORDS]}..."
 
 
+def unescaped(text: str) -> str:
+    """Return a text of HTML without character references; as it is if one of them is a number that Python does not read."""
+    try:
+        return html.unescape(text)
+    except ValueError:
+        return text
+
+
 def _inflated(body: bytes) -> bytes:
     """Return what fits of compressed bytes, whether or not they are all there."""
     try:
@@ -77,5 +85,5 @@ def _text_of_page(page: str) -> str:
             title.append(text)
         elif not inside:
             parts.append(text)
-    heading, text = (" ".join(html.unescape(" ".join(some)).split()) for some in (title, parts))
+    heading, text = (" ".join(unescaped(" ".join(some)).split()) for some in (title, parts))
     return text if not heading or heading in text else f"{heading}: {text}" if text else heading

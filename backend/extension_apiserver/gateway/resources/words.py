@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import json
 import re
 from collections.abc import Mapping
+
+from extension_apiserver.gateway.passing.words import unescaped
 
 _LONGEST, _LONGEST_QUOTE = 512, 100
 #: What is looked at of an error's body.
@@ -51,7 +52,7 @@ def words_of(body: bytes, content_type: str) -> str:
         with contextlib.suppress(ValueError, RecursionError):
             return plain(_sentence(json.loads(text)))
     if "html" in content_type.lower() or text.lstrip()[:1] == "<":
-        text = html.unescape(_NO_TEXT.sub(" ", text))
+        text = unescaped(_NO_TEXT.sub(" ", text))
     return plain(text)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .cleaning import Cleaner
+from .cleaning import Cleaner, is_parameter
 from .document import SECTIONS, UpstreamOpenApi
 
 Json = dict[str, Any]
@@ -38,9 +38,8 @@ def merged(ours: Json, upstream: UpstreamOpenApi, prefix: str, below: str = "", 
     components: Json = {key: dict(value) for key, value in ours.get("components", {}).items()}
     for section in SECTIONS:
         for old, value in upstream.components[section].items():
-            component = cleaner.component(section, value)
-            if component or section == "schemas":
-                components.setdefault(section, {})[names.names[section, old]] = component
+            if (section, old) in names.names:
+                components.setdefault(section, {})[names.names[section, old]] = cleaner.component(section, value)
     paths: Json = dict(ours.get("paths", {}))
     ours_alone = {_shape(path) for path in paths}
     taken = set(ours_alone)
@@ -96,7 +95,7 @@ class _Names:
             for old, value in upstream.components[section].items():
                 plain = f"{name}.{_NO_NAME.sub('_', old)}"
                 new = plain if plain not in taken else f"{plain}_{len(taken)}"
-                if new not in taken and (isinstance(value, dict) or section == "schemas"):
+                if new not in taken and (section != "parameters" or is_parameter(value)):
                     taken.add(new)
                     self.names[section, old] = new
 

@@ -1,0 +1,328 @@
+"""Callers and upstreams that mean harm: what they reach, what they cost, and what is left of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from extension_apiserver.apps.upstream.failures import UpstreamError
+from extension_apiserver.apps.upstream.origin import origin
+from extension_apiserver.apps.upstream.pool import Pool
+from extension_apiserver.gateway.config import Limits
+from unit.fake_aggregator import Answer
+from unit.gateway.upstream import Upstream, Visitor, answering, ok
+from unit.running import BASE, Backend, Pki, prepare, start_gateway
+
+
+@pytest.fixture
+def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
+    backend = prepare(pki, tmp_path)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def behind(own: Backend) -> Iterator[Callable[..., Upstream]]:
+    """Start a gateway in front of an upstream with this script, or that answers with these bytes."""
+    upstreams = []
+
+    def begin(script: bytes | Callable[[Visitor], object], **fields: object) -> Upstream:
+        upstreams.append(Upstream(answering(script) if isinstance(script, bytes) else script))
+        start_gateway(own, upstreams[-1].config(**fields))
+        return upstreams[-1]
+
+    yield begin
+    for upstream in upstreams:
+        upstream.close()
+
+
+def ask(own: Backend, path: str, user: str = "jane", *lines: str, method: str = "GET") -> ssl.SSLSocket:
+    """Send a request, and return its connection."""
+    tls = own.aggregator().connect()
+    tls.settimeout(10)
+    head = "\r\n".join([f"{method} {BASE}{path} HTTP/1.1", "Host: x", f"X-Remote-User: {user}", *lines, "", ""])
+    tls.sendall(head.encode())
+    return tls
+
+
+def code(tls: ssl.SSLSocket) -> int:
+    """Return the code of the answer."""
+    received = b""
+    while b"\r\n" not in received:
+        data = tls.recv(65536)
+        assert data, received
+        received += data
+    return int(received.split(b" ")[1])
+
+
+def is_bad_gateway(answer: Answer, words: str) -> bool:
+    """Return whether an answer is a 502 Status that says so."""
+    status = answer.json()
+    assert words in status["message"], status
+    return bool(answer.status == status["code"] == 502)
+
+
+@pytest.mark.parametrize(
+    "lines", ["", "Upgrade: a\r\nConnection: Upgrade\r\n", "Content-Length: 0\r\n", "Upgrade: \r\n"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_another_protocol_for_which_nobody_asked_is_a_bad_gateway(
+    own: Backend, behind: Callable[..., Upstream], lines: str, method: str
+) -> None:
+    behind(f"HTTP/1.1 101 X\r\n{lines}\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".encode())
+    with ask(own, "/x", method=method) as tls:
+        assert code(tls) == 502
+
+
+def test_an_upgrade_whose_answer_names_no_protocol_is_a_bad_gateway(
+    own: Backend, behind: Callable[..., Upstream]
+) -> None:
+    behind(b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\n\r\nraw")
+    with ask(own, "/proxy/x", "jane", "Connection: Upgrade", "Upgrade: websocket") as tls:
+        assert code(tls) == 502
+
+
+def test_a_connection_that_became_another_protocols_is_not_used_again(
+    own: Backend, behind: Callable[..., Upstream]
+) -> None:
+    foreign: list[bytes] = []
+
+    def script(visitor: Visitor) -> None:
+        header = visitor.header()
+        if b"\r\nUpgrade: " not in header:
+            if header:
+                visitor.socket.sendall(ok())
+            return
+        visitor.socket.sendall(b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: tin/1\r\n\r\n")
+        while data := visitor.socket.recv(65536):
+            foreign.append(data)
+
+    behind(script)
+    with ask(own, "/proxy/x", "jane", "Connection: Upgrade", "Upgrade: tin/1") as tls:
+        assert code(tls) == 101
+        tls.sendall(b"hello")
+        own.wait_for(lambda: foreign)
+    for _ in range(5):
+        assert own.aggregator().request("GET", f"{BASE}/x", user="bob").body == b"ok"
+    assert foreign == [b"hello"]
+
+
+@pytest.mark.parametrize(
+    ("method", "header"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 41\r\n\r\n"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\n\r\n"),
+        ("GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 41\r\n\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    ],
+)
+def test_a_body_where_none_belongs_is_not_the_next_callers_answer(
+    own: Backend, behind: Callable[..., Upstream], method: str, header: bytes
+) -> None:
+    def script(visitor: Visitor) -> None:
+        """Send the body when the next request has come, as who is slow might do."""
+        if not visitor.header().startswith(method.encode() + b" /mine"):
+            visitor.socket.sendall(ok(b"right", "Connection: close"))
+            return
+        visitor.socket.sendall(header)
+        visitor.header()
+        visitor.socket.sendall(ok(b"wrong"))
+
+    behind(script)
+    mine = own.aggregator()
+    mine.request(method, f"{BASE}/mine", user="jane")
+    assert own.aggregator().request("GET", f"{BASE}/x", user="bob").body == b"right"
+
+
+def test_a_caller_who_leaves_between_two_redirects_takes_no_others_request_along(
+    own: Backend, behind: Callable[..., Upstream]
+) -> None:
+    moved, left = threading.Event(), threading.Event()
+
+    def script(visitor: Visitor) -> None:
+        while header := visitor.header():
+            if b"/moved " in header:
+                moved.set()
+                # Bob's request waits for this connection.
+                assert left.wait(10)
+                visitor.socket.sendall(b"HTTP/1.1 302 X\r\nLocation: /moved/\r\nContent-Length: 0\r\n\r\n")
+            elif b"/bobs " in header:
+                bobs.set()
+                assert go.wait(10)
+                visitor.socket.sendall(ok(b"bob's"))
+            else:
+                visitor.socket.sendall(ok(b"other"))
+
+    bobs, go = threading.Event(), threading.Event()
+    behind(script, limits=Limits(connections=1))
+    with ask(own, "/moved") as jane:
+        assert moved.wait(10)
+        with ask(own, "/bobs", "bob") as bob:
+            own.wait_for(lambda: own.aggregator().request("GET", f"{BASE}/x", user="bob").status == 429)
+            left.set()
+            assert bobs.wait(10)
+            jane.close()
+            # Whatever the gateway does about a caller who left, it has done when another connection's request was answered.
+            assert own.aggregator().request("GET", f"{BASE}/x", user="bob").status == 429
+            go.set()
+            assert code(bob) == 200
+
+
+def test_nobody_is_asked_for_a_caller_who_left_in_the_queue(own: Backend, behind: Callable[..., Upstream]) -> None:
+    targets: list[bytes] = []
+    go = threading.Event()
+
+    def script(visitor: Visitor) -> None:
+        while header := visitor.header():
+            targets.append(header.split(b" ")[1])
+            assert targets[-1] != b"/slow" or go.wait(10)
+            visitor.socket.sendall(ok())
+
+    behind(script, limits=Limits(connections=1))
+    with ask(own, "/slow") as slow:
+        own.wait_for(lambda: targets)
+        with ask(own, "/left", "bob"):
+            own.wait_for(lambda: own.aggregator().request("GET", f"{BASE}/x", user="bob").status == 429)
+        assert own.aggregator().request("GET", f"{BASE}/x", user="jane").status == 429
+        go.set()
+        assert code(slow) == 200
+    own.wait_for(lambda: own.aggregator().request("GET", f"{BASE}/x", user="bob").status == 200)
+    assert b"/left" not in targets
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[", "/x/../../y", "//[::1", "/%2e%2e/y", "javascript:alert(1)", "/\x9b2J"]
+)
+def test_a_redirect_that_leads_nowhere_is_a_bad_gateway(
+    own: Backend, behind: Callable[..., Upstream], location: str
+) -> None:
+    behind(f"HTTP/1.1 302 X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode("latin-1"))
+    answer = own.aggregator().request("GET", f"{BASE}/x")
+    assert is_bad_gateway(answer, "redirects to")
+    assert answer.text.isascii()
+    assert "\\u00" not in answer.text
+
+
+@pytest.mark.parametrize("location", ["javascript:alert(1)", "data:text/html,x", "vbscript:x"])
+def test_a_browser_is_given_no_link_to_what_it_would_run(
+    own: Backend, behind: Callable[..., Upstream], location: str
+) -> None:
+    behind(f"HTTP/1.1 302 X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode())
+    answer = own.aggregator().request("GET", f"{BASE}/proxy/x", accept="text/html")
+    assert is_bad_gateway(answer, "redirects to")
+
+
+@pytest.mark.parametrize(
+    "location", ["/", "/x", "/api/v1/secrets", "/apis", "/apis/other.example.com/v1/x", "/apis/cats.example.com/v2/x"]
+)
+def test_a_kept_prefix_is_not_left_by_a_redirect(own: Backend, behind: Callable[..., Upstream], location: str) -> None:
+    behind(f"HTTP/1.1 302 X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode(), prefix="keep")
+    assert is_bad_gateway(own.aggregator().request("GET", f"{BASE}/x"), "redirects to")
+
+
+@pytest.mark.parametrize("page", [f"&#{'1' * 5000};", "<" * 65536, "&" * 65536, "<title>" * 9000, "<script>" * 8000])
+def test_a_page_that_is_hard_to_read_is_told_all_the_same(
+    own: Backend, behind: Callable[..., Upstream], page: str
+) -> None:
+    behind(ok(page.encode(), "Content-Type: text/html", status="418 X"))
+    assert own.aggregator().request("GET", f"{BASE}/x").json()["code"] == 418
+
+
+def test_what_is_no_page_by_its_first_type_is_none_by_its_second(own: Backend, behind: Callable[..., Upstream]) -> None:
+    behind(ok(b"<script>", "Content-Type: text/x; a=B", "Content-Type: text/html"))
+    types = [value for name, value in own.aggregator().request("GET", f"{BASE}/x").headers if name == "Content-Type"]
+    assert types == ["text/x; a=B"]
+
+
+def test_trailers_without_end_are_not_kept(own: Backend, behind: Callable[..., Upstream]) -> None:
+    """A body of 1 MiB would earn a trailer of 7 MiB, which the parser keeps as one value."""
+    sent = []
+
+    def script(visitor: Visitor) -> None:
+        while visitor.header():
+            visitor.socket.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            visitor.socket.sendall(b"100000\r\n%b\r\n0\r\nX: " % bytes(2**20))
+            for _ in range(1024):
+                visitor.socket.sendall(b"x" * 2048)
+                sent.append(2048)
+            visitor.socket.sendall(b"\r\n\r\n")
+
+    behind(script)
+    with pytest.raises(http.client.IncompleteRead):
+        own.aggregator().request("GET", f"{BASE}/x")
+
+
+async def silent(stack: contextlib.AsyncExitStack, seconds: float) -> Pool:
+    """Return a pool of one connection to a service that says nothing."""
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
+    stack.callback(lambda: [writer.close() for writer in writers])
+    stack.callback(server.close)
+    where = origin(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    return Pool(where, None, most=1, connect_seconds=seconds)
+
+
+def test_a_connection_that_is_given_when_patience_ends_is_not_lost() -> None:
+    async def check() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            pool = await silent(stack, 0.2)
+            connection = await pool.take()
+            waiting = asyncio.create_task(pool.take())
+            await asyncio.sleep(0)
+            # The next round has both: a connection, and the end of the time.
+            asyncio.get_running_loop().call_soon(pool.give_back, connection)
+            time.sleep(0.3)  # noqa: ASYNC251 - so that it is late
+            with pytest.raises(UpstreamError):
+                await waiting
+            pool.drop(await pool.take())
+            pool.close()
+            assert pool.count == 0
+
+    asyncio.run(check())
+
+
+def test_a_connection_that_ends_as_it_is_given_is_replaced() -> None:
+    async def check() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            pool = await silent(stack, 5)
+            connection = await pool.take()
+            waiting = asyncio.create_task(pool.take())
+            await asyncio.sleep(0)
+            pool.give_back(connection)
+            connection.fail(UpstreamError("ends"))
+            given = await waiting
+            assert given.open
+            pool.drop(given)
+            assert pool.count == 0
+
+    asyncio.run(check())
+
+
+def test_nothing_is_kept_of_who_waited_in_vain() -> None:
+    async def check() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            pool = await silent(stack, 0.05)
+            connection = await pool.take()
+            with pytest.raises(UpstreamError):
+                await pool.take()
+            assert pool.waiting == 0
+            pool.drop(connection)
+
+    asyncio.run(check())
+
+
+def test_a_request_that_shows_what_the_upstream_was_told_is_refused(
+    own: Backend, behind: Callable[..., Upstream]
+) -> None:
+    behind(answering(lambda header, _: ok(header)))
+    answer = own.aggregator().request("TRACE", f"{BASE}/x")
+    assert answer.json()["code"] == 405
