@@ -53,7 +53,7 @@ Try next:
   export KUBECONFIG={kubeconfig} PATH={programs}:$PATH
   kubectl get --raw {path}/                                    # your service's own paths, below this one
   kubectl get --raw {path}/ --as=jane --as-group=cat-lovers    # the same call as another user
-  kubectl proxy --port=8001 &                                  # and in a browser: http://127.0.0.1:8001{path}/proxy/
+  kubectl proxy --port=8001 &                                  # and in a browser: http://127.0.0.1:8001{path}/proxy/_/
   kubectl -n {namespace} logs deploy/header-echo --tail=5      # who called what, with an audit id
   helm -n {namespace} get values header-echo                   # what you would write for a cluster of your own
 

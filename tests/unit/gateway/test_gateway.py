@@ -48,6 +48,7 @@ def upstreams() -> Iterator[Callable[..., UpstreamConfig]]:
         ("GET", "/pets/tom/visits/7/bill", "get pets/bills name=tom"),
         ("HEAD", "/pets/tom/visits/7/bill", "get pets/bills name=tom"),
         ("GET", "/proxy/pets/tom/visits/7/bill", "get pets/bills name=tom"),
+        ("GET", "/proxy/_/pets/tom/visits/7/bill", "get pets/bills name=tom"),
         ("GET", "/pets/tom/visits/7/bill/", "get pets/bills name=tom"),
         ("GET", "/pets;a=b/tom;x/visits/7/bill;y", "get pets/bills name=tom"),
         ("POST", "/pets/tom/visits/7/bill", ""),
@@ -108,6 +109,18 @@ def test_a_redirect_is_followed_where_the_caller_is_allowed(
     assert client.request("GET", f"{BASE}/x", user="alice").body == b"/pets/tom"
     own.apiserver.allow = lambda spec: spec["resourceAttributes"]["resource"] == "x"
     assert client.request("GET", f"{BASE}/x", user="bob").status == 502
+
+
+def test_a_redirect_does_not_lead_past_the_access_table(own: Backend, upstreams: Callable[..., UpstreamConfig]) -> None:
+    def answer(header: bytes, _body: bytes) -> bytes:
+        if header.startswith(b"GET /pets/tom/visits/go "):
+            return b"HTTP/1.1 302 Found\r\nLocation: /pets/tom/visits/7/bill\r\nContent-Length: 0\r\n\r\n"
+        return ok(b"the bill")
+
+    rows = [AccessRow(path="/pets/{name}/visits/*/bill", resource="pets/visits", verb="bill")]
+    start_gateway(own, GatewayConfig(upstreams=[upstreams(answer)], access=rows), DELEGATED_AUTHORIZATION="true")
+    own.apiserver.allow = lambda spec: spec["resourceAttributes"]["verb"] != "bill"
+    assert own.aggregator().request("GET", f"{BASE}/pets/tom/visits/go", user="bob").status == 502
 
 
 @pytest.mark.parametrize("path", ["/pets", "/proxy/pets"])
