@@ -32,7 +32,7 @@ PETS = [
     for name, colour in (("kitty", "white"), ("tom", "grey"))
 ]
 PART = bytes(65536)
-DRAIN_SECONDS = 3
+DRAIN_SECONDS = 1
 WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # https://www.rfc-editor.org/rfc/rfc6455#section-1.3
 CLOSE = 8
 SHORT, MEDIUM, LONG = 126, 127, 1 << 16

@@ -14,7 +14,7 @@ from pytest_apiservice.why.rules import explain_pods
 PROGRAM = Path(__file__).with_name("gateway_upstream.py")
 SOCKET = "/run/upstream/http.sock"
 PORT, CONTROL_PORT = 8000, 8001
-DRAIN_SECONDS = 8  # before a pod of the upstream hears of its end; what sends requests to it has forgotten it by then
+DRAIN_SECONDS = 6  # before the upstream hears of its end: longer than the gateway in its pod still serves, and than a node sends requests to a pod that ends
 UPSTREAM = "upstream"
 GATEWAY = {
     "enabled": True,
