@@ -24,7 +24,7 @@ _Result = TypeVar("_Result")
 #: Gives a result before the function returns.
 HandOver = Callable[[_Result], None]
 
-_THREADS = 32
+THREADS = 32
 #: Running and waiting calls; those whose clients have gone count, too, since a thread cannot be stopped.
 _MOST_CALLS = 1024
 
@@ -104,7 +104,7 @@ class _Threads:
         """Call a function in a thread; `most` calls are running or waiting now, with this one."""
         call = _Call(function, argument, functools.partial(asyncio.get_running_loop().call_soon_threadsafe, self._left))
         self._calls.put(call)
-        if self._started < min(most, _THREADS):
+        if self._started < min(most, THREADS):
             try:
                 self._start()
             except RuntimeError:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from extension_apiserver.api.openapi import OpenApi
 from extension_apiserver.apps.upstream.failures import UpstreamError
 from extension_apiserver.status import StatusError
+from extension_apiserver.streams import Gone
 
 from .passing import words
 from .passing.answer import beginning
@@ -48,6 +49,11 @@ class Fetcher:
                 500, f"Internal error occurred: no upstream is configured for {call.version} and '{call.segment}'"
             )
         visit = Visit(served, call.identity.user)
+
+        def leave() -> None:
+            visit.fail(Gone())
+
+        call.request.connection.watchers.add(leave)
         target = call.path + (f"?{urlencode(call.query)}" if call.query else "")
         lines = to_upstream(call.request, self._passes, self._teller.lines(call.identity), "")
         lines += _JSON if call.body is None else (*_JSON, (b"content-type", b"application/json"))
@@ -61,6 +67,7 @@ class Fetcher:
         except UpstreamError as error:
             raise words.unreachable(served.url, error, call.method) from None
         finally:
+            call.request.connection.watchers.discard(leave)
             visit.end()
         if len(body) > most:
             sentence = (
@@ -86,10 +93,15 @@ class DocumentWatch:
     async def run(self) -> None:
         """Ask again and again."""
         while self._upstreams:
-            found = [await self._ask(one) for one in self._upstreams]
-            if any(changed for _, changed in found):
-                await asyncio.to_thread(self._openapi.renew, self._documents.extend)
-            await asyncio.sleep(_PERIOD_SECONDS if all(good for good, _ in found) else _RETRY_SECONDS)
+            try:
+                found = [await self._ask(one) for one in self._upstreams]
+                if any(changed for _, changed in found):
+                    await asyncio.to_thread(self._openapi.renew, self._documents.extend)
+                good = all(good for good, _ in found)
+            except Exception:  # noqa: BLE001 - whatever it is, what an upstream says of itself must not end the server
+                _log.exception("the OpenAPI documents of the upstreams cannot be read")
+                good = True
+            await asyncio.sleep(_PERIOD_SECONDS if good else _RETRY_SECONDS)
         await asyncio.Event().wait()
 
     async def _ask(self, served: Served) -> tuple[bool, bool]:
@@ -97,7 +109,7 @@ class DocumentWatch:
         path = served.config.openapi_path
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
-                exchange = await served.prober.call("GET", path.encode(), _JSON)
+                exchange = await served.reader.call("GET", path.encode(), _JSON)
                 try:
                     body = exchange.whole()
                     body = await beginning(exchange, MOST_BYTES + 1) if body is None else body

@@ -9,7 +9,6 @@ from typing import Any
 from extension_apiserver.api.openapi import OpenApi
 from extension_apiserver.api.resources import Api, Resource
 from extension_apiserver.apps.application import Hosted
-from extension_apiserver.apps.calls import Calls
 from extension_apiserver.request import Request
 from extension_apiserver.request_info import RequestInfo, request_info
 from extension_apiserver.settings import Settings
@@ -20,6 +19,7 @@ from extension_apiserver.trust.identity import Identity
 from .access import Access
 from .audit import Audit
 from .config import GatewayConfig
+from .fair_calls import FairCalls
 from .fetching import DocumentWatch, Fetcher
 from .health import Health
 from .identity import IdentityHeaders
@@ -124,7 +124,7 @@ class Gateway:
 
         return Hosted(
             app=Forwarder(self.upstreams, self._teller, may),
-            calls=Calls(blocking=True),
+            calls=FairCalls(),
             checks=[self._health.check()],
             run=self._run,
             access=self._access.needed,

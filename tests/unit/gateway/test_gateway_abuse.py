@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import http.client
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -17,16 +18,10 @@ from extension_apiserver.apps.upstream.failures import UpstreamError
 from extension_apiserver.apps.upstream.origin import origin
 from extension_apiserver.apps.upstream.pool import Pool
 from extension_apiserver.gateway.config import Limits
+from extension_apiserver.gateway.resources.openapi.collection import UpstreamDocuments
 from unit.fake_aggregator import Answer
 from unit.gateway.upstream import Upstream, Visitor, answering, ok
-from unit.running import BASE, Backend, Pki, prepare, start_gateway
-
-
-@pytest.fixture
-def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
-    backend = prepare(pki, tmp_path)
-    yield backend
-    backend.close()
+from unit.running import BASE, Backend, start_gateway
 
 
 @pytest.fixture
@@ -34,9 +29,12 @@ def behind(own: Backend) -> Iterator[Callable[..., Upstream]]:
     """Start a gateway in front of an upstream with this script, or that answers with these bytes."""
     upstreams = []
 
-    def begin(script: bytes | Callable[[Visitor], object], **fields: object) -> Upstream:
+    def begin(
+        script: bytes | Callable[[Visitor], object], resources: Sequence[Mapping[str, Any]] = (), **fields: object
+    ) -> Upstream:
         upstreams.append(Upstream(answering(script) if isinstance(script, bytes) else script))
-        start_gateway(own, upstreams[-1].config(**fields))
+        config = dataclasses.replace(upstreams[-1].config(**fields), resources=resources)
+        start_gateway(own, config)
         return upstreams[-1]
 
     yield begin
@@ -200,7 +198,7 @@ def test_nobody_is_asked_for_a_caller_who_left_in_the_queue(own: Backend, behind
 
 
 @pytest.mark.parametrize(
-    "location", ["http://[", "/x/../../y", "//[::1", "/%2e%2e/y", "javascript:alert(1)", "/\x9b2J"]
+    "location", ["http://[", "/x/../../y", "//[::1", "/%2e%2e/y", "javascript:alert(1)", "/\x9b2J", "/x" * 30000]
 )
 def test_a_redirect_that_leads_nowhere_is_a_bad_gateway(
     own: Backend, behind: Callable[..., Upstream], location: str
@@ -265,7 +263,7 @@ async def silent(stack: contextlib.AsyncExitStack, seconds: float) -> Pool:
     """Return a pool of one connection to a service that says nothing."""
     writers: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
-    stack.callback(lambda: [writer.close() for writer in writers])
+    stack.callback(lambda: writers[0].close())
     stack.callback(server.close)
     where = origin(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     return Pool(where, None, most=1, connect_seconds=seconds)
@@ -318,6 +316,90 @@ def test_nothing_is_kept_of_who_waited_in_vain() -> None:
             pool.drop(connection)
 
     asyncio.run(check())
+
+
+PETS = [{"kind": "Pet", "list": {"path": "/pets", "items": "@"}, "fields": {"name": "id"}}]
+
+
+def test_a_caller_of_slow_resources_leaves_threads_for_others(own: Backend, behind: Callable[..., Upstream]) -> None:
+    janes: list[bytes] = []
+
+    def answer(header: bytes, _body: bytes) -> bytes:
+        if b"X-Remote-User: jane" in header:
+            janes.append(header)
+            assert go.wait(10)
+        return ok(b"[]", "Content-Type: application/json")
+
+    go = threading.Event()
+    behind(answering(answer), resources=PETS)
+    with contextlib.ExitStack() as stack:
+        all_of_janes = [stack.enter_context(ask(own, "/pets")) for _ in range(40)]
+        own.wait_for(lambda: len(janes) == 16)
+        assert own.aggregator().request("GET", f"{BASE}/pets", user="bob").status == 200
+        assert own.aggregator().request("GET", f"{BASE}/x", user="bob").status == 200
+        go.set()
+        assert [code(tls) for tls in all_of_janes] == [200] * 40
+
+
+def test_nobody_waits_for_a_resource_whose_caller_left(own: Backend, behind: Callable[..., Upstream]) -> None:
+    ended = threading.Semaphore(0)
+    begun: list[bytes] = []
+
+    def script(visitor: Visitor) -> None:
+        while header := visitor.header():
+            if b"X-Remote-User: jane" in header:
+                begun.append(header)
+                assert visitor.header() == b""
+                ended.release()
+                return
+            visitor.socket.sendall(ok(b"[]", "Content-Type: application/json"))
+
+    behind(script, resources=PETS)
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(ask(own, "/pets"))
+        own.wait_for(lambda: len(begun) == 16)
+    for _ in range(16):
+        assert ended.acquire(timeout=10)
+    assert own.aggregator().request("GET", f"{BASE}/pets", user="bob").status == 200
+    assert len(begun) == 16
+
+
+@pytest.mark.parametrize("bomb", [b"[]", b"{}", b"[[]]"])
+def test_an_answer_of_a_million_objects_is_not_parsed(
+    own: Backend, behind: Callable[..., Upstream], bomb: bytes
+) -> None:
+    behind(ok(b"[" + b",".join([bomb] * 10**6) + b"]", "Content-Type: application/json"), resources=PETS)
+    assert is_bad_gateway(own.aggregator().request("GET", f"{BASE}/pets"), "objects and lists")
+
+
+def test_a_slow_document_is_no_reason_not_to_be_ready(own: Backend, behind: Callable[..., Upstream]) -> None:
+    go = threading.Event()
+
+    def answer(header: bytes, _body: bytes) -> bytes:
+        if b"/openapi" in header:
+            assert go.wait(20)
+        return ok()
+
+    behind(answering(answer), readiness_path="/healthz", openapi_path="/openapi")
+    # It has become ready.
+    go.set()
+
+
+def test_what_a_document_does_to_its_reader_does_not_end_the_server(
+    own: Backend, behind: Callable[..., Upstream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = threading.Event()
+
+    def put(*_: object) -> None:
+        read.set()
+        raise RecursionError
+
+    monkeypatch.setattr(UpstreamDocuments, "put", put)
+    behind(ok(b"{}"), openapi_path="/openapi")
+    assert read.wait(10)
+    for _ in range(3):
+        assert own.aggregator().request("GET", f"{BASE}/x").status == 200
 
 
 def test_a_request_that_shows_what_the_upstream_was_told_is_refused(

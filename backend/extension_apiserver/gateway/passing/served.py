@@ -21,6 +21,7 @@ class Served:
         config: what the file says of it.
         client: calls it.
         prober: asks whether it is there, over a connection of its own: that it has much to do is no reason to leave it.
+        reader: asks for its document, likewise: that may take long.
         version: as `paths.Place`.
         segment: likewise.
         prefix: likewise.
@@ -43,7 +44,7 @@ class Served:
             secure = ClientTls(host=origin.host, server_name=tls.server_name, **files)
         seconds = {"connect_seconds": limits.connect_seconds, "silence_seconds": limits.answer_seconds}
         self.client = Client(origin, secure, connections=limits.connections, **seconds)
-        self.prober = Client(origin, secure, connections=1, **seconds)
+        self.prober, self.reader = (Client(origin, secure, connections=1, **seconds) for _ in range(2))
         self._most_of_one = max(1, int(limits.connections * _SHARE))
         self._by_user: Counter[str] = Counter()
 
