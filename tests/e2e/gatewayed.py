@@ -118,7 +118,7 @@ def beside(base_values):
 
 
 def behind_a_service(base_values):
-    """Return the chart's values for the upstream in pods of its own, and the objects that make it."""
+    """Return the chart's values for the upstream in a pod of its own, and the objects that make it; one pod, since its events live in its memory."""
     upstream = container(base_values, str(PORT))
     upstream |= {
         "ports": [{"name": "http", "containerPort": PORT}],
@@ -132,7 +132,8 @@ def behind_a_service(base_values):
         "volumes": [{"name": "program", "configMap": {"name": UPSTREAM}}],
     }
     template = {"metadata": {"labels": labels}, "spec": pod}
-    deployment = {"selector": {"matchLabels": labels}, "template": template}
+    at_once = {"rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0}}
+    deployment = {"selector": {"matchLabels": labels}, "template": template, "strategy": at_once}
     service = {"selector": labels, "ports": [{"name": "http", "port": PORT, "targetPort": "http"}]}
     objects = [
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": UPSTREAM}, "spec": deployment},
