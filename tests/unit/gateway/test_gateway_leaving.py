@@ -38,7 +38,7 @@ def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
 def fickle(visitor: Visitor) -> None:
     """Answer as the path says, each time a little late."""
     while header := visitor.header():
-        time.sleep(random.random() * 0.005)
+        time.sleep(random.random() * 0.005)  # noqa: S311
         what = header.split(b" ")[1]
         if what == b"/cut":
             visitor.socket.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf")
@@ -48,7 +48,7 @@ def fickle(visitor: Visitor) -> None:
         visitor.body(header)
         if what == b"/stream":
             visitor.socket.sendall(b"HTTP/1.1 200 OK\r\n" + _CHUNKED)
-            for _ in range(random.randrange(40)):
+            for _ in range(random.randrange(40)):  # noqa: S311
                 visitor.socket.sendall(b"4000\r\n%b\r\n" % bytes(0x4000))
             visitor.socket.sendall(b"0\r\n\r\n")
         elif what == b"/moved":
@@ -92,7 +92,7 @@ def requests(user: str) -> list[bytes]:
 
 def leave(backend: Backend, number: int) -> None:
     """Begin requests and leave in the middle of them."""
-    chance = random.Random(number)
+    chance = random.Random(number)  # noqa: S311
     aggregator = backend.aggregator()
     session: ssl.SSLSession | None = None
     for _ in range(ROUNDS):
