@@ -206,6 +206,11 @@ class Switch(http.server.BaseHTTPRequestHandler):
     server_now = None
     place = ""
 
+    def do_GET(self):
+        """Say that the program runs: an end of the service is not to take its address out of a Service, too."""
+        self.send_response(204)
+        self.end_headers()
+
     def do_POST(self):
         """Do what the path says."""
         self.on() if self.path == "/on" else self.off()

@@ -122,7 +122,7 @@ def behind_a_service(base_values):
     upstream = container(base_values, str(PORT))
     upstream |= {
         "ports": [{"name": "http", "containerPort": PORT}],
-        "readinessProbe": {"httpGet": {"path": "/pets", "port": "http"}, "periodSeconds": 1},
+        "readinessProbe": {"httpGet": {"path": "/", "port": CONTROL_PORT}, "periodSeconds": 1},
     }
     labels = {"app": UPSTREAM}
     pod = {
