@@ -19,6 +19,7 @@ _VERBS_IN_PATHS = frozenset({"proxy", "watch"})
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 _GROUP_PREFIX_PARTS = 3  # apis, group, version
 #: Leading zeros aside, more digits are no 64 bits; with the zeros there may be more than Python reads.
+_OPTIONS = re.compile("watch|fieldSelector|%")
 _INTEGER = re.compile(r"([-+]?)0*([0-9]{1,19})")
 
 
@@ -97,7 +98,7 @@ def request_info(request: Request) -> RequestInfo:
         subresource = ""
     selected_name = ""
     verb = verb or (_ON_NAME if name else _ON_COLLECTION).get(request.method, "")
-    if verb == "list":
+    if verb == "list" and _OPTIONS.search(request.query_string):
         query = request.query()
         verb = "watch" if _is_watch(query) else "list"
         selected_name = required_name(query) if _numbers_are_numbers(query) else ""

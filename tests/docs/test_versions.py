@@ -102,7 +102,8 @@ def test_the_oldest_cert_manager_in_ci_is_the_oldest_that_readme_asks_for():
 def test_every_set_of_requirements_is_resolved():
     folder = ROOT / "requirements"
     named = set(re.search(r"for name in (.+?);", (folder / "update").read_text())[1].split())
-    ours = [*folder.iterdir(), *(ROOT / "backend").glob("requirements.*")]
+    beside = [*(ROOT / "backend").glob("requirements.*"), *(ROOT / "ci").glob("**/requirements.*")]
+    ours = [*folder.iterdir(), *beside]
     listed = {suffix: {path.resolve() for path in ours if path.suffix == suffix} for suffix in (".in", ".txt")}
     assert listed == {suffix: {(folder / f"{name}{suffix}").resolve() for name in named} for suffix in listed}
 

@@ -158,11 +158,11 @@ def test_dependabot_moves_every_family_of_programs_but_those_that_must_move_as_o
     (listed,) = [entry["directories"] for entry in updates if entry["package-ecosystem"] == "gomod"]
     families = {
         f"/{path.parent.relative_to(ROOT)}"
-        for path in ROOT.glob("ci/tools/*/go.mod")
+        for path in (*ROOT.glob("ci/tools/*/go.mod"), *ROOT.glob("ci/interop/languages/*/go.mod"))
         if "\nreplace " not in path.read_text()
     }
     assert set(listed) == families, (
-        "list in .github/dependabot.yml each family of ci/tools whose go.mod has no replace line"
+        "list in .github/dependabot.yml each family of ci/tools and ci/interop/languages whose go.mod has no replace line"
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 import time
 import zipfile
@@ -23,6 +24,7 @@ EXTRA = "pytest-apiservice[kind]"
 NAMES = ("extension-apiserver", "header-echo", "pytest-apiservice")
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 README = (ROOT / "README.md").read_text()
+GATEWAY_PAGE = (ROOT / "docs" / "gateway.md").read_text()
 # What says where our code is: not for a user's shell, whose variables it else has.
 OURS = ("PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_TESTRUNUID", "KEEP")
 CLASHING = """
@@ -73,6 +75,21 @@ def python(built, once):
         run(command, cwd=environment, env=outside(PIP_FIND_LINKS=""), timeout_seconds=300)
 
     return once("environment", install) / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def gateway(built, once):
+    """Yield the folder of programs of an environment with what docs/gateway.md says to install, and the line that it shows next."""
+    install, serve = re.findall(r"^    (pip install .+)\n    (extension-apiserver .+)$", GATEWAY_PAGE, re.MULTILINE)[0]
+    wanted = shlex.split(install)[2:]
+
+    def make(environment):
+        run([sys.executable, "-m", "venv", "--without-pip", environment], timeout_seconds=60)
+        house = ["--no-index", f"--find-links={built}", f"--find-links={wheels_of_others(*wanted)}"]
+        command = [*PIP, "--python", environment / "bin" / "python", "install", "--quiet", *house, *wanted]
+        run(command, cwd=environment, env=outside(PIP_FIND_LINKS=""), timeout_seconds=300)
+
+    return once("gateway", make) / "bin", shlex.split(serve)
 
 
 def outside(**variables):
@@ -143,6 +160,15 @@ def test_the_tests_that_the_readme_shows_pass_without_a_checkout(python, tmp_pat
     assert "2 passed" in done.stdout
     assert str(ROOT) not in done.stdout + done.stderr
     record_property("README's tests", f"{time.monotonic() - began:.0f} s")
+
+
+def test_the_gateway_is_a_command_that_says_what_it_lacks(gateway, tmp_path):
+    programs, (name, *arguments) = gateway
+    done = run([programs / name, *arguments], cwd=tmp_path, env=outside(), timeout_seconds=60, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr == (
+        "KUBERNETES_SERVICE_HOST must be set to the address of kube-apiserver; inside a pod the kubelet sets it, not ''\n"
+    )
 
 
 def test_nothing_of_the_checkout_is_used(python, tmp_path):

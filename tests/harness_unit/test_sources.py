@@ -7,6 +7,7 @@ TESTS = Path(__file__).resolve().parents[1]
 # Functions that may sleep: not to wait for something, but because the passing of time is their work.
 SLEEPERS = {
     "application": "is slow",
+    "check": "keeps the event loop, or gives it to others",
     "lived": "asks for an event a second, for minutes",
     "paced": "is a slow client",
     "talked": "says a word a second, for minutes",

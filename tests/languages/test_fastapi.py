@@ -1,16 +1,30 @@
 """Programs of FastAPI's tutorial (Python), unmodified, on uvicorn behind the gateway. The second one reads one header: it is told the groups in that."""
 
+import re
+
 import pytest
 
 from languages.behind import MIB, demand_no_forgery
 from languages.programs import fastapi
+from pytest_apiservice.base.wait import NotYet, wait_for
 
 
 @pytest.fixture(scope="module")
 def service(behind):
     """Yield them."""
-    identity = {"groupHeader": "X-Token"}
-    with behind("fastapi", fastapi(), identity=identity, readinessPath="/docs", openapiPath="/openapi.json") as service:
+    things = {
+        "kind": "Thing",
+        "list": {"path": "/listed/items/", "items": "@"},
+        "fields": {"name": "item_name"},
+        "schema": "Item",
+    }
+    values = {
+        "identity": {"groupHeader": "X-Token"},
+        "readinessPath": "/docs",
+        "openapiPath": "/body/openapi.json",
+        "resources": [things],
+    }
+    with behind("fastapi", fastapi(), **values) as service:
         yield service
 
 
@@ -67,3 +81,24 @@ def test_a_chat_answers(service):
     with service.websocket("/proxy/chat/ws") as socket:
         socket.send("miaow")
         assert socket.recv() == "Message text was: miaow"
+
+
+def test_kubectl_lists_what_one_of_them_lists(service):
+    shown = service.kubectl("get", f"things.{service.group}", "-o", "name").stdout.splitlines()
+    assert shown == [f"thing.{service.group}/{name}" for name in ("Foo", "Bar", "Baz")]
+
+
+def test_kubectl_explains_what_the_openapi_of_one_says(service):
+    def explained():
+        said = service.kubectl("explain", f"things.{service.group}.spec", check=False)
+        if said.returncode != 0:
+            raise NotYet(said.stderr)
+        return said.stdout
+
+    text = wait_for("the API server to have its OpenAPI", explained, timeout_seconds=90)
+    assert re.findall(r"^  (\w+)\t<(\w+)>", text, re.MULTILINE) == [
+        ("description", "string"),
+        ("name", "string"),
+        ("price", "number"),
+        ("tax", "number"),
+    ]

@@ -12,18 +12,19 @@ from extension_apiserver.request import Request
 from extension_apiserver.request_info import RequestInfo
 
 from .config import AccessRow
+from .passing.paths import front_of
 
 _GROUP_PREFIX_PARTS = 3  # apis, group, version
 _REST = "**"
 
 
 def segments_below(path: str) -> list[str]:
-    """Return the segments of a path below the version, without `proxy` at its front, and as upstreams read them.
+    """Return the segments of a path below the version, without `proxy` or `proxy/_` at its front, and as upstreams read them.
 
     Many leave out what follows a `;` in a segment: https://www.rfc-editor.org/rfc/rfc3986#section-3.3
     """
     parts = path.removesuffix("/").split("/")[1 + _GROUP_PREFIX_PARTS :]
-    return [part.partition(";")[0] for part in (parts[1:] if parts[:1] == ["proxy"] else parts)]
+    return [part.partition(";")[0] for part in parts[len(front_of(parts)) :]]
 
 
 class Pattern:

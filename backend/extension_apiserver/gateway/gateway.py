@@ -9,7 +9,8 @@ from typing import Any
 from extension_apiserver.api.openapi import OpenApi
 from extension_apiserver.api.resources import Api, Resource
 from extension_apiserver.apps.application import Hosted
-from extension_apiserver.request_info import RequestInfo
+from extension_apiserver.request import Request
+from extension_apiserver.request_info import RequestInfo, request_info
 from extension_apiserver.settings import Settings
 from extension_apiserver.trust.authentication import Caller
 from extension_apiserver.trust.delegation import Authorizer
@@ -32,6 +33,10 @@ from .token import Signer
 JWKS_PATH = "/.well-known/jwks.json"
 
 
+#: Of callers whose lines are remembered: how many, and how many lines each.
+_MOST_KNOWN, _FEW_LINES = 256, 32
+
+
 class _Teller:
     """Tells upstreams who calls: in headers, and in a token if there is one."""
 
@@ -39,10 +44,20 @@ class _Teller:
         self._headers = IdentityHeaders(config.identity, [config.token.header] if signer else [])
         self._signer = signer
         self.passes = self._headers.passes
+        self._known: dict[int, tuple[Identity, list[tuple[bytes, bytes]]]] = {}
 
     def lines(self, identity: Identity) -> list[tuple[bytes, bytes]]:
         """Return the header lines that say it."""
-        lines = self._headers.lines(identity)
+        # The authenticator gives the same object for the same caller, as long as it remembers it.
+        known = self._known.get(id(identity))
+        if known is not None and known[0] is identity:
+            lines = known[1]
+        else:
+            lines = self._headers.lines(identity)
+            if len(lines) <= _FEW_LINES:
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                self._known[id(identity)] = identity, lines
         return lines if self._signer is None else [*lines, self._signer.header(identity)]
 
 
@@ -65,9 +80,15 @@ class Gateway:
         self.upstreams = [Served(one) for one in config.upstreams]
         self._signer = Signer(config.token) if config.token.key_file else None
         self._teller = _Teller(config, self._signer)
-        wanted = [(str(one.get("upstream") or ""), str(one["schema"])) for one in config.resources if one.get("schema")]
-        documents = UpstreamDocuments(settings.group, wanted)
+        asked = [(str(one.get("upstream") or ""), str(one.get("schema") or "")) for one in config.resources]
+        documents = UpstreamDocuments(settings.group, [pair for pair in asked if pair[1]])
         fetcher = Fetcher(self.upstreams, self._teller)
+        segments = {one.segment for one in self.upstreams}
+        for number, (segment, _) in enumerate(asked):
+            if segment and segment not in segments:
+                raise ValueError(
+                    f"resources[{number}].upstream must be the segment of an upstream, and '{segment}' is none"
+                )
         resources: list[Resource] = []
         if config.resources:
             # Not before it is needed: what it is built on is an extra of the distribution.
@@ -80,6 +101,8 @@ class Gateway:
             resources = mapped(config.resources, fetcher.fetch, self._wait, documents.schema)
         self.api = Api(settings.group, settings.versions, resources)
         self._openapi = OpenApi(self.api)
+        if config.access and not settings.delegated_authorization:
+            raise ValueError("`access` asks kube-apiserver: set EXTENSION_APISERVER_DELEGATED_AUTHORIZATION to 'true'")
         self._access = Access(settings.group, config.access)
         self._audit = Audit(config.audit_bodies)
         self._health = Health(self.upstreams)
@@ -90,8 +113,14 @@ class Gateway:
         """Return what the server is to do for it; as `serve.host` wants it."""
         self._loop = asyncio.get_running_loop()
 
-        async def may(caller: Caller, info: RequestInfo) -> bool:
-            return authorizer is not None and await authorizer.allows(caller.identity, info, caller.payer)
+        async def may(caller: Caller, request: Request, before: RequestInfo) -> bool:
+            info = request_info(request)
+            asked = before.is_resource and before.attributes() == info.attributes()
+            needed = [one for one in (None if asked else info, self._access.needed(request)) if one is not None]
+            for one in needed:
+                if authorizer is None or not await authorizer.allows(caller.identity, one, caller.payer):
+                    return False
+            return True
 
         return Hosted(
             app=Forwarder(self.upstreams, self._teller, may),

@@ -14,6 +14,7 @@ from unit.running import Backend, start
 
 @pytest.fixture
 def upstream() -> Upstream:
+    """Three pets or so, and what was asked for."""
     return Upstream()
 
 

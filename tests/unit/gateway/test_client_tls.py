@@ -22,6 +22,7 @@ OTHER = Authority("other")
 
 @pytest.fixture
 def ca(tmp_path: Path) -> Path:
+    """A file with words and an authority."""
     file = tmp_path / "ca.crt"
     file.write_text("words before\n" + SERVERS.pem)
     return file

@@ -9,16 +9,9 @@ from pathlib import Path
 import pytest
 
 from unit.gateway.upstream import Upstream, answering, ok
-from unit.running import BASE, Backend, Pki, prepare, start_gateway
+from unit.running import BASE, Backend, start_gateway
 
 Seen = list[tuple[bytes, bytes]]
-
-
-@pytest.fixture
-def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
-    backend = prepare(pki, tmp_path)
-    yield backend
-    backend.close()
 
 
 @pytest.fixture
@@ -62,6 +55,11 @@ def test_every_method_arrives(own: Backend, behind: Callable[..., Seen], method:
         ("/a%2520b/%E2%82%AC?x=1&y=%26", "/a%2520b/%E2%82%AC?x=1&y=%26"),
         ("/proxy/pets", "/pets"),
         ("/proxy/", "/"),
+        ("/proxy/_/", "/"),
+        ("/proxy/_", "/"),
+        ("/proxy/_/pets", "/pets"),
+        ("/proxy/_/_/pets", "/_/pets"),
+        ("/_/pets", "/_/pets"),
     ],
 )
 def test_the_prefix_is_stripped(own: Backend, behind: Callable[..., Seen], asked: str, target: str) -> None:

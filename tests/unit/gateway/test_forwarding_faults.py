@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,16 +14,9 @@ from extension_apiserver.apps.upstream.origin import origin
 from extension_apiserver.gateway.config import GatewayConfig, Limits, UpstreamConfig
 from unit.fake_aggregator import Answer
 from unit.gateway.upstream import Upstream, Visitor, answering, ok
-from unit.running import BASE, Backend, Pki, prepare, start_gateway
+from unit.running import BASE, Backend, start_gateway
 
 FAST = Limits(answer_seconds=0.5, connect_seconds=0.5)
-
-
-@pytest.fixture
-def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
-    backend = prepare(pki, tmp_path)
-    yield backend
-    backend.close()
 
 
 @pytest.fixture
@@ -290,7 +283,22 @@ def test_readiness_follows_the_upstream(own: Backend) -> None:
     good.set()
     own.wait_until_ready()
     upstream.close()
-    own.wait_for(lambda: client.request("GET", "/readyz", user=None).status == 503 or good.is_set())
+    own.wait_for(lambda: client.request("GET", "/readyz", user=None).status == 503)
+
+
+def test_each_look_at_an_upstream_is_over_a_connection_of_its_own(own: Backend) -> None:
+    """A Service leads a kept one to the same pod for ever, also when that pod alone is ill."""
+    connections = itertools.count()
+
+    def script(visitor: Visitor) -> None:
+        said = ok() if next(connections) else ok(b"", status="503 Service Unavailable")
+        while visitor.header():
+            visitor.socket.sendall(said)
+
+    upstream = Upstream(script)
+    start_gateway(own, upstream.config(readiness_path="/healthz"))
+    own.wait_until_ready()
+    upstream.close()
 
 
 def test_one_caller_leaves_connections_for_others(own: Backend) -> None:

@@ -11,7 +11,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,14 +25,7 @@ from extension_apiserver.gateway.resources.openapi.collection import Origin, Ups
 from extension_apiserver.request import Connection, Request
 from unit.fake_aggregator import Answer
 from unit.gateway.upstream import Upstream, Visitor, answering, ok
-from unit.running import BASE, Backend, Pki, prepare, start_gateway
-
-
-@pytest.fixture
-def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
-    backend = prepare(pki, tmp_path)
-    yield backend
-    backend.close()
+from unit.running import BASE, Backend, start_gateway
 
 
 @pytest.fixture

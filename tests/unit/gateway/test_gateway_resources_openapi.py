@@ -26,7 +26,7 @@ from unit.gateway.fake_pets import Upstream, pets
 from unit.running import BASE, GROUP, Backend, _run
 
 ANY = {"x-kubernetes-preserve-unknown-fields": True}
-OURS = {
+OURS: dict[str, Any] = {
     "openapi": "3.0.0",
     "info": {"title": GROUP, "version": "v1"},
     "paths": {f"{BASE}/pets": {"get": {"responses": {}}}, f"{BASE}/pets/{{name}}": {"get": {"responses": {}}}},
@@ -314,6 +314,31 @@ def test_a_broken_document_leaves_ours_whole() -> None:
     operation = found["paths"][f"{BASE}/x"]["get"]
     assert [(one["name"], one["in"]) for one in operation["parameters"]] == [("q", "query"), ("c", "query")]
     assert sorted(operation["responses"]) == ["200", "default"]
+
+
+def test_broken_components_break_nobody_who_refers_to_them() -> None:
+    """What is none is replaced by what says nothing, or left out with what refers to it; data is no reference, whatever its name."""
+    whole = document(
+        paths={"/x": {"put": {
+            "parameters": [{"$ref": "#/components/parameters/P"}, {"$ref": "#/components/parameters/Q"}],
+            "requestBody": {"$ref": "#/components/requestBodies/B"},
+            "responses": {"200": {"$ref": "#/components/responses/R"}},
+        }}},
+        A={"default": {"$ref": "#/components/schemas/Gone"}, "enum": [{"$ref": "#/components/schemas/Gone"}]},
+    )  # fmt: skip
+    whole["components"] |= {
+        "parameters": {"P": {"in": "query"}, "Q": {"name": "q", "in": "query"}}, "requestBodies": {"B": {}}, "responses": {"R": 7}
+    }  # fmt: skip
+    found = merged(OURS, UpstreamOpenApi.of(json.dumps(whole).encode()), BASE)
+
+    OPENAPI_30_VALIDATOR.validate({**found, "paths": {f"{BASE}/x": found["paths"][f"{BASE}/x"]}})
+    assert found["paths"][f"{BASE}/x"]["put"]["parameters"] == [{"$ref": "#/components/parameters/upstream.Q"}]
+    assert found["components"] == {
+        "schemas": {**OURS["components"]["schemas"], "upstream.A": {}},
+        "parameters": {"upstream.Q": {"name": "q", "in": "query", "schema": {}}},
+        "requestBodies": {"upstream.B": {"content": {}}},
+        "responses": {"upstream.R": {"description": "Not described."}},
+    }
 
 
 def test_what_31_says_otherwise_is_said_as_30() -> None:

@@ -327,7 +327,9 @@ def test_a_path_with_a_namespace_needs_no_field(serve: Serve, upstream: Upstream
     assert api.request("GET", f"{BASE}/namespaces/a%20b/pets/1").json()["metadata"]["namespace"] == "a b"
     code, message = refusal(api.request("GET", f"{BASE}/pets"))
     assert (code, message) == (405, "pets can only be listed in a namespace: the upstream has no list of all")
+    before = len(upstream.calls)
     assert api.request("GET", f"{BASE}/namespaces/..;/pets").status == 404
+    assert len(upstream.calls) == before
 
 
 def test_parameters_of_a_list_are_sent(serve: Serve, upstream: Upstream) -> None:

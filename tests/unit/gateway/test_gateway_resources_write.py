@@ -202,6 +202,14 @@ def test_nobody_changes_an_object_of_another_namespace(serve: Serve, upstream: U
     assert api.request(verb, f"{BASE}/namespaces/b/pets/tom", body=body).status == 200
 
 
+def test_an_answer_from_another_namespace_is_not_shown(serve: Serve, upstream: Upstream) -> None:
+    """What was sent comes back instead."""
+    upstream.says("POST /pets", {"id": "tom", "team": "b", "secret": 1}, 201)
+
+    answer = serve(NAMESPACED).request("POST", f"{BASE}/namespaces/a/pets", body=pet())
+    assert (answer.status, answer.json()["spec"]) == (201, {"id": "tom", "team": "a"})
+
+
 def test_a_path_of_its_namespace_is_asked_at_once(serve: Serve, upstream: Upstream) -> None:
     """Without a look at the object before."""
     upstream.says("DELETE /teams/a/pets/tom", b"", 204)

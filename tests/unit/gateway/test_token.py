@@ -87,6 +87,7 @@ class Issuer:
 
 @pytest.fixture
 def issuer(tmp_path: Path) -> Issuer:
+    """Who signs, with a clock of the test's own."""
     return Issuer(tmp_path)
 
 

@@ -112,9 +112,7 @@ def sent_path(value: Any) -> str:  # noqa: ANN401
     """Accept a path as a request line holds it, perhaps with a query, or ''."""
     text = _text(value)
     if (text and not _PATH.fullmatch(text)) or "#" in text:
-        raise ValueError(
-            "must be a path, such as '/ready', as it is sent: a slash at its front, ASCII, no space, no '#'"
-        )
+        raise ValueError("must be a path as it is sent, such as '/ready': '/' first, ASCII, without ' ' and '#'")
     return text
 
 

@@ -7,7 +7,8 @@ import logging
 
 from extension_apiserver.apps.upstream.exchange import Exchange
 from extension_apiserver.apps.upstream.failures import UpstreamError
-from extension_apiserver.request import Response
+from extension_apiserver.request import Request, Response
+from extension_apiserver.request_info import request_info
 from extension_apiserver.status import StatusError
 from extension_apiserver.streams import Gone, Peer, Stream
 from extension_apiserver.wire.http_answer import NO_BODY
@@ -16,6 +17,9 @@ from . import words
 from .lines import for_browsers, from_upstream
 from .served import Visit
 
+#: kube-apiserver lets these last: https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/controlplane/apiserver/config.go
+_LASTING_VERBS = frozenset({"watch", "proxy"})
+_LASTING_SUBRESOURCES = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 #: What is made whole before it is sent: with its length, without a stream of its own.
 _WHOLE_BYTES = 65536
 #: Whoever reads them is ready for an end at any time.
@@ -26,13 +30,13 @@ _GRACE_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
-async def answer(visit: Visit, exchange: Exchange, method: str, *, page: bool) -> Response:
+async def answer(visit: Visit, exchange: Exchange, request: Request, *, page: bool) -> Response:
     """Return an answer: whole if it is small, else with a stream.
 
     Args:
         visit: ended when the answer is over.
         exchange: whose header is there.
-        method: of the request.
+        request: what it answers.
         page: it is for a browser, and HTML may stay what it is.
 
     Raises:
@@ -46,7 +50,7 @@ async def answer(visit: Visit, exchange: Exchange, method: str, *, page: bool) -
         raise StatusError(
             502, f"the upstream {visit.served.url} answers {status}, which is no code of an answer", reason="BadGateway"
         )
-    if method == "HEAD":
+    if request.method == "HEAD":
         if exchange.length is not None and status not in NO_BODY:
             headers.append(("Content-Length", str(exchange.length)))
         visit.end()
@@ -65,6 +69,7 @@ async def answer(visit: Visit, exchange: Exchange, method: str, *, page: bool) -
         _bound(visit, most, len(whole))
         visit.end()
         return Response(status, headers, whole)
+    _let_last(request, exchange)
     sending = _Sending(visit, exchange, most)
     stream = Stream(sending.run, visit.end, exchange.length, ends_anywhere=kind.startswith(_EVENTS))
     return Response(status, headers, stream=stream)
@@ -85,6 +90,12 @@ async def beginning(exchange: Exchange, most_bytes: int) -> bytes:
             break
         parts += part
     return bytes(parts[:most_bytes])
+
+
+def _let_last(request: Request, exchange: Exchange) -> None:
+    info = request_info(request)
+    if info.verb in _LASTING_VERBS or info.subresource in _LASTING_SUBRESOURCES:
+        exchange.endless()
 
 
 def _is_json(kind: str) -> bool:

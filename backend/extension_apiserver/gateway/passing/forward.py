@@ -26,9 +26,6 @@ from .served import Served, Visit
 #: A body of this length is sent in one piece with its header.
 _WHOLE_BYTES = 65536
 _MOST_REDIRECTS = 5
-#: kube-apiserver lets these last: https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/controlplane/apiserver/config.go
-_LASTING_VERBS = frozenset({"watch", "proxy"})
-_LASTING_SUBRESOURCES = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 #: Over these a client would send requests that nobody looks at, with any identity: https://www.rfc-editor.org/rfc/rfc7540#section-3.2
 _TUNNELS = ("h2", "http", "tls", "connect")
 
@@ -50,13 +47,13 @@ class Forwarder:
     Attributes:
         upstreams: all there are.
         teller: tells them who calls.
-        may: whether a caller may make another request, in which another one ended by a redirect.
+        may: whether a caller may make a request to which an upstream redirects another one; with what that one was, for RBAC.
 
     """
 
     upstreams: Sequence[Served]
     teller: Teller
-    may: Callable[[Caller, RequestInfo], Awaitable[bool]]
+    may: Callable[[Caller, Request, RequestInfo], Awaitable[bool]]
 
     async def call(self, request: Request, caller: Caller) -> Response:
         """Return the upstream's answer, as `Application` says."""
@@ -127,19 +124,17 @@ class Forwarder:
             )
             if exchange.status == 101:  # noqa: PLR2004
                 return _switched(visit, exchange, upgrade)
-            info = request_info(request)
-            if info.verb in _LASTING_VERBS or info.subresource in _LASTING_SUBRESOURCES:
-                exchange.endless()
             found = redirect(exchange.status, exchange.headers, going)
             if found is None:
-                return await answer(visit, exchange, request.method, page=page)
+                return await answer(visit, exchange, request, page=page)
             if page or not found.inside or request.method not in READING:
                 visit.end()
                 return told(found, request, exchange.headers, visit.served.url, page=page)
             # Whoever sends a client elsewhere must not send it past what kube-apiserver was asked about.
+            info = request_info(request)
             request = dataclasses.replace(request, target=found.url)
             going = way(request, [visit.served])
-            if not await self._same_or_allowed(caller, info, request_info(request)):
+            if not await self.may(caller, request, info):
                 visit.end()
                 return told(found, request, exchange.headers, visit.served.url, page=page)
             exchange.end()
@@ -147,11 +142,6 @@ class Forwarder:
         raise StatusError(
             502, f"the upstream {visit.served.url} redirects more than {_MOST_REDIRECTS} times", reason="BadGateway"
         )
-
-    async def _same_or_allowed(self, caller: Caller, before: RequestInfo, after: RequestInfo) -> bool:
-        if before.attributes() == after.attributes() and before.is_resource:
-            return True
-        return await self.may(caller, after)
 
 
 def _switched(visit: Visit, exchange: Exchange, upgrade: bytes) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 
 from extension_apiserver.request import Request
@@ -110,5 +111,6 @@ def _named(lines: HeaderLines) -> frozenset[bytes]:
     return frozenset(token.strip().lower() for value in tokens for token in value.split(b","))
 
 
+@functools.lru_cache(maxsize=512)
 def _title(name: bytes) -> str:
     return name.decode("latin-1").title()

@@ -13,9 +13,11 @@ from extension_apiserver.status import StatusError
 
 _GROUP_PREFIX_PARTS = 3  # apis, group, version
 #: Below it kube-apiserver lets requests last: verb `proxy`.
-_PROXY = "proxy"
+_PROXY, _ROOT = "proxy", "_"
 #: As Go's net/url leaves them: https://www.rfc-editor.org/rfc/rfc3986#section-3.3
 _SAFE = "/$&+,:;=@!*'()~"
+#: Nothing in it is encoded, or means anything but itself.
+_PLAIN = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+/?")
 #: A segment of nothing, or of dots and spaces, which some cut off at an end; a path may end in a slash. What follows a `;` is a parameter
 #: for some, as for Tomcat, and what follows `?` or `#` is no path any more where it was decoded too early.
 _EMPTY = re.compile(rb"/[. ]*([;?#][^/]*)?(/|(?<!/)\Z)")
@@ -69,24 +71,36 @@ def way(request: Request, upstreams: Sequence[_Any]) -> Way[_Any]:
         StatusError: 400 for a path that kube-apiserver and an upstream would read in two ways; 404 if no upstream answers it.
 
     """
-    raw = request.target.partition("?")[0].encode("latin-1")
-    # What kube-apiserver asked RBAC about is what it decoded, so that is what the upstream gets.
-    path = quote_from_bytes(unquote_to_bytes(raw), safe=_SAFE)
-    demand_one_meaning(unquote_to_bytes(raw))
+    path = request.target.partition("?")[0]
+    if not _PLAIN.fullmatch(path):
+        decoded = unquote_to_bytes(path.encode("latin-1"))
+        demand_one_meaning(decoded)
+        # What kube-apiserver asked RBAC about is what it decoded, so that is what the upstream gets.
+        path = quote_from_bytes(decoded, safe=_SAFE)
     parts = path.split("/")[1:]
     version, rest = parts[2], parts[_GROUP_PREFIX_PARTS:]
-    below_proxy = rest[:1] == [_PROXY]
-    below = rest[1:] if below_proxy else rest
+    front = front_of(rest)
+    below = rest[len(front) :]
     upstream = chosen(upstreams, version, below[0] if below else "")
     if upstream is None:
         raise StatusError(404, "the server could not find the requested resource: no upstream answers this path")
-    front = "/" + "/".join(parts[: _GROUP_PREFIX_PARTS + below_proxy])
     strip = upstream.prefix == "strip"
     query = request.query_string
     if not _QUERY.fullmatch(query):
         query = quote(query.encode("latin-1"), safe=_QUERY_SAFE)
     target = ("/" + "/".join(below) if strip else path) + (f"?{query}" if query else "")
-    return Way(upstream, target.encode(), front if strip else "", below_proxy)
+    prefix = "/" + "/".join(parts[: _GROUP_PREFIX_PARTS + len(front)]) if strip else ""
+    return Way(upstream, target.encode(), prefix, bool(front))
+
+
+def front_of(segments: Sequence[str]) -> Sequence[str]:
+    """Return what stands before the upstream's own path, below the version: nothing, `proxy`, or `proxy/_`.
+
+    kube-apiserver wants a segment behind `proxy`, so that `_` is for pages and programs that need the upstream's root.
+    """
+    if segments[:1] != [_PROXY]:
+        return ()
+    return segments[:2] if segments[1:2] == [_ROOT] else segments[:1]
 
 
 def chosen(upstreams: Sequence[_Any], version: str, segment: str) -> _Any | None:

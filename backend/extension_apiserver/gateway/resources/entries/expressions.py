@@ -10,7 +10,7 @@ import jmespath
 from jmespath.functions import Functions
 from jmespath.parser import ParsedResult
 
-from extension_apiserver.gateway.resources.words import quoted
+from extension_apiserver.gateway.resources.words import plain, quoted
 
 #: The parser calls itself for each parenthesis.
 _LONGEST = 1000
@@ -70,7 +70,7 @@ class Expression:
         try:
             return self._parsed.search(value)
         except Exception as error:  # noqa: BLE001 - jmespath raises whatever Python's own functions do on such values
-            reason = " ".join(str(error).split())[:200]
+            reason = plain(str(error), 200)
             raise ExpressionError(f"{quoted(self.text)} cannot be applied: {reason}") from None
 
 

@@ -40,10 +40,11 @@ class Cleaner:
         self._rename = rename
 
     def component(self, section: str, value: object) -> Json:
-        """Return one of the components: of 'schemas', 'parameters', 'requestBodies' or 'responses'."""
+        """Return one of the components: of 'schemas', 'parameters', 'requestBodies' or 'responses'; {} is a schema alone."""
         if section == "schemas":
             return self.schema(value)
-        return self._referable(section, value)
+        # It has been referred to, whatever it is.
+        return self._referable(section, value) or {"content": {}}
 
     def schema(self, value: object) -> Json:
         """Return a schema; {} allows anything."""
@@ -123,10 +124,10 @@ class Cleaner:
         return {**found, **required, "content": content} if content else {}
 
     def _parameter(self, value: Json) -> Json:
-        name, where = value.get("name"), value.get("in")
-        if not isinstance(name, str) or not name or not isinstance(where, str) or where not in _STYLES:
+        if not is_parameter(value):
             return {}
-        found: Json = {"name": text_of(name), "in": where}
+        where = value["in"]
+        found: Json = {"name": text_of(value["name"]), "in": where}
         found |= {"description": text} if (text := text_of(value.get("description"))) else {}
         found |= {"required": True} if where == "path" or value.get("required") is True else {}
         found |= {"deprecated": True} if value.get("deprecated") is True else {}
@@ -146,12 +147,19 @@ class Cleaner:
         }
 
 
+def is_parameter(value: object) -> bool:
+    """Return whether something describes a parameter itself."""
+    where = value.get("in") if isinstance(value, dict) and "$ref" not in value and text_of(value.get("name")) else None
+    return isinstance(where, str) and where in _STYLES
+
+
 def _limits(value: Json) -> Json:
     """Return what a schema says beside its parts, in the words of 3.0."""
-    found: Json = {"default": value["default"]} if "default" in value else {}
+    # An object there could have a `$ref` of its own, which is none.
+    found: Json = {"default": value["default"]} if _is_plain(value.get("default")) else {}
     found |= {"pattern": value["pattern"]} if isinstance(value.get("pattern"), str) else {}
     values = [value["const"]] if "const" in value else value.get("enum")
-    found |= {"enum": values} if isinstance(values, list) and values else {}
+    found |= {"enum": values} if isinstance(values, list) and values and all(map(_is_plain, values)) else {}
     required = value.get("required")
     names = list(dict.fromkeys(one for one in required if isinstance(one, str))) if isinstance(required, list) else []
     found |= {"required": names} if names else {}
@@ -166,6 +174,10 @@ def _limits(value: Json) -> Json:
         elif _is_number(value.get(key)):
             found |= {bound: value[key], key: True}
     return found
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float)
 
 
 def _is_number(value: object) -> bool:

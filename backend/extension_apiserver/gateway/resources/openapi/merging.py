@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .cleaning import Cleaner
+from .cleaning import Cleaner, is_parameter
 from .document import SECTIONS, UpstreamOpenApi
 
 Json = dict[str, Any]
@@ -98,7 +98,7 @@ class _Names:
             for old, value in upstream.components[section].items():
                 plain = f"{name}.{_NO_NAME.sub('_', old)}"
                 new = plain if plain not in taken else f"{plain}_{len(taken)}"
-                if new not in taken and (isinstance(value, dict) or section == "schemas"):
+                if new not in taken and (section != "parameters" or is_parameter(value)):
                     taken.add(new)
                     self.names[section, old] = new
 

@@ -19,21 +19,38 @@ async fn main() {
         .route("/hello/{name}", get(hello))
         .route("/length", post(async |body: Bytes| body.len().to_string()))
         .route("/events", get(events))
-        .route("/chat", get(async |upgrade: WebSocketUpgrade| -> Response { upgrade.on_upgrade(chat) }))
+        .route(
+            "/chat",
+            get(async |upgrade: WebSocketUpgrade| -> Response { upgrade.on_upgrade(chat) }),
+        )
         .route("/old", get(async || Redirect::permanent("/hello/new")))
-        .route("/broken", get(async || (StatusCode::IM_A_TEAPOT, Html("<h1>I'm a teapot</h1>"))))
+        .route(
+            "/broken",
+            get(async || (StatusCode::IM_A_TEAPOT, Html("<h1>I'm a teapot</h1>"))),
+        )
         .layer(DefaultBodyLimit::max(16 << 20));
-    let address = std::env::args().nth(1).expect("where to listen, such as 127.0.0.1:8000");
-    let listener = tokio::net::TcpListener::bind(address).await.expect("a free address");
+    let address = std::env::args()
+        .nth(1)
+        .expect("where to listen, such as 127.0.0.1:8000");
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .expect("a free address");
     axum::serve(listener, app).await.expect("to serve");
 }
 
 /// One line for each header, as it came.
 async fn headers(headers: HeaderMap) -> String {
-    headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap_or("?"))).collect()
+    headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap_or("?")))
+        .collect()
 }
 
-async fn hello(Path(name): Path<String>, Query(query): Query<Vec<(String, String)>>, uri: Uri) -> String {
+async fn hello(
+    Path(name): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+    uri: Uri,
+) -> String {
     format!("{name} {query:?} {uri}")
 }
 
