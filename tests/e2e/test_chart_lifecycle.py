@@ -24,11 +24,6 @@ def test_the_configuration_for_openshift_installs_passes_its_own_tests_and_goes(
     installed_again_and_gone(another("openshift"), CONFIGURATIONS["openshift"], base_values)
 
 
-@pytest.mark.only_on("kind", "existing", reason=f"the gateway needs {NEEDS['gateway']}")
-def test_the_configuration_with_a_gateway_before_a_service_installs_passes_its_own_tests_and_goes(another, base_values):
-    installed_again_and_gone(another("gateway"), CONFIGURATIONS["gateway"], base_values)
-
-
 def git(*arguments):
     """Return what git prints, "" where this is no clone."""
     return subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False).stdout

@@ -50,6 +50,10 @@ def test_discovery_lists_the_mapped_resource(gateway):
     assert (pets["kind"], pets["namespaced"], sorted(pets["verbs"])) == ("Pet", False, ["get", "list"])
 
 
+def test_the_charts_own_tests_pass(gateway):
+    gateway.helm.test()
+
+
 @pytest.mark.parametrize(
     ("words", "shown"),
     [([], ["kitty", "tom"]), (["-l=colour=grey"], ["tom"]), (["tom"], ["tom"])],

@@ -8,6 +8,7 @@ TESTS = Path(__file__).resolve().parents[1]
 SLEEPERS = {
     "application": "is slow",
     "check": "keeps the event loop, or gives it to others",
+    "fickle": "is a slow upstream",
     "lived": "asks for an event a second, for minutes",
     "paced": "is a slow client",
     "talked": "says a word a second, for minutes",

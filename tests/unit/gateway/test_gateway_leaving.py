@@ -11,28 +11,19 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from extension_apiserver.gateway.gateway import Gateway
 from unit import running
 from unit.gateway.upstream import Upstream, Visitor, ok
-from unit.running import BASE, Backend, Pki, prepare, start_gateway
+from unit.running import BASE, Backend, start_gateway
 
 ROUNDS, CALLERS = 250, 4
 PETS = [{"kind": "Pet", "list": {"path": "/pets", "items": "@"}, "fields": {"name": "id"}}]
 #: With its close, a connection is reset.
 RESET = struct.pack("ii", 1, 0)
 _CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
-
-
-@pytest.fixture
-def own(pki: Pki, tmp_path: Path) -> Iterator[Backend]:
-    backend = prepare(pki, tmp_path)
-    yield backend
-    backend.close()
 
 
 def fickle(visitor: Visitor) -> None:
