@@ -69,20 +69,17 @@ class Health:
     def __init__(self, upstreams: Sequence[Served]) -> None:
         """Know nothing yet."""
         self._upstreams = upstreams
-        self._complaints: dict[str, str | None] = {
-            one.url: f"the upstream {one.url} was not asked yet" for one in upstreams
-        }
+        self._complaints: list[str | None] = [f"the upstream {one.url} was not asked yet" for one in upstreams]
 
     async def run(self) -> None:
         """Ask all of them, again and again."""
         while True:
-            found = await asyncio.gather(*(complaint(one) for one in self._upstreams))
-            self._complaints = {one.url: words for one, words in zip(self._upstreams, found, strict=True)}
+            self._complaints = await asyncio.gather(*(complaint(one) for one in self._upstreams))
             await asyncio.sleep(_PERIOD_SECONDS)
 
     def check(self) -> Check:
         """Return the condition of readiness: while one of several answers, what it serves is served."""
-        return Check("upstream", lambda: self._words() if all(self._complaints.values()) else None, self._words)
+        return Check("upstream", lambda: self._words() if all(self._complaints) else None, self._words)
 
     def _words(self) -> str | None:
-        return "; ".join(words for words in self._complaints.values() if words) or None
+        return "; ".join(words for words in self._complaints if words) or None
