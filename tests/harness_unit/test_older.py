@@ -144,7 +144,8 @@ def test_only_tests_that_use_a_cluster_are_refused(home, tmp_path):
 @pytest.mark.parametrize("command", ["clean.py", "demo.py", "tool.py"])
 def test_commands_are_refused_in_one_sentence(home, command):
     (script,) = (TESTS.parent / "ci").rglob(command)
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "HEADER_ECHO_CACHE": "/x"}
+    path = os.pathsep.join([str(TESTS), str(TESTS.parent / "backend")])
+    environment = {**os.environ, "PYTHONPATH": path, "HEADER_ECHO_CACHE": "/x"}
     done = subprocess.run(
         [sys.executable, script], env=environment, capture_output=True, text=True, timeout=120, check=False
     )

@@ -20,6 +20,7 @@ import extension_apiserver
 import header_echo
 from extension_apiserver.api import negotiation
 from extension_apiserver.apps import visible, wsgi
+from extension_apiserver.gateway.passing import lines
 from extension_apiserver.observe import logs
 from extension_apiserver.observe.metrics import Metrics
 from extension_apiserver.request import Connection, Request
@@ -155,6 +156,7 @@ CACHES: dict[Any, Callable[[int], object]] = {
     header_lines._short_key: lambda number: header_lines.header_lines(
         [(f"{number}".encode().rjust(LONGEST, b"x"), b"")]
     ),
+    lines._known_title: lambda number: lines._title(f"{number}".encode().rjust(LONGEST, b"x")),
     logs._second: logs._iso,
 }
 

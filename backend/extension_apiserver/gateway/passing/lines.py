@@ -17,6 +17,8 @@ HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",
      b"transfer-encoding", b"upgrade"}
 )  # fmt: skip
+#: An upstream's long names must not stay in memory.
+_LONGEST_CACHED = 128
 #: Browsers send a token of Kubernetes so, since they can send no other header with a WebSocket:
 #: https://github.com/kubernetes/apiserver/blob/v0.34.0/pkg/authentication/request/websocket/protocol.go
 _SUBPROTOCOLS, _BEARER = b"sec-websocket-protocol", b"base64url.bearer.authorization.k8s.io."
@@ -111,6 +113,12 @@ def _named(lines: HeaderLines) -> frozenset[bytes]:
     return frozenset(token.strip().lower() for value in tokens for token in value.split(b","))
 
 
-@functools.lru_cache(maxsize=512)
 def _title(name: bytes) -> str:
+    return (_known_title if len(name) <= _LONGEST_CACHED else _make_title)(name)
+
+
+def _make_title(name: bytes) -> str:
     return name.decode("latin-1").title()
+
+
+_known_title = functools.lru_cache(maxsize=256)(_make_title)
