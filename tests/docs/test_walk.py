@@ -138,7 +138,7 @@ def test_a_service_of_this_machine_joins_the_demo_and_what_it_says_to_try_works(
     with own_service() as url:
         command = ["make", "demo", f"GATEWAY={url}"]
         printed = run(command, cwd=clone, env=environment, timeout_seconds=DEMO_SECONDS).stdout
-        commands = printed.partition("Try next:")[2].replace("8001", str(free_port()))
+        commands = printed.partition("Try next:")[2].partition("chart/README.md")[0].replace("8001", str(free_port()))
         (page,) = re.findall(r"in a browser: (http://\S+)", commands)
         lines = [line.strip() for line in commands.splitlines() if line.startswith("  ")]
         look = f"curl --silent --fail --noproxy '*' --retry 60 --retry-delay 1 --retry-connrefused -H 'Accept: text/html' {page}"
