@@ -117,13 +117,18 @@ class Record:
 class Audit:
     """Which requests have their bodies in the log."""
 
-    def __init__(self, rows: Sequence[AuditBodies]) -> None:
+    def __init__(self, group: str, rows: Sequence[AuditBodies]) -> None:
         """Take the paths apart."""
+        self._front = f"/apis/{group}/"
         self._rows = [(Pattern(row.path), row.most_bytes) for row in rows]
 
     def begin(self, request: Request) -> Record | None:
-        """Return the record of a request, None if it has none."""
-        if not self._rows:
+        """Return the record of a request, None if it has none; nobody chose probes and discovery."""
+        if (
+            not self._rows
+            or "/" not in request.path.removeprefix(self._front)
+            or not request.path.startswith(self._front)
+        ):
             return None
         segments = segments_below(request.path)
         most = next((most for pattern, most in self._rows if pattern.match(segments) is not None), None)

@@ -104,7 +104,7 @@ class Gateway:
         if config.access and not settings.delegated_authorization:
             raise ValueError("`access` asks kube-apiserver: set EXTENSION_APISERVER_DELEGATED_AUTHORIZATION to 'true'")
         self._access = Access(settings.group, config.access)
-        self._audit = Audit(config.audit_bodies)
+        self._audit = Audit(settings.group, config.audit_bodies)
         self._health = Health(self.upstreams)
         self._watch = DocumentWatch(self.upstreams, documents, self._openapi)
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -15,7 +15,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from extension_apiserver.apps.upstream.origin import origin
 from extension_apiserver.gateway import command
 from extension_apiserver.gateway.access import Access
-from extension_apiserver.gateway.config import AccessRow, AuditBodies, GatewayConfig, TokenConfig, UpstreamConfig
+from extension_apiserver.gateway.config import (
+    AccessRow,
+    AuditBodies,
+    GatewayConfig,
+    Limits,
+    TokenConfig,
+    UpstreamConfig,
+)
+from extension_apiserver.gateway.passing.lines import to_upstream
 from extension_apiserver.request import Connection, Request
 from unit.gateway.upstream import Upstream, answering, ok
 from unit.running import BASE, GROUP, Backend, start_gateway
@@ -231,3 +239,112 @@ def test_what_is_wrong_with_the_command_is_one_line(
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
+
+
+LARGE = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + b"%x\r\n%b\r\n" % (90000, b"b" * 90000) * 2
+    + b"0\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "method", "expected"),
+    [(ok(b"a" * 100), "GET", (100, "aaaa")), (LARGE, "GET", (180000, "bbbb")), (ok(b""), "HEAD", (0, None))],
+    ids=["whole", "in parts", "none"],
+)
+def test_the_body_of_an_answer_is_in_the_log_when_it_is_over(
+    own: Backend,
+    upstreams: Callable[..., UpstreamConfig],
+    capsys: pytest.CaptureFixture[str],
+    answer: bytes,
+    method: str,
+    expected: tuple[int, str | None],
+) -> None:
+    config = GatewayConfig(upstreams=[upstreams(answer)], audit_bodies=[AuditBodies(path="/**", most_bytes=4)])
+    start_gateway(own, config)
+    own.aggregator().request(method, f"{BASE}/x")
+    said = ""
+
+    def is_logged() -> bool:
+        nonlocal said
+        said += capsys.readouterr().err
+        return "extension_apiserver.audit" in said
+
+    own.wait_for(is_logged)
+    (line,) = [json.loads(line) for line in said.splitlines() if "extension_apiserver.audit" in line]
+    assert (line["responseBytes"], line.get("responseBody")) == expected
+
+
+def test_doctor_says_which_hop_fails(own: Backend, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    upstream = Upstream(answering(ok()))
+    file = tmp_path / "gateway.json"
+    entries = [{"url": upstream.url, "readinessPath": "/ready"}, {"url": "http://127.0.0.1:1", "segment": "away"}]
+    file.write_text(json.dumps({"upstreams": entries}))
+    assert command.main(["doctor", "--config", str(file)], own.environ()) == 1
+    upstream.close()
+    said = capsys.readouterr().out
+    assert f"the upstream {upstream.url} answers GET /ready" in said
+    assert "the upstream http://127.0.0.1:1 takes no connection: Connection refused" in said
+    assert "this is the hop from the gateway to the service" in said
+
+
+def test_doctor_and_selftest_need_no_gateway(own: Backend, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["doctor"], own.environ()) == 1
+    assert command.main(["selftest"], own.environ()) == 1
+    assert "upstream" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (ok(b"{}", status="404 Not Found"), "answers 404"),
+        (b"SSH-2.0\r\n", "answers with malformed HTTP"),
+        (ok(b"swagger: 2"), "OpenAPI"),
+    ],
+)
+def test_a_document_that_does_not_come_is_one_line_in_the_log(
+    own: Backend, upstreams: Callable[..., UpstreamConfig], caplog: pytest.LogCaptureFixture, answer: bytes, words: str
+) -> None:
+    def say(header: bytes, _body: bytes) -> bytes:
+        return answer if b"/openapi.json" in header else ok()
+
+    start_gateway(own, GatewayConfig(upstreams=[upstreams(say, openapi_path="/openapi.json")]))
+    own.wait_for(
+        lambda: any(
+            "the OpenAPI document of the upstream" in one.message and words in one.message for one in caplog.records
+        )
+    )
+
+
+def test_a_token_of_kubernetes_among_protocols_stays_here() -> None:
+    request = Request(
+        "GET",
+        f"{BASE}/x",
+        [
+            (b"sec-websocket-protocol", b"chat, base64url.bearer.authorization.k8s.io.c2VjcmV0, v2"),
+            (b"sec-websocket-protocol", b"base64url.bearer.authorization.k8s.io.c2VjcmV0"),
+        ],
+        Connection(),
+        _no_body,
+    )
+    sent = to_upstream(request, lambda _: True, [], "")
+    assert [value for name, value in sent if name == b"sec-websocket-protocol"] == [b"chat, v2"]
+    assert not any(b"c2VjcmV0" in value for _, value in sent)
+
+
+def test_an_answer_that_is_too_large_for_a_resource_is_a_bad_gateway(
+    own: Backend, upstreams: Callable[..., UpstreamConfig]
+) -> None:
+    start_gateway(own, GatewayConfig(upstreams=[upstreams(ok(PETS), limits=Limits(answer_bytes=10))], resources=[PET]))
+    answer = own.aggregator().request("GET", f"{BASE}/pets")
+    assert (answer.status, "has more than 10 bytes" in answer.json()["message"]) == (502, True)
+
+
+def test_an_upstream_that_is_away_is_a_bad_gateway_for_its_resources(
+    own: Backend, upstreams: Callable[..., UpstreamConfig]
+) -> None:
+    away = UpstreamConfig(origin=origin("http://127.0.0.1:1"), segment="pets")
+    start_gateway(own, GatewayConfig(upstreams=[upstreams(ok()), away], resources=[{**PET, "upstream": "pets"}]))
+    answer = own.aggregator().request("GET", f"{BASE}/pets")
+    assert (answer.status, "takes no connection" in answer.json()["message"]) == (502, True)
