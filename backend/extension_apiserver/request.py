@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -30,6 +31,15 @@ class Connection:
     client_address: str = ""
     verdict: Any = None
     watchers: set[Callable[[], object]] = dataclasses.field(default_factory=set)
+
+    @contextlib.contextmanager
+    def watching(self, leave: Callable[[], object]) -> Iterator[None]:
+        """Have `leave` called if the client leaves meanwhile."""
+        self.watchers.add(leave)
+        try:
+            yield
+        finally:
+            self.watchers.discard(leave)
 
 
 async def _nothing() -> bytes:

@@ -45,7 +45,7 @@ class FairCalls(Calls):
         """
         if not isinstance(argument, Call):
             return await super().run(function, argument)
-        user, watchers = argument.identity.user, argument.request.connection.watchers
+        user = argument.identity.user
         left = asyncio.Event()
 
         def begin(given: _Argument) -> _Result:
@@ -59,12 +59,11 @@ class FairCalls(Calls):
                 429, f"{_MOST_CALLS} requests of yours are being answered; wait for one of them", headers=[("Retry-After", "1")]
             )  # fmt: skip
         caller.count += 1
-        watchers.add(left.set)
         try:
-            async with caller.turn:
-                return await super().run(begin, argument)
+            with argument.request.connection.watching(left.set):
+                async with caller.turn:
+                    return await super().run(begin, argument)
         finally:
-            watchers.discard(left.set)
             caller.count -= 1
             if not caller.count:
                 del self._callers[user]

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from extension_apiserver.api.openapi import OpenApi
 from extension_apiserver.apps.upstream.failures import UpstreamError
 from extension_apiserver.status import StatusError
-from extension_apiserver.streams import Gone
 
 from .passing import words
 from .passing.answer import beginning
@@ -49,25 +48,20 @@ class Fetcher:
                 500, f"Internal error occurred: no upstream is configured for {call.version} and '{call.segment}'"
             )
         visit = Visit(served, call.identity.user)
-
-        def leave() -> None:
-            visit.fail(Gone())
-
-        call.request.connection.watchers.add(leave)
+        most = served.config.limits.answer_bytes or MOST_BYTES
         target = call.path + (f"?{urlencode(call.query)}" if call.query else "")
-        lines = to_upstream(call.request, self._passes, self._teller.lines(call.identity), "")
-        lines += _JSON if call.body is None else (*_JSON, (b"content-type", b"application/json"))
+        data = call.body or b""
         try:
-            exchange = await served.client.call(
-                call.method, target.encode(), lines, call.body or b"", length=len(call.body or b""), began=visit.begin
-            )
-            most = served.config.limits.answer_bytes or MOST_BYTES
-            body = exchange.whole()
-            body = await beginning(exchange, most + 1) if body is None else body
+            lines = to_upstream(call.request, self._passes, self._teller.lines(call.identity), "")
+            lines += _JSON if call.body is None else (*_JSON, (b"content-type", b"application/json"))
+            with call.request.connection.watching(visit.leave):
+                exchange = await served.client.call(
+                    call.method, target.encode(), lines, data, length=len(data), began=visit.begin
+                )
+                body = await beginning(exchange, most + 1)
         except UpstreamError as error:
             raise words.unreachable(served.url, error, call.method) from None
         finally:
-            call.request.connection.watchers.discard(leave)
             visit.end()
         if len(body) > most:
             sentence = (
@@ -111,8 +105,7 @@ class DocumentWatch:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 exchange = await served.reader.call("GET", path.encode(), _JSON)
                 try:
-                    body = exchange.whole()
-                    body = await beginning(exchange, MOST_BYTES + 1) if body is None else body
+                    body = await beginning(exchange, MOST_BYTES + 1)
                 finally:
                     exchange.end()
         except UpstreamError as error:

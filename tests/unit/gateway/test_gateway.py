@@ -348,3 +348,14 @@ def test_an_upstream_that_is_away_is_a_bad_gateway_for_its_resources(
     start_gateway(own, GatewayConfig(upstreams=[upstreams(ok()), away], resources=[{**PET, "upstream": "pets"}]))
     answer = own.aggregator().request("GET", f"{BASE}/pets")
     assert (answer.status, "takes no connection" in answer.json()["message"]) == (502, True)
+
+
+def test_who_cannot_be_told_of_holds_nothing(own: Backend, upstreams: Callable[..., UpstreamConfig]) -> None:
+    """Refused as often as anybody may ask at once, they are refused for the same reason still, and others are served."""
+    limits = Limits(connections=4)
+    start_gateway(own, GatewayConfig(upstreams=[upstreams(ok(PETS), limits=limits)], resources=[PET]))
+    client = own.aggregator()
+    for path in ("pets", "x"):
+        codes = {client.request("GET", f"{BASE}/{path}", user="eve", groups=["a,b"]).status for _ in range(6)}
+        assert codes == {403}, path
+    assert client.request("GET", f"{BASE}/pets", user="eve").status == 200

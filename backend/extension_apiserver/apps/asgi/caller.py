@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from extension_apiserver.request import Request, Response
@@ -83,7 +82,7 @@ class AsgiCaller:
         answer = Answer(self._tasks, request.method)
         body = _Body(request, answer)
         scope = build_scope(request, identity, self._state, type="http", scheme="https")
-        with _watching(request, answer.leave):
+        with request.connection.watching(answer.leave):
             return await answer.response(self._tasks.start(scope, body.receive, answer.send))
 
     async def connect(self, request: Request, identity: Identity) -> Response:
@@ -109,22 +108,12 @@ class AsgiCaller:
             subprotocols=shaken.subprotocols,
             extensions={"websocket.http.response": {}},
         )
-        with _watching(request, socket.leave):
+        with request.connection.watching(socket.leave):
             return await socket.response(self._tasks.start(scope, socket.receive, socket.send))
 
     async def stop(self, timeout_seconds: float) -> None:
         """Wait for calls that go on, and cancel those that are not over then."""
         await self._tasks.stop(timeout_seconds)
-
-
-@contextlib.contextmanager
-def _watching(request: Request, leave: Callable[[], object]) -> Iterator[None]:
-    """Have `leave` called if the client leaves meanwhile."""
-    request.connection.watchers.add(leave)
-    try:
-        yield
-    finally:
-        request.connection.watchers.discard(leave)
 
 
 class _Body:

@@ -58,8 +58,7 @@ async def answer(visit: Visit, exchange: Exchange, request: Request, *, page: bo
     most = visit.served.config.limits.answer_bytes
     _bound(visit, most, exchange.length)
     if status >= 400 and not page and not _is_json(kind):  # noqa: PLR2004
-        body = exchange.whole()
-        body = await beginning(exchange, words.MOST_PAGE_BYTES) if body is None else body
+        body = await beginning(exchange, words.MOST_PAGE_BYTES)
         raise words.failure(status, headers, body, visit.served.url)
     headers = for_browsers(headers, kind, page=page)
     whole = exchange.whole()
@@ -83,6 +82,9 @@ def _bound(visit: Visit, most: int, length: int | None) -> None:
 
 async def beginning(exchange: Exchange, most_bytes: int) -> bytes:
     """Return a body, or what fits of it."""
+    whole = exchange.whole()
+    if whole is not None:
+        return whole[:most_bytes]
     parts = bytearray()
     while len(parts) < most_bytes:
         part = await exchange.part()

@@ -12,7 +12,7 @@ from extension_apiserver.apps.upstream.failures import UpstreamError
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo, request_info
 from extension_apiserver.status import StatusError
-from extension_apiserver.streams import Gone, Peer, Stream
+from extension_apiserver.streams import Peer, Stream
 from extension_apiserver.trust.authentication import Caller
 from extension_apiserver.trust.identity import Identity
 
@@ -85,21 +85,15 @@ class Forwarder:
         upgrade: bytes,
     ) -> Response:
         visit = Visit(going.upstream, caller.identity.user)
-
-        def leave() -> None:
-            visit.fail(Gone())
-
-        request.connection.watchers.add(leave)
         try:
-            return await self._ask(request, caller, going, visit, body, upgrade)
+            with request.connection.watching(visit.leave):
+                return await self._ask(request, caller, going, visit, body, upgrade)
         except UpstreamError as error:
             visit.end()
             raise words.unreachable(visit.served.url, error, request.method) from None
         except BaseException:
             visit.end()
             raise
-        finally:
-            request.connection.watchers.discard(leave)
 
     async def _ask(
         self,

@@ -9,6 +9,7 @@ from extension_apiserver.apps.upstream.exchange import Exchange
 from extension_apiserver.apps.upstream.tls import ClientTls
 from extension_apiserver.gateway.config import UpstreamConfig
 from extension_apiserver.status import StatusError
+from extension_apiserver.streams import Gone
 
 #: Of the connections to one upstream, those of one caller: whoever asks for what takes long keeps nobody else out.
 _SHARE = 0.5
@@ -97,6 +98,10 @@ class Visit:
         self._failure = self._failure or error
         if self.exchange is not None and not self._over:
             self.exchange.fail(error)
+
+    def leave(self) -> None:
+        """Note that the client has left."""
+        self.fail(Gone())
 
     def end(self) -> None:
         """Let go of everything."""
