@@ -125,7 +125,7 @@ class ExtensionApiServer:
             _log.exception("the application failed")
             response = refusal(StatusError(500, "Internal error occurred: the application failed; its log says why"))
         if record is not None:
-            response = record.answered(response, user)
+            response = record.answered(response, user, self.request_log.keep)
         seconds = time.perf_counter() - started
         self.metrics.requests.observe(info.verb if info.verb in _COUNTED else "other", response.status, seconds)
         if response.stream is None:

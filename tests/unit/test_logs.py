@@ -106,3 +106,18 @@ def test_a_request_of_124_kib_writes_one_short_line(own: Backend) -> None:
     [written] = [text for text in log.splitlines() if '"code": 403' in text]
 
     assert 1024 < len(written) < LONGEST_LINE
+
+
+def test_lines_that_are_large_do_not_wait_together(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bodies of an audit are part of them, and whoever may send them must not fill the memory."""
+
+    async def write() -> None:
+        log = logs.RequestLog()
+        for _ in range(16):
+            log.keep("x" * 100_000)
+        held = len(capsys.readouterr().err)
+        assert held > 1_000_000
+        log.write()
+
+    asyncio.run(write())
+    assert len(capsys.readouterr().err) < 1_000_000

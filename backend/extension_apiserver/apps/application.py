@@ -47,8 +47,8 @@ class Application(Protocol):
 class Record(Protocol):
     """Keeps the bodies of one request."""
 
-    def answered(self, response: Response, user: str) -> Response:
-        """Return the response, whose body is kept, too."""
+    def answered(self, response: Response, user: str, log: Callable[[str], object]) -> Response:
+        """Return the response, whose body is kept, too; the log is given a line when it is over."""
 
 
 class WebApp:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
@@ -69,23 +68,23 @@ class Record:
         request.read_body = self._keeping(request.read_body)
         request.read_part = self._keeping(request.read_part)
 
-    def answered(self, response: Response, user: str) -> Response:
-        """Return the response; the line is written when all of it was sent."""
+    def answered(self, response: Response, user: str, log: Callable[[str], object]) -> Response:
+        """Return the response; the log is given the line when all of it was sent."""
         stream = response.stream
         if stream is None or response.status < 200:  # noqa: PLR2004 - another protocol's bytes are no body
             self._answered.add(response.body)
-            self._write(response.status, user)
+            log(self._line(response.status, user))
             return response
 
         async def run(peer: Peer) -> None:
             try:
                 await stream.run(_Peer(peer, self._answered))
             finally:
-                self._write(response.status, user)
+                log(self._line(response.status, user))
 
         def abandon() -> None:
             stream.abandon()
-            self._write(response.status, user)
+            log(self._line(response.status, user))
 
         return Response(response.status, response.headers, stream=dataclasses.replace(stream, run=run, abandon=abandon))
 
@@ -97,7 +96,7 @@ class Record:
 
         return keep
 
-    def _write(self, status: int, user: str) -> None:
+    def _line(self, status: int, user: str) -> str:
         request = self._request
         line = {
             "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
@@ -111,7 +110,7 @@ class Record:
             **self._sent.words("request"),
             **self._answered.words("response"),
         }
-        sys.stderr.write(json.dumps(line) + "\n")
+        return json.dumps(line)
 
 
 class Audit:

@@ -14,6 +14,8 @@ from typing import Any
 from extension_apiserver.request import Request
 
 _WRITE_SECONDS = 0.1
+#: Of lines that wait, in letters; those of a thousand requests have less.
+_MOST_HELD = 2**20
 #: Of what a caller chose, as it stands in the line; user, audit id, path, verb and method make less than 6 KiB in all.
 _LONGEST = 1024
 #: Of an event, in letters; what an application or a client's certificate says may be part of it.
@@ -62,6 +64,7 @@ class RequestLog:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
+        self._held = 0
 
     def add(
         self,
@@ -78,20 +81,27 @@ class RequestLog:
         level = logging.DEBUG if probe and code == HTTPStatus.OK else logging.INFO
         if not _requests.isEnabledFor(level):
             return
-        if not self._lines:
-            asyncio.get_running_loop().call_later(_WRITE_SECONDS, self.write)
-        self._lines.append(
+        self.keep(
             f'{{"time": "{_iso(time.time())}", "level": "{"debug" if level == logging.DEBUG else "info"}", '
             f'"logger": "{_requests.name}", "auditID": {_short(request.header(b"audit-id"))}, "user": {_short(user)}, '
             f'"verb": {_short(verb)}, "method": {_short(request.method)}, "path": {_short(request.path)}, '
             f'"code": {code:d}, "seconds": {seconds:.6f}, "bytes": {sent_bytes:d}}}'
         )
 
+    def keep(self, line: str) -> None:
+        """Note a line, which is written with the others, or at once if they are large."""
+        if not self._lines:
+            asyncio.get_running_loop().call_later(_WRITE_SECONDS, self.write)
+        self._lines.append(line)
+        self._held += len(line)
+        if self._held > _MOST_HELD:
+            self.write()
+
     def write(self) -> None:
         """Write to stderr, at once, what was noted since the last time; who stops the server calls it once more."""
         if self._lines:
             self._lines.append("")
-            text, self._lines = "\n".join(self._lines), []
+            text, self._lines, self._held = "\n".join(self._lines), [], 0
             sys.stderr.write(text)
             sys.stderr.flush()
 

@@ -142,6 +142,7 @@ def test_chosen_bodies_are_in_the_log(
     client = own.aggregator()
     client.request("POST", f"{BASE}/other", body=b"secret")
     client.request("POST", f"{BASE}{path}", user="alice", body=b"\xff" * 20)
+    own.stop()
     logged = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "extension_apiserver.audit" in line]
     assert [(line["user"], line["method"], line["path"], line["code"]) for line in logged] == [
         ("alice", "POST", f"{BASE}{path}", 200)
