@@ -143,9 +143,16 @@ def test_a_path_cannot_move_the_cursor():
     ]
 
 
-@pytest.mark.parametrize("changed", [{"path": "/readyz"}, {"logger": "other", "message": "serving"}])
+@pytest.mark.parametrize(
+    "changed", [{"path": "/readyz"}, {"user": "system:aggregator"}, {"logger": "other", "message": "serving"}]
+)
 def test_probes_and_what_goes_well_are_left_out(changed):
     assert list(readable([json.dumps({**REQUEST, **changed})])) == []
+
+
+def test_a_request_of_the_api_server_itself_that_fails_is_shown():
+    shown = list(readable([json.dumps({**REQUEST, "user": "system:kube-aggregator", "code": 500})]))
+    assert shown == ["03:04:05 GET /apis/a.b/v1/x 500 1.2 ms system:kube-aggregator"]
 
 
 def test_a_warning_is_shown():

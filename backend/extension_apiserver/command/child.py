@@ -22,6 +22,9 @@ _TRACEBACK = "Traceback (most recent call last):"
 #: Of a traceback: the last frames and the error.
 _SHOWN_LINES = 9
 _PROBES = ("/readyz", "/livez", "/healthz")
+#: kube-apiserver asks for discovery and OpenAPI under these names, a dozen times after each start.
+_ITSELF = ("system:kube-aggregator", "system:aggregator")
+_FAULTS = 400
 #: Of one line of its output; more is cut.
 _LONGEST = 2000
 
@@ -129,7 +132,8 @@ def _short(line: str) -> Iterator[str]:
         entry = json.loads(line)
         clock = entry["time"][11:19]
         if entry["logger"] == "extension_apiserver.requests":
-            if entry["path"] not in _PROBES:
+            quiet = entry["path"] in _PROBES or entry["user"] in _ITSELF
+            if not quiet or entry["code"] >= _FAULTS:
                 milliseconds = float(entry["seconds"]) * 1000
                 yield f"{clock} {entry['method']} {entry['path']} {entry['code']} {milliseconds:.1f} ms {entry['user']}"
         elif entry["level"] != "info":

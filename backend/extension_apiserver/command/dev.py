@@ -29,6 +29,7 @@ _PERIOD_SECONDS = 0.2
 #: Folders with names such as these hold what others wrote.
 _NOT_OURS = re.compile(r"\..*|__pycache__|node_modules|venv|env|build|dist|reports")
 _MOST_FILES = 2000
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,16 +52,15 @@ def run(given: argparse.Namespace) -> int:
         raise CommandError(f"dev needs a control plane, which is pytest-apiservice's: {_pip('pytest-apiservice')}")
     # Not imported by name: this distribution does not require it, and its absence is said above.
     harness: Any = importlib.import_module(f"{_HARNESS}.embedded.outside")
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         signal.signal(number, _interrupt)
     try:
         group, versions = harness.registration(folder / "values.yaml")
         with harness.outside(_service_name(group), group, versions) as outside:
-            _say(
-                f"serving {group}/{versions[0]} from {watched.name if watched else given.upstream}; in another terminal:"
-            )
-            _say(f"\n  {outside.export}\n  kubectl api-resources --api-group={group}\n")
-            _say("Ctrl-C ends it all")
+            path = f"/apis/{group}/{versions[0]}"
+            first = f"get --raw {path}/" if given.upstream else f"api-resources --api-group={group}"
+            _say(f"serving {path} from {given.upstream or given.config or command[-1]}; in another terminal:")
+            _say(f"\n  {outside.export}\n  kubectl {first}\n\nCtrl-C ends it all")
             environ = {**os.environ, **outside.environment, "PYTHONUNBUFFERED": "1"}
             _develop(Child(command, environ, folder, harness.die_with_parent()), watched, outside)
     except harness.HarnessError as error:
@@ -136,8 +136,8 @@ def _times(watched: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _service_name(group: str) -> str:
-    """Return a DNS label for the Service."""
-    return re.sub(r"[^a-z0-9]+", "-", group.partition(".")[0].lower()).strip("-")[:50] or "dev"
+    """Return a DNS label for the Service, which is not that of Kubernetes."""
+    return f"dev-{re.sub(r'[^a-z0-9]+', '-', group.partition('.')[0].lower())[:50]}".rstrip("-")
 
 
 def _pip(distribution: str) -> str:
@@ -145,6 +145,8 @@ def _pip(distribution: str) -> str:
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:
+    for number in _ENDING:  # a second one would leave half of it
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

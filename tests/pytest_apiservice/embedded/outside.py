@@ -44,7 +44,7 @@ def registration(values: Path) -> tuple[str, list[str]]:
     except FileNotFoundError:
         return DEFAULT_GROUP, DEFAULT_VERSIONS
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
-        raise HarnessError(f"{values} is no values file of the chart: {error}") from None
+        raise HarnessError(f"{values} is no values file of the chart: {' '.join(str(error).split())}") from None
 
 
 @dataclass(frozen=True)
