@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -13,8 +14,8 @@ import yaml
 from extension_apiserver.command.program import main
 from unit.running import Backend, start
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "hello"
-PYTHON = ("app.py", "conftest.py", "test_app.py")
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "hello"
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +73,18 @@ def test_nothing_is_left_to_fill_in(options: list[str]) -> None:
             assert isinstance(yaml.safe_load(text), dict), path
         if path.endswith(".py"):
             ast.parse(text)
+
+
+def test_its_workflow_pins_the_actions_that_ours_do() -> None:
+    """Dependabot moves ours alone."""
+
+    def pins(*paths: Path) -> set[str]:
+        uses = re.findall(r"uses: (\w\S+@.*)$", "\n".join(path.read_text() for path in paths), re.MULTILINE)
+        return {re.sub(r"^([\w-]+/[\w-]+)[^@]*", r"\1", one) for one in uses}  # actions/cache/save is of actions/cache
+
+    theirs = pins(EXAMPLE / ".github/workflows/test.yaml")
+    assert len(theirs) == 3
+    assert theirs <= pins(*(ROOT / ".github").rglob("*.yaml"))
 
 
 def test_a_gateway_has_values_and_no_app() -> None:
