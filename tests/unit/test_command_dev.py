@@ -201,6 +201,39 @@ def test_bad_input_is_one_sentence(arguments, sentence, capsys):
     assert printed.count("\n") == 1
 
 
+class Harness:
+    """Stands for the harness's module, and for its error."""
+
+    def __init__(self, ends: BaseException) -> None:
+        self._ends = ends
+
+    HarnessError = RuntimeError
+
+    def registration(self, values: Path) -> tuple[str, list[str]]:
+        """Return what stands in no file."""
+        assert values.name == "values.yaml"
+        return "9.Kubernetes.example.com", ["v1"]
+
+    def outside(self, name: str, *_arguments: object) -> object:
+        """Come up in no case."""
+        assert name == "dev-9"
+        raise self._ends
+
+
+@pytest.mark.parametrize(
+    ("ends", "code", "words"),
+    [(RuntimeError("API_PORT 1 cannot be had"), 2, "API_PORT 1 cannot be had\n"), (KeyboardInterrupt(), 0, "ended\n")],
+)
+def test_what_keeps_a_cluster_from_coming_up_is_one_line(monkeypatch, capsys, ends, code, words):
+    handled = []
+    monkeypatch.setattr(dev, "signal", SimpleNamespace(signal=lambda *one: handled.append(one)))
+    monkeypatch.setattr(dev.importlib.util, "find_spec", lambda _name: object())
+    monkeypatch.setattr(dev.importlib, "import_module", lambda _name: Harness(ends))
+    assert main(["dev"]) == code
+    assert capsys.readouterr().err == words
+    assert {number for number, _ in handled} == {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+
 def test_without_the_harness_it_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr(dev.importlib.util, "find_spec", lambda _name: None)
     assert main(["dev"]) == 2

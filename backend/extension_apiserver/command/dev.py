@@ -28,6 +28,7 @@ _HARNESS = "pytest_apiservice"
 _PERIOD_SECONDS = 0.2
 #: Folders with names such as these hold what others wrote.
 _NOT_OURS = re.compile(r"\..*|__pycache__|node_modules|venv|env|build|dist|reports")
+#: A look at so many takes a few milliseconds; further ones are not looked at.
 _MOST_FILES = 2000
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
