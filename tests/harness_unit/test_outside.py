@@ -1,8 +1,11 @@
 """Which API `extension-apiserver dev` registers."""
 
+import socket
+
 import pytest
 
 from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.embedded.control_plane import _reserve_port
 from pytest_apiservice.embedded.outside import registration
 
 
@@ -31,3 +34,12 @@ def test_what_is_no_values_file_is_one_sentence(tmp_path, text):
     (tmp_path / "values.yaml").write_text(text)
     with pytest.raises(HarnessError, match="is no values file of the chart"):
         registration(tmp_path / "values.yaml")
+
+
+def test_the_port_of_another_cluster_is_taken():
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(HarnessError, match="cannot be had"):
+            _reserve_port(other.getsockname()[1])

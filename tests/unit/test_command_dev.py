@@ -144,7 +144,13 @@ def test_a_path_cannot_move_the_cursor():
 
 
 @pytest.mark.parametrize(
-    "changed", [{"path": "/readyz"}, {"user": "system:aggregator"}, {"logger": "other", "message": "serving"}]
+    "changed",
+    [
+        {"path": "/readyz", "code": 503},
+        {"logger": "x", "level": "warning", "message": "ConfigMap a/b was not read yet"},
+        {"user": "system:aggregator"},
+        {"logger": "other", "message": "serving"},
+    ],
 )
 def test_probes_and_what_goes_well_are_left_out(changed):
     assert list(readable([json.dumps({**REQUEST, **changed})])) == []

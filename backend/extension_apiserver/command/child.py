@@ -25,6 +25,8 @@ _PROBES = ("/readyz", "/livez", "/healthz")
 #: kube-apiserver asks for discovery and OpenAPI under these names, a dozen times after each start.
 _ITSELF = ("system:kube-aggregator", "system:aggregator")
 _FAULTS = 400
+#: Of the complaint at a start, until kube-apiserver has said whom to trust; only we ask for readiness so early.
+_TOO_EARLY = "was not read yet"
 #: Of one line of its output; more is cut.
 _LONGEST = 2000
 
@@ -132,14 +134,14 @@ def _short(line: str) -> Iterator[str]:
         entry = json.loads(line)
         clock = entry["time"][11:19]
         if entry["logger"] == "extension_apiserver.requests":
-            quiet = entry["path"] in _PROBES or entry["user"] in _ITSELF
-            if not quiet or entry["code"] >= _FAULTS:
+            itself = entry["user"] in _ITSELF and entry["code"] < _FAULTS
+            if not itself and entry["path"] not in _PROBES:
                 milliseconds = float(entry["seconds"]) * 1000
                 yield f"{clock} {entry['method']} {entry['path']} {entry['code']} {milliseconds:.1f} ms {entry['user']}"
-        elif entry["level"] != "info":
+        elif entry["level"] != "info" and not entry["message"].endswith(_TOO_EARLY):
             yield f"{clock} {entry['level']}: {entry['message']}"
             yield from str(entry.get("exception", "")).splitlines()[-_SHOWN_LINES:]
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         yield line
 
 
