@@ -51,6 +51,8 @@ class Stream:
         run: sends it; the answer is complete when it returns, and cut off without an end mark if it raises.
         abandon: called instead of `run` if the answer is not wanted: lets go of what `run` would have used.
         length: how many bytes will be sent, None if that is not known.
+        ends_anywhere: when it should end it may end after any part, with an end mark, as events do; else it ends where `run` returns, or
+            is cut off, so that nobody takes its beginning for the whole.
         made: done once nobody works for it any more, if that may be after its end: a thread cannot be stopped.
 
     """
@@ -59,6 +61,7 @@ class Stream:
     abandon: Callable[[], object] = lambda: None
     length: int | None = None
     made: asyncio.Future[None] | None = None
+    ends_anywhere: bool = True
 
 
 async def contained(making: Awaitable[None]) -> None:

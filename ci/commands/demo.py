@@ -5,11 +5,11 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
+from extension_apiserver.apps.upstream.origin import origin
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.script import run_script
@@ -76,11 +76,14 @@ def gateway_values(cluster: Cluster, url: str) -> dict[str, object]:
     """Return the chart's values for a gateway in front of a service that runs on this machine or elsewhere.
 
     Raises:
-        HarnessError: nothing answers there, or the cluster cannot reach it.
+        HarnessError: that is no URL of one, nothing answers there, or the cluster cannot reach it.
     """
-    host = urlsplit(url).hostname or ""
-    if urlsplit(url).scheme not in ("http", "https") or not host:
-        raise HarnessError(f"GATEWAY is the URL of your running service, such as http://127.0.0.1:8000, not '{url}'")
+    try:
+        host = origin(url).host
+    except ValueError as error:
+        raise HarnessError(f"GATEWAY is the URL of your running service: {error}") from None
+    if not host:
+        raise HarnessError("GATEWAY is the URL of a service with http or https: the demo's pods don't have your socket")
     try:
         # Whether somebody is there; the gateway is who verifies.
         urllib3.PoolManager(cert_reqs="CERT_NONE").request("GET", url, timeout=5, retries=False)

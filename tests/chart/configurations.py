@@ -49,11 +49,14 @@ def dry_run(kubectl: Kubectl, objects: list[dict[str, Any]]) -> tuple[int, list[
     return taken, [line for line in answer.stderr.splitlines() if "Warning" in line]
 
 
-def served(helm: Helm, group: str, version: str = "v1") -> Api:
-    """Wait until the API server serves ``group`` by way of ``helm``'s release; return it."""
+def served(helm: Helm, group: str, version: str = "v1", *, has_resources: bool = True) -> Api:
+    """Wait until the API server serves ``group`` by way of ``helm``'s release; return it. A gateway without a mapping has only paths."""
     api = Api(helm.cluster, group, version)
     api.wait_for_available("True", "Passed")
-    api.wait_until_served()
+    if has_resources:
+        api.wait_until_served()
+    else:
+        api.wait_until_answered(f"{api.path}/echoes")
     return api
 
 
@@ -65,9 +68,10 @@ def installed_again_and_gone(helm: Helm, path: Path, base_values: Mapping[str, o
         path: the configuration's values file.
         base_values: those of every release of this run.
     """
-    values = yaml.safe_load(path.read_text()).get("apiService", {})
-    group = values.get("group") or f"{helm.namespace}.example.com"
-    versions = [version["name"] for version in values.get("versions", [{"name": "v1"}])]
+    values = yaml.safe_load(path.read_text())
+    registered, gateway = values.get("apiService", {}), values.get("gateway", {})
+    group = registered.get("group") or f"{helm.namespace}.example.com"
+    versions = [version["name"] for version in registered.get("versions", [{"name": "v1"}])]
     kubectl = Kubectl(helm.cluster, helm.namespace)
 
     def pods() -> list[str]:
@@ -77,7 +81,7 @@ def installed_again_and_gone(helm: Helm, path: Path, base_values: Mapping[str, o
     chosen = {**base_values, "apiService.group": group}
     helm.upgrade(chosen, files=[path], arguments=["--wait"])  # as many users do
     for version in versions:
-        served(helm, group, version)
+        served(helm, group, version, has_resources=not gateway.get("enabled") or "resources" in gateway)
     helm.test()
     before = pods(), helm("get", "manifest", helm.release).stdout
     helm.upgrade(chosen, files=[path])

@@ -1,5 +1,6 @@
 """What `make load` makes of COMMAND, the local program that stands for an image."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_a_command_that_is_none_is_a_sentence(command):
 def test_what_cannot_be_loaded_is_a_sentence(variables, words, tmp_path):
     environment = {
         "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": str(LOAD.parents[2] / "tests"),
+        "PYTHONPATH": os.pathsep.join(str(LOAD.parents[2] / folder) for folder in ("tests", "backend")),
         "APISERVICE_CACHE": str(tmp_path),
     }
     answer = subprocess.run(

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from readme import blocks
 
 from demo_picture import PICTURE, lines_of
 from docs.clone import copy_tree, with_environment
+from docs.own_service import own_service
 from pytest_apiservice.base.run import run
 from pytest_apiservice.programs.cache import cache_dir
 from workflow_steps import outside
@@ -122,6 +124,30 @@ def test_a_foreign_backend_joins_the_demo(demo, clone, environment):
     script = f"set -e\n{exports}\n{block.text}"
     printed = run(["sh", "-c", script], cwd=clone, env=environment, timeout_seconds=DEMO_SECONDS).stdout
     assert re.search(r"^NAME +CREATED AT\nfirst +20", printed, re.MULTILINE), printed
+
+
+def free_port():
+    """Return a port that nobody listens on."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return unused.getsockname()[1]
+
+
+def test_a_service_of_this_machine_joins_the_demo_and_what_it_says_to_try_works(demo, clone, environment):
+    """The commands as they are printed, in one shell, but for a port that may be taken here; then the page that it names for a browser."""
+    with own_service() as url:
+        command = ["make", "demo", f"GATEWAY={url}"]
+        printed = run(command, cwd=clone, env=environment, timeout_seconds=DEMO_SECONDS).stdout
+        commands = printed.partition("Try next:")[2].replace("8001", str(free_port()))
+        (page,) = re.findall(r"in a browser: (http://\S+)", commands)
+        lines = [line.strip() for line in commands.splitlines() if line.startswith("  ")]
+        look = f"curl --silent --fail --noproxy '*' --retry 60 --retry-delay 1 --retry-connrefused -H 'Accept: text/html' {page}"
+        script = "\n".join(["trap 'kill $!' EXIT", "set -e", *lines, look])
+        said = run(["bash", "-c", script], cwd=clone, env=environment, timeout_seconds=120).stdout
+    assert "Available=True (Passed)" in printed
+    assert said.count("/ for kubernetes-admin") == 2, said
+    assert "/ for jane" in said
+    assert url in said, "the values that helm has"
 
 
 def test_make_clean_leaves_no_cluster(demo, clone, environment):

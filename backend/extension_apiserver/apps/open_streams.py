@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable
 
 from extension_apiserver.observe.metrics import Metrics
 from extension_apiserver.request import Response
 from extension_apiserver.status import StatusError
-from extension_apiserver.streams import Peer, Stream
+from extension_apiserver.streams import Peer
 
 #: Of all streams, those of one caller: whoever leaves many of them open keeps nobody else out.
 _SHARE = 0.5
@@ -91,7 +92,9 @@ class OpenStreams:
             stream.abandon()
             over(0)
 
-        return Response(response.status, response.headers, stream=Stream(run, abandon, stream.length))
+        return Response(
+            response.status, response.headers, stream=dataclasses.replace(stream, run=run, abandon=abandon, made=None)
+        )
 
     def _too_many(self, user: str) -> StatusError:
         self._refused.add(reason="max_streams")

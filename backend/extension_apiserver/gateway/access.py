@@ -38,14 +38,17 @@ class Pattern:
             self._parts.pop()
 
     def match(self, segments: Sequence[str]) -> dict[str, str] | None:
-        """Return what stands for `{name}` and `{namespace}`, or None if the path is another one."""
+        """Return what stands for `{name}` and `{namespace}`, or None if the path is another one.
+
+        In whatever case it is written: for some upstreams, as for Express, `/Admin` is `/admin`.
+        """
         if len(segments) < len(self._parts) or (len(segments) > len(self._parts) and not self._open):
             return None
         found: dict[str, str] = {}
         for part, segment in zip(self._parts, segments, strict=False):
             if part.startswith("{"):
                 found[part[1:-1]] = segment
-            elif part not in {"*", segment}:
+            elif part not in {"*", segment} and part.lower() != segment.lower():
                 return None
         return found
 

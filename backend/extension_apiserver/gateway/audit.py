@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from extension_apiserver.request import Request, Response
-from extension_apiserver.streams import Peer, Stream
+from extension_apiserver.streams import Peer
 
 from .access import Pattern, segments_below
 from .config import AuditBodies
@@ -86,7 +87,7 @@ class Record:
             stream.abandon()
             self._write(response.status, user)
 
-        return Response(response.status, response.headers, stream=Stream(run, abandon, stream.length, stream.made))
+        return Response(response.status, response.headers, stream=dataclasses.replace(stream, run=run, abandon=abandon))
 
     def _keeping(self, read: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[bytes]]:
         async def keep() -> bytes:

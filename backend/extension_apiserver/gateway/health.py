@@ -34,6 +34,9 @@ async def complaint(served: Served) -> str | None:
                 return f"the upstream {served.url} answers GET {path} with {exchange.status}"
             finally:
                 exchange.end()
+                # Behind the address of a Service a kept connection leads to one pod for ever, also when that one alone is ill; and who
+                # has one connection at a time would wait for a request on this one.
+                served.prober.close()
     except UpstreamError as error:
         return f"the upstream {served.url} {error}"
     except TimeoutError:

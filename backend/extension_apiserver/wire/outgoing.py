@@ -175,7 +175,7 @@ class Outgoing:
     def end(self) -> None:
         """Ask for the end: who knows no other end has reached it after this part; others have the rest of the time."""
         self.ending.set()
-        if self._within or self.over.done():
+        if self._within or self.over.done() or not self._stream.ends_anywhere:
             return
         if self._how is Framing.CHUNKS:
             self._finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import threading
@@ -282,7 +283,22 @@ def test_readiness_follows_the_upstream(own: Backend) -> None:
     good.set()
     own.wait_until_ready()
     upstream.close()
-    own.wait_for(lambda: client.request("GET", "/readyz", user=None).status == 503 or good.is_set())
+    own.wait_for(lambda: client.request("GET", "/readyz", user=None).status == 503)
+
+
+def test_each_look_at_an_upstream_is_over_a_connection_of_its_own(own: Backend) -> None:
+    """A Service leads a kept one to the same pod for ever, also when that pod alone is ill."""
+    connections = itertools.count()
+
+    def script(visitor: Visitor) -> None:
+        said = ok() if next(connections) else ok(b"", status="503 Service Unavailable")
+        while visitor.header():
+            visitor.socket.sendall(said)
+
+    upstream = Upstream(script)
+    start_gateway(own, upstream.config(readiness_path="/healthz"))
+    own.wait_until_ready()
+    upstream.close()
 
 
 def test_one_caller_leaves_connections_for_others(own: Backend) -> None:

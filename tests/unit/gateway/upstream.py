@@ -20,11 +20,13 @@ class Visitor:
 
     Attributes:
         socket: it.
+        upgraded: it carries another protocol; for scripts.
 
     """
 
     def __init__(self, accepted: socket.socket) -> None:
         self.socket = accepted
+        self.upgraded = False
         self._received = b""
         accepted.settimeout(_TIMEOUT_SECONDS)
 

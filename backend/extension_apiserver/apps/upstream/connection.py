@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 from .answer_parser import AnswerParser
 from .failures import Stale, UpstreamError
+from .silence import Silence
 
 #: What waits for who reads the answer; beyond it the upstream is not read.
 _MOST_WAITING = 65536
 #: All connections read into it, one at a time, as the event loop calls them.
 _ARRIVED = bytearray(65536)
+_VIEW = memoryview(_ARRIVED)
 _SWITCHING, _LINGER_SECONDS = 101, 10.0
 
 
@@ -23,6 +26,7 @@ class Connection(asyncio.BufferedProtocol):
         idle_since: when its last exchange ended, in the time of the event loop.
         keeps_seconds: for how long the upstream keeps it open without a request, if it says so.
         used: it carried an exchange before this one.
+        silence: for how long the upstream may say nothing.
 
     """
 
@@ -35,6 +39,8 @@ class Connection(asyncio.BufferedProtocol):
         self.keeps_seconds: float | None = None
         self.used = False
         self._body = bytearray()
+        self._closed: Callable[[], object] = lambda: None
+        self.silence = Silence(self.fail)
         self._waiter: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._failure: Exception | None = None
@@ -52,28 +58,28 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, count: int) -> None:
         """Parse what arrived."""
-        data = bytes(_ARRIVED[:count])
+        data = bytes(_VIEW[:count])
         if self._upgraded:
             self._take(data)
         elif self.parser is None or self.parser.complete:
             # Whoever speaks unasked might be taken for the answer to the next request.
-            self.fail(UpstreamError("sends more than its answer"))
-            return
+            return self.fail(UpstreamError("sends more than its answer"))
         else:
             self._answered = True
             try:
                 self.parser.feed(data)
             except UpstreamError as error:
-                self.fail(error)
-                return
+                return self.fail(error)
             if self.parser.status == _SWITCHING:
                 self._upgraded = True
                 self._take(self.parser.foreign)
-        self._wake()
+        return self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Complete the answer that ends with the connection, or fail."""
         self._ended = True
+        self._closed()
+        self.silence.stop()
         if (exc is None and self.parser is not None and self.parser.end()) or (exc is None and self._upgraded):
             self._wake()
         elif self.used and not self._answered:
@@ -111,12 +117,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.write(data)
 
     async def send(self, data: bytes) -> None:
-        """Send, and return when there is room for more.
-
-        Raises:
-            UpstreamError: if the connection has ended.
-
-        """
+        """Send, and return when there is room for more. Raises UpstreamError if the connection has ended."""
         if self._ended:
             raise UpstreamError("closed the connection before the request was sent")
         self._transport.write(data)
@@ -124,12 +125,7 @@ class Connection(asyncio.BufferedProtocol):
             await self._room
 
     async def header(self) -> AnswerParser:
-        """Return the parser once it knows the answer's header.
-
-        Raises:
-            UpstreamError: if there is none.
-
-        """
+        """Return the parser once it knows the answer's header; raise UpstreamError if there is none."""
         parser = cast("AnswerParser", self.parser)
         while not parser.status:
             await self._wait()
@@ -157,13 +153,15 @@ class Connection(asyncio.BufferedProtocol):
             await self._wait()
         return self.waiting()
 
-    def close(self) -> None:
-        """Close once what was sent after an upgrade has left, else at once."""
-        if not self._upgraded:
+    def close(self, closed: Callable[[], object]) -> None:
+        """Close once what was sent after an upgrade has left, else at once; then call `closed`."""
+        if not self._upgraded or self._ended:
             self.abort()
-        elif not self._ended:
-            self._transport.close()
-            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
+            closed()
+            return
+        self._closed = closed
+        self._transport.close()
+        asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.abort)
 
     def abort(self) -> None:
         """Close at once."""

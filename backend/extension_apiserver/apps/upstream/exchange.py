@@ -41,8 +41,6 @@ class Exchange:
         self._connection = connection
         self._silence_seconds = silence_seconds
         self._loop = asyncio.get_running_loop()
-        self._expected_since: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
         self._over = False
 
@@ -64,11 +62,11 @@ class Exchange:
 
         """
         self._connection.begin(method, data, upgrades=upgrades)
-        self._expect()
+        self._connection.silence.begin(self._silence_seconds)
         if body is not None:
             self._sending = self._loop.create_task(self._send(body, chunked=chunked))
         parser = await self._connection.header()
-        self._expected_since = None
+        self._connection.silence.end()
         self.status, self.headers, self.length = parser.status, parser.headers, parser.length
 
     def whole(self) -> bytes | None:
@@ -87,11 +85,11 @@ class Exchange:
             UpstreamError: if it ends in the middle, or is silent for too long.
 
         """
-        self._expect()
+        self._connection.silence.begin(self._silence_seconds)
         try:
             part = await self._connection.part()
         finally:
-            self._expected_since = None
+            self._connection.silence.end()
         self.received_bytes += len(part)
         return part
 
@@ -102,8 +100,6 @@ class Exchange:
     def endless(self) -> None:
         """Let the upstream be silent for as long as it likes."""
         self._silence_seconds = 0
-        if self._timer is not None:
-            self._timer.cancel()
 
     def fail(self, error: Exception) -> None:
         """Have whoever waits for the upstream get an error instead."""
@@ -116,8 +112,7 @@ class Exchange:
         if self._over:
             return
         self._over = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._connection.silence.end()
         sent = self._sending is None or (self._sending.done() and not self._sending.cancelled())
         if self._sending is not None:
             self._sending.cancel()
@@ -133,9 +128,9 @@ class Exchange:
         try:
             while True:
                 # It is the client that is waited for; the server knows how long.
-                self._expected_since = None
+                self._connection.silence.end()
                 part = await body()
-                self._expect()
+                self._connection.silence.begin(self._silence_seconds)
                 if chunked:
                     await self._connection.send(b"%x\r\n%b\r\n" % (len(part), part))
                 elif part:
@@ -147,22 +142,6 @@ class Exchange:
             return
         except Exception as error:  # noqa: BLE001 - it is the client's, and whoever waits for the answer is told
             self.fail(error)
-
-    def _expect(self) -> None:
-        if not self._silence_seconds or self._over:
-            return
-        self._expected_since = self._loop.time()
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._silence_seconds, self._look)
-
-    def _look(self) -> None:
-        now = self._loop.time()
-        since = now if self._expected_since is None else self._expected_since
-        left = self._silence_seconds - (now - since)
-        if left <= 0:
-            self.fail(UpstreamError(f"was silent for {self._silence_seconds:g} seconds", slow=True))
-        else:
-            self._timer = self._loop.call_later(left, self._look)
 
 
 def _kept_seconds(headers: HeaderLines) -> float | None:

@@ -111,8 +111,7 @@ class Pool:
 
     def drop(self, connection: Connection) -> None:
         """Close a connection."""
-        connection.close()
-        self._pass_on(None)
+        connection.close(lambda: self._pass_on(None))
 
     def close(self) -> None:
         """Close those that are idle."""

@@ -14,7 +14,7 @@ from extension_apiserver.streams import Gone, Peer, Stream
 from extension_apiserver.wire.http_answer import NO_BODY
 
 from . import words
-from .lines import HTML, from_upstream
+from .lines import for_browsers, from_upstream
 from .served import Visit
 
 #: kube-apiserver lets these last: https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/controlplane/apiserver/config.go
@@ -22,6 +22,8 @@ _LASTING_VERBS = frozenset({"watch", "proxy"})
 _LASTING_SUBRESOURCES = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 #: What is made whole before it is sent: with its length, without a stream of its own.
 _WHOLE_BYTES = 65536
+#: Whoever reads them is ready for an end at any time.
+_EVENTS = ("text/event-stream", "application/json;stream=watch")
 #: Whoever ends takes what is still coming within this time.
 _GRACE_SECONDS = 1.0
 
@@ -42,8 +44,7 @@ async def answer(visit: Visit, exchange: Exchange, request: Request, *, page: bo
 
     """
     headers = from_upstream(exchange.headers)
-    kinds = [value for name, value in headers if name == "Content-Type"]
-    kind = kinds[0].lower() if kinds else ""
+    kind = next((value.lower() for name, value in headers if name == "Content-Type"), "")
     status = exchange.status
     if not 200 <= status <= 599:  # noqa: PLR2004
         raise StatusError(
@@ -60,16 +61,7 @@ async def answer(visit: Visit, exchange: Exchange, request: Request, *, page: bo
         body = exchange.whole()
         body = await beginning(exchange, words.MOST_PAGE_BYTES) if body is None else body
         raise words.failure(status, headers, body, visit.served.url)
-    if page and kind.startswith("text/html"):
-        kinds[:1] = [kind.replace("text/html", HTML)]
-    elif kind.startswith(("text/html", "application/xhtml")):
-        # Browsers would run what is in it, with the rights of whoever looks at it.
-        kinds[:1] = ["text/plain; charset=utf-8"]
-    if kinds:
-        # Browsers believe the last of several.
-        headers = [line for line in headers if line[0] != "Content-Type"]
-        headers.append(("Content-Type", kinds[0]))
-    headers.append(("X-Content-Type-Options", "nosniff"))
+    headers = for_browsers(headers, kind, page=page)
     whole = exchange.whole()
     if whole is None and exchange.length is not None and exchange.length <= _WHOLE_BYTES:
         whole = await beginning(exchange, _WHOLE_BYTES)
@@ -79,7 +71,8 @@ async def answer(visit: Visit, exchange: Exchange, request: Request, *, page: bo
         return Response(status, headers, whole)
     _let_last(request, exchange)
     sending = _Sending(visit, exchange, most)
-    return Response(status, headers, stream=Stream(sending.run, visit.end, exchange.length))
+    stream = Stream(sending.run, visit.end, exchange.length, ends_anywhere=kind.startswith(_EVENTS))
+    return Response(status, headers, stream=stream)
 
 
 def _bound(visit: Visit, most: int, length: int | None) -> None:

@@ -74,6 +74,30 @@ def from_upstream(lines: HeaderLines) -> list[tuple[str, str]]:
     ]
 
 
+def for_browsers(lines: Iterable[tuple[str, str]], kind: str, *, page: bool) -> list[tuple[str, str]]:
+    """Return the lines of an answer so that no browser runs what is in it, with the rights of whoever looks at it, unless it is a page.
+
+    Args:
+        lines: of the answer.
+        kind: its first Content-Type, in lower case; '' if there is none.
+        page: it is for a browser, and HTML may stay what it is.
+
+    """
+    found = [*lines, ("X-Content-Type-Options", "nosniff")]
+    types = [value for name, value in found if name == "Content-Type"]
+    if page and kind.startswith("text/html"):
+        types = [kind.replace("text/html", HTML)]
+    elif kind.startswith(("text/html", "application/xhtml")):
+        types = ["text/plain; charset=utf-8"]
+    elif len(types) < 2 and ("xml" not in kind or page):  # noqa: PLR2004
+        return found
+    if "xml" in kind and not page:
+        # Whoever reads it as data needs its type.
+        found.append(("Content-Security-Policy", "sandbox"))
+    # Of several, browsers believe the last.
+    return [line for line in found if line[0] != "Content-Type"] + [("Content-Type", types[0])]
+
+
 def value_of(lines: HeaderLines, name: bytes) -> str:
     """Return the first value of a header in lower case, or ''."""
     return next((value.decode("latin-1") for key, value in lines if key == name), "")

@@ -21,8 +21,8 @@ _UNDONE = frozenset({307, 308})
 READING = frozenset({"GET", "HEAD"})
 #: What stays of a Location; terminals obey some of the rest.
 _SAFE = "".join(map(chr, range(0x21, 0x7F)))
-#: Of a URL in a message.
-_LONGEST = 2048
+#: Of a URL that is looked at, as of a line in a request; and of one in a message.
+_LONGEST_LOCATION, _LONGEST = 16384, 2048
 _ROOT_PARTS = 4  # '', apis, group, version
 
 
@@ -44,9 +44,12 @@ class Redirect:
 
 def redirect(code: int, headers: HeaderLines, way: Way[Served]) -> Redirect | None:
     """Return what an answer says, or None if it is no redirect."""
-    location = quote(value_of(headers, b"location").encode("latin-1"), safe=_SAFE)
-    if code not in _CODES or not location:
+    said = value_of(headers, b"location")
+    if code not in _CODES or not said:
         return None
+    if len(said) > _LONGEST_LOCATION:
+        return Redirect(code, f"a URL of {len(said)} bytes", inside=False)
+    location = quote(said.encode("latin-1"), safe=_SAFE)
     origin = way.upstream.config.origin
     here = f"{'https' if origin.secure else 'http'}://{origin.authority}{origin.path}{way.target.decode()}"
     try:

@@ -14,6 +14,9 @@ from .words import plain, words_of
 
 #: Deeper, some client's parser gives up; and Python's, at a thousand, cannot write what it could just read.
 _DEEPEST = 100
+#: Objects and lists. Whatever else runs, the event loop too, waits for the parser, a tenth of a second for so many; of 8 MiB of `[]`,
+#: two seconds.
+_MOST_NODES = 400_000
 #: Digits of a number that a client's float still holds.
 _MOST_DIGITS = 308
 #: Refusals that are between the gateway and the upstream, and nothing that the client did. 401 is among them: it would make a client
@@ -52,6 +55,8 @@ def parsed(body: bytes) -> Any:  # noqa: ANN401 - what JSON can say
         ValueError: if it is none; the message goes on from its name.
 
     """
+    if body.count(b"[") + body.count(b"{") > _MOST_NODES:
+        raise ValueError(f"has more than {_MOST_NODES} objects and lists")
     try:
         document = json.loads(body, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
     except RecursionError:

@@ -17,6 +17,8 @@ Json = dict[str, Any]
 
 _MOST_BYTES = 8 * 2**20
 _MOST_PATHS, _MOST_COMPONENTS = 5_000, 10_000
+#: It stands before each path.
+_LONGEST_BASE = 1024
 #: The kinds of components that are kept.
 SECTIONS = ("schemas", "parameters", "requestBodies", "responses")
 _VERSION = re.compile(r"3\.[01]\.\d+(-\w+)?")
@@ -103,4 +105,4 @@ def _base(servers: object) -> str:
         path = urlsplit(url).path.rstrip("/")
     except ValueError:
         return ""
-    return path if path.startswith("/") else ""
+    return path if path.startswith("/") and len(path) <= _LONGEST_BASE else ""

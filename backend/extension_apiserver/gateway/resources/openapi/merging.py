@@ -38,8 +38,11 @@ def merged(ours: Json, upstream: UpstreamOpenApi, prefix: str, below: str = "", 
     components: Json = {key: dict(value) for key, value in ours.get("components", {}).items()}
     for section in SECTIONS:
         for old, value in upstream.components[section].items():
-            if (section, old) in names.names:
-                components.setdefault(section, {})[names.names[section, old]] = cleaner.component(section, value)
+            component = cleaner.component(section, value)
+            # Without a name is what is no component, and what cannot be told from another.
+            new = names.names.get((section, old))
+            if new and (component or section == "schemas"):
+                components.setdefault(section, {})[new] = component
     paths: Json = dict(ours.get("paths", {}))
     ours_alone = {_shape(path) for path in paths}
     taken = set(ours_alone)
