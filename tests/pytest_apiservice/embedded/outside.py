@@ -2,8 +2,8 @@
 
 import base64
 import json
-import os
 import secrets
+import shlex
 import ssl
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -122,7 +122,7 @@ def _registered(cluster: EmbeddedCluster, folder: Path, name: str, group: str, v
             "KUBERNETES_SERVICE_HOST": str(server.hostname),
             "KUBERNETES_SERVICE_PORT": str(server.port),
         },
-        f"export KUBECONFIG={cluster.kubeconfig} PATH={tool('kubectl').parent}{os.pathsep}$PATH",
+        f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))} PATH={shlex.quote(str(tool('kubectl').parent))}:$PATH",
         (address, PORT),
         trust,
         api,
