@@ -88,10 +88,11 @@ def test_its_kubectl_lines_and_an_edit_and_the_end(dev, folder):
 
     lines = [line for line in COMMANDS if line.startswith("kubectl")]
     assert len(lines) == 4
-    # Discovery lists a new API some moments after it is there.
-    wait_for("kubectl to know it", lambda: typed(lines[0]) or _not_yet(printed()), timeout_seconds=60)
-    answers = [typed(line) for line in lines]
-    assert all(answers), answers
+    # kube-apiserver fetches discovery and OpenAPI of a new API some moments after it is there.
+    answers = [
+        wait_for(f"'{line}' to print", lambda line=line: typed(line) or _not_yet(printed()), timeout_seconds=60)
+        for line in lines
+    ]
     assert answers[0].split() == ["NAME", "SIZE", "first", "1"]
     assert answers[-1] == "hello kubernetes-admin, this is hello.example.com/v1\n"
 
