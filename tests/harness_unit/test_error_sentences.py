@@ -57,7 +57,7 @@ def test_without_a_free_network_the_port_is_named(monkeypatch, number, sentence)
     def refuse(self, address):
         raise OSError(number, "Permission denied")
 
-    monkeypatch.setattr(network, "_has_whole_loopback_network", lambda: True)
+    monkeypatch.setattr(network, "has_whole_loopback_network", lambda: True)
     monkeypatch.setattr(network.socket, "socket", type("Refusing", (socket.socket,), {"bind": refuse}))
     with pytest.raises(HarnessError, match=sentence):
         network.PodNetwork()

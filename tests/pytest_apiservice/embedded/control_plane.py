@@ -170,6 +170,10 @@ def _reserve_port(port: int) -> tuple[socket.socket, int]:
     reservation = socket.socket()
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
+        if port:
+            with socket.socket() as alone:  # another cluster's API server would share it with us
+                alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                alone.bind(("127.0.0.1", port))
         reservation.bind(("127.0.0.1", port))
     except OSError as error:
         reservation.close()

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from extension_apiserver.apps.upstream.origin import origin
-from extension_apiserver.gateway import command
+from extension_apiserver.command import program
 from extension_apiserver.gateway.access import Access
 from extension_apiserver.gateway.config import (
     AccessRow,
@@ -236,7 +236,7 @@ def test_one_of_several_upstreams_is_enough_to_be_ready(own: Backend, upstreams:
 def test_what_is_wrong_with_the_command_is_one_line(
     own: Backend, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
-    assert command.main(arguments, own.environ()) == 2
+    assert program.main(arguments, own.environ()) == 2
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1

@@ -33,7 +33,7 @@ class PodNetwork:
         Raises:
             HarnessError: no network is free.
         """
-        self.has_own_addresses = _has_whole_loopback_network()
+        self.has_own_addresses = has_whole_loopback_network()
         for _ in range(ATTEMPTS):
             second, third = random.randrange(16, 240), random.randrange(256)  # noqa: S311 - not a secret
             self.node_ip = f"10.{second}.{third}.1"
@@ -85,7 +85,8 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _has_whole_loopback_network() -> bool:
+def has_whole_loopback_network() -> bool:
+    """Tell whether this machine answers at every address of 127.0.0.0/8."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.16.0.1", 0))

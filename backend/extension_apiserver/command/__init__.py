@@ -1,0 +1,1 @@
+"""The program `extension-apiserver`: a module for each of its commands."""

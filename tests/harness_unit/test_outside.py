@@ -1,0 +1,45 @@
+"""Which API `extension-apiserver dev` registers."""
+
+import socket
+
+import pytest
+
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.embedded.control_plane import _reserve_port
+from pytest_apiservice.embedded.outside import registration
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("apiService: {group: zoo.example.com}", ("zoo.example.com", ["v1"])),
+        ("apiService: {versions: [{name: v2}, {name: v1}]}", ("cats.example.com", ["v2", "v1"])),
+        ("", ("cats.example.com", ["v1"])),
+        ("image: {tag: '1'}", ("cats.example.com", ["v1"])),
+    ],
+)
+def test_group_and_versions_are_those_of_the_values(tmp_path, text, expected):
+    (tmp_path / "values.yaml").write_text(text)
+    assert registration(tmp_path / "values.yaml") == expected
+
+
+def test_without_values_they_are_the_librarys(tmp_path):
+    assert registration(tmp_path / "values.yaml") == ("cats.example.com", ["v1"])
+
+
+@pytest.mark.parametrize(
+    "text", ["- a", "apiService: a", "apiService: {versions: [v1]}", "{", "apiService: {versions: 3}"]
+)
+def test_what_is_no_values_file_is_one_sentence(tmp_path, text):
+    (tmp_path / "values.yaml").write_text(text)
+    with pytest.raises(HarnessError, match="is no values file of the chart"):
+        registration(tmp_path / "values.yaml")
+
+
+def test_the_port_of_another_cluster_is_taken():
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(HarnessError, match="cannot be had"):
+            _reserve_port(other.getsockname()[1])

@@ -1,0 +1,182 @@
+"""An embedded cluster with an API that a process of this machine serves, no pod: what `extension-apiserver dev` of extension-apiserver calls."""
+
+import base64
+import json
+import secrets
+import shlex
+import ssl
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from pytest_apiservice.base.authorities import Authority
+from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.base.process import die_with_parent
+from pytest_apiservice.client.api import Api
+from pytest_apiservice.cluster import Choice
+from pytest_apiservice.embedded.cluster import EmbeddedCluster
+from pytest_apiservice.embedded.node.network import has_whole_loopback_network
+from pytest_apiservice.programs.tools import tool
+
+__all__ = ["HarnessError", "Outside", "die_with_parent", "outside", "registration"]
+
+NAMESPACE = "default"
+PORT = 10443  # of the node's address, which is this cluster's alone where a system has the whole of 127.0.0.0/8
+DEFAULT_GROUP, DEFAULT_VERSIONS = "cats.example.com", ["v1"]  # those of extension-apiserver's settings
+LASTS = "720h"  # longer than anybody leaves it running
+
+
+def registration(values: Path) -> tuple[str, list[str]]:
+    """Return the group and the versions that the chart's values in the file ``values`` say; without a file the library's.
+
+    Raises:
+        HarnessError: it cannot be read, or is no YAML of values.
+    """
+    try:
+        service = (yaml.safe_load(values.read_text()) or {}).get("apiService") or {}
+        versions = [str(each["name"]) for each in service.get("versions") or []]
+        return str(service.get("group") or DEFAULT_GROUP), versions or DEFAULT_VERSIONS
+    except FileNotFoundError:
+        return DEFAULT_GROUP, DEFAULT_VERSIONS
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
+        raise HarnessError(f"{values} is no values file of the chart: {' '.join(str(error).split())}") from None
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a process needs to serve the API.
+
+    Attributes:
+        environment: variables of extension-apiserver.
+        export: the line that makes a shell use the cluster.
+        address: where it has to listen.
+        trust: the CA of its certificate, for who asks it directly.
+    """
+
+    environment: Mapping[str, str]
+    export: str
+    address: tuple[str, int]
+    trust: ssl.SSLContext
+    _api: Api
+    _versions: Sequence[str]
+
+    def discover(self) -> None:
+        """Have the API server ask anew what resources there are; by itself it does once a minute."""
+        for version in self._versions:
+            path = f"/apis/apiregistration.k8s.io/v1/apiservices/{version}.{self._api.group}"
+            change = {"metadata": {"annotations": {"extension-apiserver/started": secrets.token_hex(8)}}}
+            self._api.send("PATCH", path, change, "application/merge-patch+json")
+
+
+@contextmanager
+def outside(name: str, group: str, versions: Sequence[str]) -> Iterator[Outside]:
+    """Yield the cluster with ``versions`` of ``group`` registered, the Service called ``name``; it is gone at the end.
+
+    Raises:
+        HarnessError: it does not come up, API_PORT is taken, or the API server refuses a name.
+    """
+    cluster = EmbeddedCluster(api_port=Choice.read("embedded").api_port)
+    with tempfile.TemporaryDirectory(prefix="extension-apiserver-dev-") as folder:
+        try:
+            cluster.create()
+            yield _registered(cluster, Path(folder), name, group, versions)
+        finally:
+            cluster.delete()
+
+
+def _registered(cluster: EmbeddedCluster, folder: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
+    api = Api(cluster, group, versions[0])
+    kubectl = api.kubectl
+    authority, host = Authority("extension-apiserver dev"), f"{name}.{NAMESPACE}.svc"
+    authority.server([host]).write(folder, "tls")
+    (node,) = api.send("GET", "/api/v1/nodes")["items"]
+    ip = next(each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP")
+    kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": [*_account(name), *_service(name, ip)]}))
+    kubectl.apply(json.dumps(_registrations(name, group, versions, authority.certificate)))
+    token = kubectl("create", "token", name, f"--namespace={NAMESPACE}", f"--duration={LASTS}").stdout.strip()
+    for file, text in (("token", token), ("namespace", NAMESPACE), ("ca.crt", Path(api.ca_file).read_text())):
+        (folder / file).write_text(text)
+    server = urlsplit(api.server)
+    address = f"127{ip[ip.index('.') :]}" if has_whole_loopback_network() else "127.0.0.1"
+    environment = {
+        "GROUP": group,
+        "VERSIONS": ",".join(versions),
+        "BIND_ADDRESS": address,
+        "PORT": str(PORT),
+        "TLS_DIRECTORY": str(folder),
+        "SERVICE_ACCOUNT_DIRECTORY": str(folder),
+        "SERVICE_DNS_NAME": host,
+        "SHUTDOWN_DELAY_SECONDS": "0",
+        "SHUTDOWN_TIMEOUT_SECONDS": "1",
+    }
+    trust = ssl.create_default_context(cadata=authority.certificate.decode())
+    trust.check_hostname = False  # it is asked by its address
+    return Outside(
+        {
+            **{f"EXTENSION_APISERVER_{key}": value for key, value in environment.items()},
+            "KUBERNETES_SERVICE_HOST": str(server.hostname),
+            "KUBERNETES_SERVICE_PORT": str(server.port),
+        },
+        f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))} PATH={shlex.quote(str(tool('kubectl').parent))}:$PATH",
+        (address, PORT),
+        trust,
+        api,
+        versions,
+    )
+
+
+def _account(name: str) -> Iterator[dict[str, object]]:
+    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}}
+    subjects = [{"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}]
+    rbac = "rbac.authorization.k8s.io"
+    for kind, role, place in (
+        ("ClusterRole", "system:auth-delegator", {}),
+        ("Role", "extension-apiserver-authentication-reader", {"namespace": "kube-system"}),
+    ):
+        yield {
+            "apiVersion": f"{rbac}/v1",
+            "kind": f"{kind}Binding",
+            "metadata": {"name": f"extension-apiserver-dev:{name}", **place},
+            "roleRef": {"apiGroup": rbac, "kind": kind, "name": role},
+            "subjects": subjects,
+        }
+
+
+def _service(name: str, ip: str) -> Iterator[dict[str, object]]:
+    """Yield the Service, and where it leads: the node's address, behind which this machine's loopback is."""
+    place = {"name": name, "namespace": NAMESPACE}
+    port = {"name": "https", "port": 443, "targetPort": PORT}
+    yield {"apiVersion": "v1", "kind": "Service", "metadata": place, "spec": {"ports": [port]}}
+    yield {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {**place, "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "ports": [{"name": "https", "port": PORT, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [ip], "conditions": {"ready": True}}],
+    }
+
+
+def _registrations(name: str, group: str, versions: Sequence[str], ca: bytes) -> dict[str, object]:
+    items = [
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": f"{version}.{group}"},
+            "spec": {
+                "group": group,
+                "version": version,
+                "groupPriorityMinimum": 1000,
+                "versionPriority": 100 - place,
+                "caBundle": base64.b64encode(ca).decode(),
+                "service": {"name": name, "namespace": NAMESPACE, "port": 443},
+            },
+        }
+        for place, version in enumerate(versions)
+    ]
+    return {"apiVersion": "v1", "kind": "List", "items": items}
