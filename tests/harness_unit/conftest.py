@@ -7,9 +7,8 @@ import pytest
 
 from pytest_apiservice.base.progress import console
 
-HERE = Path(__file__).resolve().parent
-CI = HERE.parents[1] / "ci"
-sys.path[:0] = map(str, (HERE, CI, CI / "commands"))  # for the tests of how it builds images and pins releases
+CI = Path(__file__).resolve().parents[2] / "ci"
+sys.path[:0] = map(str, (CI, CI / "commands"))  # for the tests of how it builds images and pins releases
 
 
 @pytest.fixture(autouse=True)

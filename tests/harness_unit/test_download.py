@@ -11,9 +11,9 @@ from urllib.request import Request
 
 import pytest
 import trustme
-from release_hosts import served, tar
 
 import pin_releases
+from harness_unit.release_hosts import served, tar
 from pytest_apiservice.base import progress
 from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.errors import HarnessError

@@ -117,7 +117,7 @@ def prepare(names: Iterable[str]) -> None:
 
 def _present(name: str) -> Path | None:
     """Return the program if it is named, on PATH or in the cache."""
-    kept = (_cached(name), _downloaded(name))
+    kept = (find(name) for find in (_cached, _downloaded))
     return _found(name) or next((path for path in kept if path and path.exists()), None)
 
 
