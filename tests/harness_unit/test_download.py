@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-from urllib.error import HTTPError
 from urllib.request import Request
 
 import pytest
@@ -222,14 +221,26 @@ def test_a_redirect_is_followed(hosts, clean, real, monkeypatch):
 @pytest.mark.parametrize("to", ["http://example.com/file", "file:///etc/passwd", "ftp://example.com/file"])
 def test_a_redirect_never_leaves_https(to):
     follow = download._Redirects(threading.Event()).redirect_request
-    with pytest.raises(HTTPError, match="which is not https"):
-        follow(Request("https://example.com/file"), None, 302, "Found", {}, to)
+    with pytest.raises(download.DownloadError, match=r"https://example\.com/file redirects to what is not https"):
+        follow(Request("https://example.com/file"), io.BytesIO(), 302, "Found", {}, to)
 
 
 def test_a_redirect_to_a_file_of_this_machine_is_not_followed(hosts, clean, real, monkeypatch, said):
     path = publish(hosts, monkeypatch, "kind", real("kind"))
     hosts.files[path] = redirecting("file:///etc/passwd")
     built_instead(clean, said, "answers 302")
+
+
+def test_a_redirect_in_a_circle_ends(hosts, clean, real, monkeypatch, said):
+    path = publish(hosts, monkeypatch, "kind", real("kind"))
+    hosts.files[path] = redirecting(f"{hosts.url}/{path}")
+    built_instead(clean, said, "answers 302")
+
+
+def test_a_host_cannot_command_the_terminal(hosts, clean, real, monkeypatch, said):
+    path = publish(hosts, monkeypatch, "kind", real("kind"))
+    hosts.files[path] = lambda handler: handler.wfile.write(b"\x1b]0;owned\x07\r\n\r\n")
+    built_instead(clean, said, "cannot be asked (?]0;owned?)")
 
 
 def test_members_of_a_tar_that_leave_its_folder_are_not_written(hosts, clean, real, monkeypatch, tmp_path):

@@ -102,7 +102,7 @@ def _open(url: str, release: Release) -> HTTPResponse:
         raise DownloadError(f"{release.host} does not answer within {ANSWER_SECONDS:g} s") from None
     if isinstance(result, HTTPError):
         result.close()
-        raise DownloadError(f"{url} answers {result.code} {result.reason}")
+        raise DownloadError(f"{url} answers {result.code}")
     if isinstance(result, URLError | OSError | HTTPException):
         _given_up.add(release.host)
         raise DownloadError(f"{release.host} cannot be asked ({_words(result)})")
@@ -112,7 +112,7 @@ def _open(url: str, release: Release) -> HTTPResponse:
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follow redirects, but none from https to what is not; tell that there was an answer."""
+    """Follow redirects, but none from https to what is not, nor off the web; tell that there was an answer."""
 
     def __init__(self, answered: threading.Event) -> None:
         self.answered = answered
@@ -122,8 +122,9 @@ class _Redirects(HTTPRedirectHandler):
     ) -> Request | None:
         """Return the request that follows a redirect."""
         self.answered.set()
-        if req.type == "https" and not newurl.startswith("https://"):
-            raise HTTPError(req.full_url, code, f"a redirect to {newurl}, which is not https", headers, fp)
+        if not newurl.startswith(("https://", "http://") if req.type == "http" else "https://"):
+            fp.close()
+            raise DownloadError(f"{req.full_url} redirects to what is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -138,7 +139,7 @@ def _save(response: HTTPResponse, file: Path, release: Release, detail: Callable
                 output.write(chunk)
                 sha.update(chunk)
                 got += len(chunk)
-                seconds = time.monotonic() - started
+                seconds = time.monotonic() - started + 0.001
                 detail(
                     f"{got / MIB:.1f} of {f'{size / MIB:.1f}' if size else '?'} MiB, {got / MIB / seconds:.1f} MiB/s"
                 )
@@ -171,5 +172,7 @@ def _unpack(archive: Path, release: Release, target: Path) -> None:
 
 
 def _words(error: Exception) -> str:
+    """Return what an error says, without what would command a terminal: a host may have said it."""
     reason = getattr(error, "reason", error)
-    return str(getattr(reason, "strerror", None) or reason or type(error).__name__)
+    text = str(getattr(reason, "strerror", None) or reason or type(error).__name__)
+    return "".join(letter if letter.isprintable() else "?" for letter in text.strip()[:200])
