@@ -33,7 +33,7 @@ class Hosts:
 def tar(*members):
     """Return a tar.gz with ``members``: (path, content) or (path, content, mode), and a link for content that is a str."""
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
+    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=0) as archive:
         for path, content, *mode in members:
             member = tarfile.TarInfo(path)
             member.mode = mode[0] if mode else 0o755
@@ -84,7 +84,7 @@ def served(authority=None):
         authority.issue_cert("127.0.0.1").configure_cert(context)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     hosts.url = f"{'https' if authority else 'http'}://127.0.0.1:{server.server_port}/files"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield hosts

@@ -231,6 +231,27 @@ def test_a_redirect_to_a_file_of_this_machine_is_not_followed(hosts, clean, real
     built_instead(clean, said, "answers 302")
 
 
+def test_a_redirect_to_what_is_no_url_is_not_followed(hosts, clean, real, monkeypatch, said):
+    path = publish(hosts, monkeypatch, "kind", real("kind"))
+    hosts.files[path] = redirecting("http://[")
+    built_instead(clean, said, "cannot be asked (")
+
+
+def test_a_host_that_falls_silent_after_a_redirect_is_left(hosts, clean, real, monkeypatch, said):
+    path = publish(hosts, monkeypatch, "kind", real("kind"))
+    hosts.files[path] = redirecting(f"{hosts.url}/silent")
+    hosts.files["silent"] = lambda _handler: hosts.ended.wait(60)
+    monkeypatch.setattr(download, "STALL_SECONDS", 0.2)
+    built_instead(clean, said, "127.0.0.1:")
+    assert download.given_up(tools._release("kind"))
+
+
+def test_a_file_of_absurd_length_is_given_up(hosts, clean, real, monkeypatch, said):
+    path = publish(hosts, monkeypatch, "kind", real("kind"))
+    hosts.files[path] = lambda handler: handler.answer(b"0", size="9" * 5000)
+    built_instead(clean, said, "has the SHA-256 ")
+
+
 def test_a_redirect_in_a_circle_ends(hosts, clean, real, monkeypatch, said):
     path = publish(hosts, monkeypatch, "kind", real("kind"))
     hosts.files[path] = redirecting(f"{hosts.url}/{path}")
