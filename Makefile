@@ -75,7 +75,7 @@ load: .venv/done  ## let the demo's cluster run an image (IMAGE=my-backend:1 COM
 clean: .venv/done  ## remove the demo, kept clusters and the engine we started
 	@$(RUN_IN_TOX) python ci/commands/clean.py
 
-programs: .venv/done  ## build what ci/tools pins and the cache lacks
+programs: .venv/done  ## download or build what ci/tools pins and the cache lacks
 	@$(RUN_IN_TOX) python ci/commands/tool.py
 
 outdated: .venv/done  ## pinned programs and Python packages that have a newer release

@@ -139,7 +139,9 @@ TABLES: dict[str, tuple[Row, ...]] = {
         Row("no Docker engine answers", "none runs, or this user may not use it", "make e2e CLUSTER=embedded"),
         Row("no registry is reachable", "nothing: images are built from Debian packages, once", "make e2e"),
         Row(
-            "the first run takes minutes", "programs are built once, into `~/.cache/pytest-apiservice`", "make programs"
+            "the first run takes minutes",
+            "programs are downloaded or built once, into `~/.cache/pytest-apiservice`",
+            "make programs",
         ),
         Row("a kept cluster, a demo or our engine still runs", "`KEEP=1`, or a run was killed", "make clean"),
     ),

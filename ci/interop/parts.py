@@ -9,14 +9,8 @@ from pathlib import Path
 from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.programs.crds import CERT_MANAGER, generated_crds
-from pytest_apiservice.programs.tools import (
-    KUBERNETES_PACKAGES,
-    Program,
-    kubernetes_version,
-    pinned_version,
-    tool,
-    variable,
-)
+from pytest_apiservice.programs.releases import KUBERNETES_PACKAGES
+from pytest_apiservice.programs.tools import Program, kubernetes_version, pinned_version, tool, variable
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORTS = ROOT / "reports"

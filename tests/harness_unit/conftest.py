@@ -7,7 +7,8 @@ import pytest
 
 from pytest_apiservice.base.progress import console
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ci"))  # for the tests of how it builds images
+CI = Path(__file__).resolve().parents[2] / "ci"
+sys.path[:0] = map(str, (CI, CI / "commands"))  # for the tests of how it builds images and pins releases
 
 
 @pytest.fixture(autouse=True)

@@ -71,6 +71,18 @@ def digest(paths: Iterable[Path], *words: str) -> str:
     return sha.hexdigest()[:12]
 
 
+def make_room(target: Path, name: str, needed_mib: int, purpose: str) -> None:
+    """Have the folder that ``target`` of the program ``name`` will be in, without what killed runs left; its lock is held.
+
+    Raises:
+        HarnessError: its disk has less than ``needed_mib`` MiB free.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for stale in target.parent.glob(f".building-{name}-*"):  # we hold the lock: its builder is dead
+        shutil.rmtree(stale)
+    demand_free_disk(target.parent, needed_mib, purpose)
+
+
 def demand_free_disk(directory: Path, needed_mib: int, purpose: str) -> None:
     """Raise HarnessError unless the disk of ``directory`` has ``needed_mib`` MiB free."""
     free_mib = shutil.disk_usage(directory).free // 2**20

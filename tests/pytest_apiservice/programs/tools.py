@@ -1,6 +1,7 @@
-"""Every program that is not Python, looked up or built: pinned in ci/tools/<family>/go.mod, nowhere else.
+"""Every program that is not Python, looked up, downloaded or built: pinned in ci/tools/<family>/go.mod, nowhere else.
 
-The order: the program's environment variable, KUBEBUILDER_ASSETS, PATH if the version fits, the cache, a build with Go.
+The order: the program's environment variable, KUBEBUILDER_ASSETS, PATH if the version fits, the cache, the official release where its
+host answers, a build with Go.
 """
 
 import os
@@ -13,17 +14,13 @@ from pathlib import Path
 
 from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.errors import HarnessError
-from pytest_apiservice.base.run import run
-from pytest_apiservice.programs import go, older
-from pytest_apiservice.programs.cache import cache_dir, demand_free_disk, digest, locked, whole
+from pytest_apiservice.base.progress import say
+from pytest_apiservice.programs import download, go, older, releases, versions
+from pytest_apiservice.programs.cache import cache_dir, digest, locked, make_room, whole
+from pytest_apiservice.programs.link_flags import VERSION_PACKAGE, link_flags
+from pytest_apiservice.programs.releases import KUBERNETES_PACKAGES
 
 BUILD_MIB = {"k8s.io/kubernetes": 4000}  # by the module that the program is from
-KUBERNETES_PACKAGES = "k8s.io/kubernetes/cmd/"
-VERSION_PACKAGE = {
-    "helm.sh/helm/v3": "helm.sh/helm/v3/internal/version",
-    "helm.sh/helm/v4": "helm.sh/helm/v4/internal/version",
-    "k8s.io/kubernetes": "k8s.io/component-base/version",
-}
 # For Go programs: collect garbage a quarter as often, until memory reaches the limit. A fifth less work before an API server is
 # ready, a tenth less for helm and kubectl (https://pkg.go.dev/runtime#hdr-Environment_Variables).
 RARE_COLLECTION = {"GOGC": "400", "GOMEMLIMIT": "512MiB"}
@@ -92,28 +89,36 @@ def kubernetes_version() -> str:
 def minor_version(name: str) -> tuple[int, ...]:
     """Return the program's major and minor version, as (1, 37): what a copy found says, else what go.mod pins."""
     found = _found(name)
-    version = (_version_of(found, name) if found else "") or pinned_version(name)
+    version = (versions.said_by(found, PROGRAMS[name].version_arguments) if found else "") or pinned_version(name)
     return tuple(int(part) for part in version.removeprefix("v").split(".")[:2])
 
 
 def tool(name: str) -> Path:
-    """Return the path of the program ``name``; build it if it is nowhere.
+    """Return the path of the program ``name``; download or build it if it is nowhere.
 
     Raises:
         HarnessError: a variable names something that cannot be run, Go is missing, the disk is full, the build failed.
     """
     prepare([name])
-    return _found(name) or _cached(name)
+    return _present(name) or _cached(name)
 
 
 def prepare(names: Iterable[str]) -> None:
-    """Build those of the programs ``names`` that are neither named, on PATH nor in the cache, with visible progress."""
-    missing = [name for name in names if _found(name) is None and not _cached(name).exists()]
+    """Download or build those of the programs ``names`` that are neither named, on PATH nor in the cache, with visible progress."""
+    missing = [name for name in names if _present(name) is None]
     for position, name in enumerate(missing):
         rest = missing[position + 1 :]
         with locked(f"build-{name}"):
-            if not _cached(name).exists():  # another run may have built it meanwhile
-                _build(name, f"{len(rest)} more after it: {', '.join(rest)}" if rest else "the last one")
+            if _present(name) is None:  # another run may have built it meanwhile
+                queue = f"{len(rest)} more after it: {', '.join(rest)}" if rest else "the last one"
+                if not _download(name, queue):
+                    _build(name, queue)
+
+
+def _present(name: str) -> Path | None:
+    """Return the program if it is named, on PATH or in the cache."""
+    kept = (find(name) for find in (_cached, _downloaded))
+    return _found(name) or next((path for path in kept if path and path.exists()), None)
 
 
 @cache
@@ -128,60 +133,62 @@ def _found(name: str) -> Path | None:
     if os.access(asset, os.X_OK):
         return asset
     on_path = shutil.which(name)
-    if on_path and _minor(_version_of(Path(on_path), name)) == _minor(pinned_version(name)):
-        return Path(on_path)
-    return None
-
-
-def _version_of(path: Path, name: str) -> str:
-    try:
-        answer = run([path, *PROGRAMS[name].version_arguments], timeout_seconds=20, check=False)
-    except HarnessError:
-        return ""
-    match = re.search(r"v?(\d+\.\d+\.\d+[-\w.]*)", answer.stdout + answer.stderr)
-    return f"v{match[1]}" if match else ""
-
-
-def _minor(version: str) -> tuple[str, ...]:
-    """Return major and minor: what must agree for a program on PATH to do; pre-releases never agree."""
-    return (version,) if "-" in version else tuple(version.split(".")[:2])
+    said = versions.said_by(Path(on_path), PROGRAMS[name].version_arguments) if on_path else ""
+    return Path(on_path) if on_path and versions.minor(said) == versions.minor(pinned_version(name)) else None
 
 
 @cache
 def _cached(name: str) -> Path:
     family = FAMILIES / PROGRAMS[name].family
     inputs = [family / "go.mod", family / "go.sum", *family.glob("*.go")]
-    key = digest(inputs, go.platform(), _version_flags(name))
+    key = digest(inputs, go.platform(), _link_flags(name))
     return cache_dir() / "tools" / f"{name}-{pinned_version(name)}-{key}" / name
+
+
+def _release(name: str) -> releases.Release | None:
+    program = PROGRAMS[name]
+    return releases.release(program.package, FAMILIES / program.family, pinned_version(name), go.platform())
+
+
+def _downloaded(name: str) -> Path | None:
+    """Return where the program's release is kept, apart from what is built, whose key changes with every pin of its modules.
+
+    One that only its host vouches for is not taken for one from another host, nor for one that is pinned by SHA-256.
+    """
+    release = _release(name)
+    key = digest([], release.sha256 or release.url) if release else ""
+    return cache_dir() / "tools" / f"{name}-{pinned_version(name)}-release-{key}" / name if release else None
+
+
+def _download(name: str, queue: str) -> bool:
+    """Download the program's release and tell whether it is there; if not, one line says why, for a silent host only the first time."""
+    release, target, version = _release(name), _downloaded(name), pinned_version(name)
+    if release is None or target is None or releases.offline() or download.given_up(release):
+        return False
+    make_room(target.parent, name, download.NEEDED_MIB, f"downloading {name}")
+    try:
+        with whole(target.parent) as building:
+            download.fetch(release, building / name, f"downloading {name} {version} from {release.host} ({queue})")
+            if versions.said_by(building / name, PROGRAMS[name].version_arguments) != version:
+                raise download.DownloadError(f"{release.url} does not run here as {name} {version}")  # noqa: TRY301 - whole() ends first
+    except download.DownloadError as error:
+        say(f"{error}: {name} is built instead")
+        return False
+    return True
 
 
 def _build(name: str, queue: str) -> None:
     program, target = PROGRAMS[name], _cached(name)
-    target.parent.parent.mkdir(parents=True, exist_ok=True)
-    for stale in target.parent.parent.glob(f".building-{name}-*"):  # we hold the lock: its builder is dead
-        shutil.rmtree(stale)
-    demand_free_disk(target.parent.parent, BUILD_MIB.get(program.module, 1500), f"building {name}")
+    make_room(target.parent, name, BUILD_MIB.get(program.module, 1500), f"building {name}")
     with whole(target.parent) as building:
         go.build(
             program.package,
             building / name,
             directory=FAMILIES / program.family,
-            link_flags=_version_flags(name),
+            link_flags=_link_flags(name),
             title=f"building {name} {pinned_version(name)} ({queue})",
         )
 
 
-def _version_flags(name: str) -> str:
-    """Return linker flags that tell a program its version: kubeadm refuses to run without, helm reports it."""
-    package = VERSION_PACKAGE.get(PROGRAMS[name].module)
-    version = pinned_version(name)
-    if package is None:
-        return ""
-    if "helm" in package:  # Helm 3 takes a cluster it cannot ask for Kubernetes 1.20, unless told which; Helm 4 knows
-        _, minor = _minor(kubernetes_version())
-        rendered_for = f" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor={minor}" if name == "helm" else ""
-        return f"-X {package}.version={version}{rendered_for}"
-    major, minor = version.removeprefix("v").split(".")[:2]
-    values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-    packages = (package, "k8s.io/client-go/pkg/version")  # the second is for the User-Agent
-    return " ".join(f"-X {package}.{key}={value}" for package in packages for key, value in values.items())
+def _link_flags(name: str) -> str:
+    return link_flags(PROGRAMS[name].module, pinned_version(name), kubernetes_version())
