@@ -20,6 +20,7 @@ EXAMPLE = ROOT / "examples" / "hello"
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has an empty folder to work in."""
     monkeypatch.chdir(tmp_path)
 
 

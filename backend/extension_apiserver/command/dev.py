@@ -30,6 +30,7 @@ _PERIOD_SECONDS = 0.2
 _NOT_OURS = re.compile(r"\..*|__pycache__|node_modules|venv|env|build|dist|reports")
 #: A look at so many takes a few milliseconds; further ones are not looked at.
 _MOST_FILES = 2000
+_NO_LABEL = re.compile(r"[^a-z0-9]+")
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -138,7 +139,7 @@ def _times(watched: Path) -> Iterator[tuple[Path, int]]:
 
 def _service_name(group: str) -> str:
     """Return a DNS label for the Service, which is not that of Kubernetes."""
-    return f"dev-{re.sub(r'[^a-z0-9]+', '-', group.partition('.')[0].lower())[:50]}".rstrip("-")
+    return f"dev-{_NO_LABEL.sub('-', group.partition('.')[0].lower())[:50]}".rstrip("-")
 
 
 def _pip(distribution: str) -> str:

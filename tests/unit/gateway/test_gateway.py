@@ -282,7 +282,7 @@ def test_doctor_says_which_hop_fails(own: Backend, capsys: pytest.CaptureFixture
     file = tmp_path / "gateway.json"
     entries = [{"url": upstream.url, "readinessPath": "/ready"}, {"url": "http://127.0.0.1:1", "segment": "away"}]
     file.write_text(json.dumps({"upstreams": entries}))
-    assert command.main(["doctor", "--config", str(file)], own.environ()) == 1
+    assert program.main(["doctor", "--config", str(file)], own.environ()) == 1
     upstream.close()
     said = capsys.readouterr().out
     assert f"the upstream {upstream.url} answers GET /ready" in said
@@ -291,8 +291,8 @@ def test_doctor_says_which_hop_fails(own: Backend, capsys: pytest.CaptureFixture
 
 
 def test_doctor_and_selftest_need_no_gateway(own: Backend, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["doctor"], own.environ()) == 1
-    assert command.main(["selftest"], own.environ()) == 1
+    assert program.main(["doctor"], own.environ()) == 1
+    assert program.main(["selftest"], own.environ()) == 1
     assert "upstream" not in capsys.readouterr().out
 
 
