@@ -95,7 +95,9 @@ def usage(query: Query) -> dict[str, Any]:
     """Of each node, and of two containers of each pod."""
     if query.resource == "nodes":
         return {name: {"cpu": 0.25, "memory": "1Gi"} for name in query.names}
-    return {name: {"app": {"cpu": 0.1, "memory": "64Mi"}, "proxy": {"cpu": "5m", "memory": "64Mi"}} for name in query.names}
+    return {
+        name: {"app": {"cpu": 0.1, "memory": "64Mi"}, "proxy": {"cpu": "5m", "memory": "64Mi"}} for name in query.names
+    }
 
 
 METRICS = (my_external_metric, rate, said, of_pods, by_verb, of_nodes, of_namespaces, of_ingresses, usage)
