@@ -81,6 +81,11 @@ class Settings:
         return max(self.max_body_bytes, self.max_streamed_body_bytes)
 
     @property
+    def group_versions(self) -> list[tuple[str, str]]:
+        """(group, version) of one's own group."""
+        return [(self.group, version) for version in self.versions]
+
+    @property
     def api_server_url(self) -> str:
         """Base URL of kube-apiserver, without a trailing slash."""
         host = self.kubernetes_service_host

@@ -6,7 +6,7 @@ It runs with the rights it is given; what it may not read it says so, and goes o
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from extension_apiserver.cluster.kubernetes import ApiClient, ApiError
@@ -23,8 +23,17 @@ _NOT_FOUND = 404
 _DELEGATOR_REMEDY = "bind ClusterRole system:auth-delegator to this ServiceAccount"
 
 
-async def examine(client: ApiClient, settings: Settings) -> AsyncIterator[Finding]:
-    """Yield what is found, the backend's own matters first."""
+async def examine(
+    client: ApiClient, settings: Settings, *, served: Sequence[tuple[str, str]] | None = None
+) -> AsyncIterator[Finding]:
+    """Yield what is found, the backend's own matters first.
+
+    Args:
+        client: asks kube-apiserver.
+        settings: of the backend.
+        served: (group, version) of each APIService; by default those of the settings.
+
+    """
     yield _own_certificate(settings)
     yield await _front_proxy(client)
     for wanted, resource in (
@@ -33,8 +42,8 @@ async def examine(client: ApiClient, settings: Settings) -> AsyncIterator[Findin
     ):
         if wanted:
             yield await _may_create(client, *resource)
-    for version in settings.versions:
-        async for finding in _registration(client, f"{version}.{settings.group}"):
+    for group, version in settings.group_versions if served is None else served:
+        async for finding in _registration(client, f"{version}.{group}"):
             yield finding
 
 
