@@ -51,6 +51,12 @@ def test_a_quantity_is_one_as_kubernetes_reads_it(value: str) -> None:
     assert value_list(QUEUE, a_list(QUEUE, {**EXTERNAL_ITEM, "value": value}))[0]["value"] == value
 
 
+@pytest.mark.parametrize(("value", "text"), [(42, "42"), (1.5, "1.5"), (1e-7, "1e-07")])
+def test_a_number_is_a_quantity_too(value: float, text: str) -> None:
+    """Kubernetes reads it, and providers that are not in Go may write it."""
+    assert value_list(QUEUE, a_list(QUEUE, {**EXTERNAL_ITEM, "value": value}))[0]["value"] == text
+
+
 @pytest.mark.parametrize(
     ("question", "reference"),
     [
@@ -91,7 +97,9 @@ def test_values_of_other_objects_are_refused(question: Any, reference: dict[str,
         ({"items": {}}, "answers with `items` that are no list"),
         ({"items": [None]}, "answers with items[0], whose metricName is missing or malformed"),
         ({"items.0.value": "many"}, "answers with items[0], whose value is missing or malformed"),
-        ({"items.0.value": 42}, "answers with items[0], whose value is missing or malformed"),
+        ({"items.0.value": True}, "answers with items[0], whose value is missing or malformed"),
+        ({"items.0.value": float("inf")}, "answers with items[0], whose value is missing or malformed"),
+        ({"items.0.value": 10**50}, "answers with items[0], whose value is missing or malformed"),
         ({"items.0.value": "1" * 41}, "answers with items[0], whose value is missing or malformed"),
         ({"items.0.timestamp": "yesterday"}, "answers with items[0], whose timestamp is missing or malformed"),
         ({"items.0.metricName": "a" * 1025}, "answers with items[0], whose metricName is missing or malformed"),
@@ -118,7 +126,7 @@ def test_what_is_no_list_of_values_is_refused(change: dict[str, Any], sentence: 
 def test_any_document_may_come(document: Any) -> None:
     """Such as that of a web server that was mistaken for a provider."""
     for read in (lambda: value_list(QUEUE, document), lambda: resource_list("g/v1", "external", document)):
-        with pytest.raises(ValueError, match="^answers with "):
+        with pytest.raises(ValueError, match=r"^answers with "):
             read()
 
 
