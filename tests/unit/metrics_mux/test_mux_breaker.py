@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+import threading
 
 import pytest
 
@@ -13,9 +12,6 @@ from unit.gateway.upstream import Visitor
 from unit.metrics_mux.conftest import Making, Serving
 from unit.metrics_mux.fake_provider import EXTERNAL, Served, failure
 from unit.running import Backend
-
-Timed = Callable[[float], None]
-
 
 @pytest.fixture
 def breaker(monkeypatch: pytest.MonkeyPatch) -> Breaker:
@@ -95,7 +91,7 @@ def ask(aggregator: Aggregator, metric: str) -> str:
 
 def test_a_provider_that_is_silent_is_asked_no_more_and_no_less(provider: Making, serve: Serving, own: Backend) -> None:
     """Others answer at once meanwhile, metrics say so, and it is asked again."""
-    speaks = asyncio.Event()
+    speaks = threading.Event()
     served = Served({"namespaces/default/a": ["1"]})
 
     def script(visitor: Visitor) -> None:
