@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 from extension_apiserver.api.documents.openapi import OpenApiDocuments
@@ -29,6 +30,8 @@ from .routing import Routing
 PROVIDER_HEADER = "X-Metrics-Provider"
 _PLAIN = (("", "", ""),)
 
+_log = logging.getLogger(__name__)
+
 
 class Mux:
     """What a configuration comes to.
@@ -43,9 +46,16 @@ class Mux:
         """Read the files that the configuration names.
 
         Raises:
-            ValueError: if one cannot be used, with a sentence.
+            ValueError: if one cannot be used, or an API is registered that is not served, with a sentence.
 
         """
+        missing = [api for api in settings.metrics_apis if api not in config.apis]
+        if missing:
+            raise ValueError(
+                f"{missing[0]} metrics are registered (EXTENSION_APISERVER_METRICS_APIS has '{missing[0]}') and not among `apis` "
+                "of the configuration"
+            )
+        self._unregistered = [api for api in config.apis if api not in settings.metrics_apis]
         together = BytesTogether()
         token = settings.service_account_directory / "token"
         self.providers = [Provider(one, token, together) for one in config.providers]
@@ -55,6 +65,10 @@ class Mux:
 
     def host(self, host: Host) -> Hosted:
         """Return what the server is to do for it; as `host.host` wants it."""
+        for api in self._unregistered:
+            _log.warning(
+                "%s metrics are served and nobody asks for them: register them with the chart (`metrics.apis`)", api
+            )
         host.metrics.others += [
             Rows(
                 "extension_apiserver_metrics_provider_requests_total",

@@ -13,6 +13,7 @@ from unit.metrics_mux.conftest import Making, Serving
 from unit.metrics_mux.fake_provider import EXTERNAL, Served, failure
 from unit.running import Backend
 
+
 @pytest.fixture
 def breaker(monkeypatch: pytest.MonkeyPatch) -> Breaker:
     """Three failures in a row open it for ten seconds; the clock is `clock`."""

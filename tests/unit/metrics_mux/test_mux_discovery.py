@@ -65,7 +65,7 @@ def test_there_is_always_something_in_a_list(provider: Making, serve: Serving, o
     assert names(aggregator) == ["externalmetrics"]
     assert names(aggregator, CUSTOM) == names(aggregator, f"{CUSTOM[:-1]}1") == ["/custommetrics"]
     groups: list[Any] = aggregator.request("GET", "/apis").json()["groups"]
-    assert [one["preferredVersion"]["version"] for one in groups] == ["v1beta1", "v1beta2"]
+    assert [one["preferredVersion"]["version"] for one in groups] == ["v1beta1", "v1beta1"]
 
 
 def test_who_lists_a_metric_is_asked_before_others(provider: Making, serve: Serving, own: Backend) -> None:

@@ -120,7 +120,7 @@ AWAY: dict[str, tuple[Any, str]] = {
     "deep": (answering(ok(DEEP)), "answers with nothing nothing instead of"),
     "compressed": (answering(ok(b"\x1f\x8b", "Content-Encoding: gzip")), "answers with nothing nothing instead of"),
     "other kind": (answering(as_json({"kind": "PodList", "apiVersion": "v1"})), "answers with 'v1' 'PodList' instead of"),
-    "no quantity": (answering(as_json(a_list("many"))), "answers with items[0], whose value is missing or malformed"),
+    "no quantity": (answering(as_json(a_list("many"))), "answers with items[0], whose value must be a quantity"),
     "a redirect": (answering(ok(b"", "Location: https://kubernetes.default.svc/", status="302 Found")), "answers 302, and no Status of Kubernetes"),
     "no content": (answering(b"HTTP/1.1 204 No Content\r\n\r\n"), "answers 204, and no Status of Kubernetes"),
     "401": (answering(failure(401, "Unauthorized")), "does not let the multiplexer read: 401: Unauthorized"),
