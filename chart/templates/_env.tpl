@@ -2,10 +2,16 @@
 What the backend is told: the same values that the other objects are made from. Every path is said, none is left to a default of the image.
 */}}
 {{- define "header-echo.commonEnv" -}}
+{{- if .Values.apiService.enabled }}
 - name: EXTENSION_APISERVER_GROUP
   value: {{ .Values.apiService.group | quote }}
 - name: EXTENSION_APISERVER_VERSIONS
   value: {{ include "header-echo.versions" . | quote }}
+{{- end }}
+{{- with .Values.metrics.apis }}
+- name: EXTENSION_APISERVER_METRICS_APIS
+  value: {{ join "," . | quote }}
+{{- end }}
 - name: EXTENSION_APISERVER_SERVICE_ACCOUNT_DIRECTORY
   value: /var/run/secrets/kubernetes.io/serviceaccount
 {{- end }}
