@@ -14,7 +14,7 @@ from extension_apiserver import Api, Resource, Settings, serve
 from extension_apiserver.apps.wsgi import WsgiApp
 from extension_apiserver.gateway.config import GatewayConfig
 from extension_apiserver.gateway.gateway import Gateway
-from extension_apiserver.serve import host
+from extension_apiserver.host import host
 from header_echo.app import create_app
 from header_echo.echoes import ECHOES
 from unit.background import Background
@@ -149,7 +149,7 @@ def start_gateway(backend: Backend, config: GatewayConfig, *, ready: bool = True
     """Serve a gateway in a thread until `backend.stop()`."""
     settings = Settings.from_environ(backend.environ(**{"MAX_STREAMED_BODY_BYTES": str(2**40), **variables}))
     gateway = Gateway(config, settings)
-    _run(backend, lambda **how: host(gateway.host, gateway.api, settings, **how))
+    _run(backend, lambda **how: host(gateway.host, settings, **how))
     if ready:
         backend.wait_until_ready()
 
