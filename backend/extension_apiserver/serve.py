@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from .api.resources import Api
-from .apps.application import Hosted, WebApp
+from .apps.application import Host, Hosted, WebApp
 from .apps.asgi.caller import AsgiCaller, is_asgi
 from .apps.asgi.lifespan import Lifespan
 from .apps.asgi.messages import AsgiApp
@@ -15,6 +15,8 @@ from .apps.calls import Calls
 from .apps.table_group import TableGroup
 from .apps.wsgi import WsgiApp, WsgiCaller
 from .host import Hosting, host, stop_by_signals
+from .metrics_api.declared import Metric
+from .metrics_api.groups import check, groups
 from .observe.metrics import Metrics
 from .settings import Settings
 from .wire.connections import BytesInFlight
@@ -25,10 +27,11 @@ _LAST_SECONDS = 1.0
 
 async def serve(
     app: WsgiApp | AsgiApp | None,
-    api: Api,
+    api: Api | None,
     settings: Settings,
     *,
     blocking: bool,
+    metrics: Sequence[Metric] = (),
     stop: asyncio.Event | None = None,
     started: Callable[[int], None] = lambda _port: None,
 ) -> None:
@@ -36,13 +39,15 @@ async def serve(
 
     Args:
         app: answers what is below `/apis/<group>/<version>/` and no resource; it is ASGI's if it is asynchronous. None for nothing.
-        api: the table of resources.
+        api: the table of resources; None if there is no group of one's own, and then no `app`.
         settings: validated configuration.
         blocking: False if application and verbs never wait for anything; then they run in the event loop, without a thread.
+        metrics: functions, each of which is measured by one.
         stop: ends it too; for tests. With it no signal handler is installed.
         started: called with the port when it is open.
 
     Raises:
+        MetricsError: if the metrics do not go together, or not with those that are registered.
         AppError: if the application is none, or does not start.
         TlsError: if the certificate pair cannot be used.
         OSError: if the port cannot be opened or the ServiceAccount's `ca.crt` cannot be read.
@@ -51,14 +56,15 @@ async def serve(
     stop = stop or stop_by_signals()
     calls = Calls(blocking=blocking)
 
+    check(metrics, settings.metrics_apis)
+
     def hosting(app: WebApp | None) -> Hosting:
-        return lambda host: Hosted(
-            groups=[
-                TableGroup(
-                    api=api, app=app, calls=calls, streams=host.streams, most_body_bytes=settings.most_body_bytes
-                )
-            ]
-        )
+        def hosted(host: Host) -> Hosted:
+            most = settings.most_body_bytes
+            own = [TableGroup(api=api, app=app, calls=calls, streams=host.streams, most_body_bytes=most)] if api else []
+            return Hosted(groups=[*own, *groups(metrics, calls, host)])
+
+        return hosted
 
     if app is None:
         await host(hosting(None), settings, stop=stop, started=started)
@@ -68,14 +74,14 @@ async def serve(
         wsgi = WsgiCaller(cast("WsgiApp", app), calls, most_whole_bytes)
         await host(hosting(WebApp(wsgi)), settings, stop=stop, started=started)
         return
-    metrics = Metrics()
-    in_flight = BytesInFlight(settings.max_bytes_in_flight, metrics)
+    counters = Metrics()
+    in_flight = BytesInFlight(settings.max_bytes_in_flight, counters)
     asynchronous = cast("AsgiApp", app)
     lifespan = Lifespan(asynchronous)
     await lifespan.start(stop)
     asgi = AsgiCaller(asynchronous, lifespan.state, in_flight, max_message_bytes=settings.max_body_bytes)
     try:
-        await host(hosting(WebApp(asgi)), settings, metrics, in_flight, stop=stop, started=started)
+        await host(hosting(WebApp(asgi)), settings, counters, in_flight, stop=stop, started=started)
     finally:
         await asgi.stop(_LAST_SECONDS)
         await lifespan.stop()

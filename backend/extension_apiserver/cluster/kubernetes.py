@@ -67,14 +67,14 @@ class ApiClient:
         while self._idle:
             await self._idle.pop().close()
 
-    async def get(self, path: str) -> dict[str, Any]:
-        """Return the object at a path.
+    async def get(self, path: str, *, accept: str = "application/json") -> dict[str, Any]:
+        """Return the object at a path, in a form of JSON that `accept` names.
 
         Raises:
             ApiError: if kube-apiserver cannot be reached or answers anything but 200.
 
         """
-        return _document(*await self._call("GET", path, None))
+        return _document(*await self._call("GET", path, None, accept))
 
     async def create(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Post an object and return the answer.
@@ -102,14 +102,16 @@ class ApiClient:
                     for line in lines:
                         yield json.loads(line)
 
-    async def _call(self, method: str, path: str, document: Mapping[str, Any] | None) -> tuple[int, bytes]:
+    async def _call(
+        self, method: str, path: str, document: Mapping[str, Any] | None, accept: str = "application/json"
+    ) -> tuple[int, bytes]:
         with _translated():
-            async with asyncio.timeout(_TIMEOUT_SECONDS), self._exchange(method, path, document) as answer:
+            async with asyncio.timeout(_TIMEOUT_SECONDS), self._exchange(method, path, document, accept) as answer:
                 return answer.code, await answer.read()
 
     @contextlib.asynccontextmanager
     async def _exchange(
-        self, method: str, path: str, document: Mapping[str, Any] | None
+        self, method: str, path: str, document: Mapping[str, Any] | None, accept: str = "application/json"
     ) -> AsyncIterator[ClientConnection]:
         """Send a request, yield the connection once the answer's header is there, and keep it if the answer was read whole."""
         try:
@@ -118,7 +120,7 @@ class ApiClient:
             raise ApiError(f"the ServiceAccount token cannot be read: {error}") from error
         headers = [
             ("Authorization", f"Bearer {token}"),
-            ("Accept", "application/json"),
+            ("Accept", accept),
             ("User-Agent", "extension-apiserver"),
         ]
         body = b""

@@ -136,6 +136,9 @@ class Metrics:
         )
         for reason in ("max_bytes_in_flight", "max_streams"):
             self.refused_requests.show_zero(reason=reason)
+        self.metric_calls = Counter(
+            "extension_apiserver_metric_calls_total", "Calls of functions of metrics, by metric and result."
+        )
         self.certificate_not_after = Gauge(
             "extension_apiserver_certificate_not_after_seconds",
             "When the serving certificate expires, seconds since the epoch.",
@@ -157,6 +160,7 @@ class Metrics:
             self.refused_reviews,
             self.refused_connections,
             self.refused_requests,
+            self.metric_calls,
             self.tls_reloads,
             self.requestheader_reloads,
             self.certificate_not_after,
