@@ -89,6 +89,9 @@
 {{- end }}
 {{- end }}
 {{- range $index, $route := .Values.metrics.mux.routes }}
+{{- if not (or .metric .namespace .labels) }}
+- metrics.mux.routes[{{ $index }}] must say metric, namespace or labels; for all metrics write metric: "*".
+{{- end }}
 {{- if not (has .provider $names) }}
 - metrics.mux.routes[{{ $index }}].provider is '{{ .provider }}', but no entry of metrics.mux.providers has this name: add one, or choose one of {{ join ", " $names }}.
 {{- end }}

@@ -228,9 +228,10 @@ def test_helm_test_may_read_every_registration():
         (mux({**ASKED, "url": "https://header-echo.apps.svc:443"}), "the multiplexer itself, which would ask itself"),
         (mux({**ASKED, "tls": {"ca": CA, "caSecretName": "x"}}), "tls has more than one of ca, caSecretName and"),
         (mux({**ASKED, "tls": {"ca": "MIIB"}}), "metrics.mux.providers[0].tls.ca must hold certificates in PEM"),
+        (mux(routes=[{"provider": "keda"}]), "metrics.mux.routes[0] must say metric, namespace or labels; for all"),
         (mux({**ASKED, "apis": ["custom"]}), "apis lists 'custom', which metrics.apis lacks, so it would never be"),
         (
-            mux(routes=[{"provider": "dog"}]),
+            mux(routes=[{"metric": "*", "provider": "dog"}]),
             "metrics.mux.routes[0].provider is 'dog', but no entry of metrics.mux.providers has this name: add one, or choose one of keda",
         ),
     ],
