@@ -9,7 +9,9 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if .Values.metrics.register }}
 {{- range include "header-echo.metricsRegistrations" . | fromJsonArray }}{{ $all = append $all . }}{{ end }}
+{{- end }}
 {{- range $all }}{{ $_ := set . "name" (printf "%s.%s" .version .group) }}{{ end }}
 {{- toJson $all }}
 {{- end }}
@@ -31,9 +33,9 @@ https://github.com/kubernetes/metrics
 {{- end }}
 
 {{- /* The groups of these, once each, as a JSON array. */}}
-{{- define "header-echo.groups" -}}
+{{- define "header-echo.metricsGroups" -}}
 {{- $groups := list }}
-{{- range include "header-echo.registrations" . | fromJsonArray }}{{ $groups = append $groups .group }}{{ end }}
+{{- range include "header-echo.metricsRegistrations" . | fromJsonArray }}{{ $groups = append $groups .group }}{{ end }}
 {{- toJson (uniq $groups) }}
 {{- end }}
 

@@ -26,6 +26,13 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if and $apis (not .Values.metrics.register) }}
+{{- if .Values.metrics.mux.enabled }}
+- metrics.register is false, but it is for a provider behind a multiplexer, and this release is one: set it to true, or apiService.create to false until your providers are ready.
+{{- else if not (and .Values.delegation.authentication .Values.delegation.authorization) }}
+- metrics.register is false, so a multiplexer asks for the metrics, and it is known by its token: set delegation.authentication and delegation.authorization to true.
+{{- end }}
+{{- end }}
 {{- include "header-echo.faultsOfMux" . }}
 {{- include "header-echo.faultsOfOwner" . }}
 {{- end }}
@@ -54,7 +61,7 @@
 {{- end }}
 {{- range list "command" "args" }}
 {{- if index $.Values . }}
-- {{ . }} and metrics.mux.enabled are both set, but the container's command is then the multiplexer's: remove {{ . }}; a provider of your own is another release of this chart, with apiService.create=false.
+- {{ . }} and metrics.mux.enabled are both set, but the container's command is then the multiplexer's: remove {{ . }}; a provider of your own is another release of this chart, with metrics.register=false.
 {{- end }}
 {{- end }}
 {{- include "header-echo.faultsOfProviders" $ }}
@@ -103,7 +110,7 @@ The one look into the cluster. It refuses and decides nothing else: what is rend
 refusal doesn't say whose the APIService is, nor that two of them can't be: https://github.com/kedacore/keda/issues/470
 */}}
 {{- define "header-echo.faultsOfOwner" }}
-{{- if .Values.apiService.create }}
+{{- if and .Values.apiService.create .Values.metrics.register }}
 {{- range include "header-echo.metricsRegistrations" . | fromJsonArray }}
 {{- $name := printf "%s.%s" .version .group }}
 {{- $found := lookup "apiregistration.k8s.io/v1" "APIService" "" $name }}
@@ -112,7 +119,7 @@ refusal doesn't say whose the APIService is, nor that two of them can't be: http
 {{- $release := get $marks "meta.helm.sh/release-name" }}
 {{- $namespace := get $marks "meta.helm.sh/release-namespace" }}
 {{- if not (and (eq $release $.Release.Name) (eq $namespace $.Release.Namespace)) }}
-- APIService {{ $name }} is there already{{ with $found.spec.service }}, for Service '{{ .name }}' in namespace '{{ .namespace }}'{{ end }}{{ if $release }}, of Helm release '{{ $release }}' in namespace '{{ $namespace }}'{{ end }}, and a cluster has one of each. {{ if $.Values.metrics.mux.enabled }}If that Service is one of metrics.mux.providers, let its own release or manifest no longer register it, then: kubectl delete apiservice {{ $name }}{{ else }}To keep both, install this release with apiService.create=false and a multiplexer in front of the two (metrics.mux, see README.md); to replace it: kubectl delete apiservice {{ $name }}{{ end }}
+- APIService {{ $name }} is there already{{ with $found.spec.service }}, for Service '{{ .name }}' in namespace '{{ .namespace }}'{{ end }}{{ if $release }}, of Helm release '{{ $release }}' in namespace '{{ $namespace }}'{{ end }}, and a cluster has one of each. {{ if $.Values.metrics.mux.enabled }}If that Service is one of metrics.mux.providers, let its own release or manifest no longer register it, then: kubectl delete apiservice {{ $name }}{{ else }}To keep both, set metrics.register to false and install a multiplexer in front of the two (metrics.mux, see README.md); to replace it: kubectl delete apiservice {{ $name }}{{ end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -9,6 +9,7 @@ from chart.test_notes import notes  # noqa: F401 - a fixture
 from chart.test_refusals import CA, refusal
 
 ALONE = {"apiService": {"enabled": False}}
+DELEGATION = {"delegation": {"authentication": True, "authorization": True}}
 ASKED = {"name": "keda", "url": "https://keda.keda.svc"}
 RESOURCE = {"apiGroups": ["metrics.k8s.io"], "resources": ["nodes", "pods"], "verbs": ["get", "list"]}
 
@@ -62,6 +63,17 @@ def test_kubectl_get_pods_never_means_metrics():
     }
 
     assert priorities == {100}
+
+
+def test_a_provider_behind_a_multiplexer_registers_its_own_group_alone():
+    """Its `helm test` then looks at that, and isn't there if there is none."""
+    behind = {**metrics("external", register=False, enabled=True), **DELEGATION}
+    alone = render({**metrics("external", register=False), **DELEGATION})
+    told = environment(only(render(behind), "Pod")["spec"]["containers"][0])
+
+    assert registered(behind) == {"v1.cats.example.com"}
+    assert of_kind(alone, "APIService", "Pod") == []
+    assert "EXTENSION_APISERVER_METRICS_APIS" not in told
 
 
 def test_all_are_verified_as_the_own_group_is():
@@ -216,6 +228,8 @@ def test_helm_test_may_read_every_registration():
             {**ALONE, "metrics": {"apis": ["external"], "mux": {"enabled": True}}},
             "set metrics.mux.providers to those who know the metrics",
         ),
+        (metrics("external", register=False), "it is known by its token: set delegation.authentication and delegation"),
+        (mux(metrics={**mux()["metrics"], "register": False}), "set it to true, or apiService.create to false until"),
         (mux(apis=()), "set metrics.apis to what it stands for, external, custom or both"),
         (mux(apis=["external", "resource"]), "no multiplexer stands for metrics.k8s.io, which has one number for each"),
         (mux(apiService={"enabled": True}), "the multiplexer has no group of its own: set apiService.enabled to false"),
@@ -272,10 +286,9 @@ def test_notes_wait_for_all_and_show_each(notes):  # noqa: F811 - the fixture
 
 
 def test_notes_tell_a_provider_how_the_multiplexer_reaches_it(notes):  # noqa: F811 - the fixture
-    values = metrics("external")
-    words = notes({**values, "apiService": {"enabled": False, "create": False}})
+    words = notes({**metrics("external", register=False), **DELEGATION})
 
-    assert "nothing is registered yet. To register external.metrics.k8s.io:" in words
+    assert "metrics.register is false: nothing is registered." in words
     assert (
         "Its URL is https://header-echo.apps.svc, its CA ca.crt of Secret header-echo-serving in namespace apps."
         in words
