@@ -98,24 +98,6 @@ def required_name(query: Mapping[str, Sequence[str]]) -> str:
     return "" if name in {".", ".."} or "/" in name or "%" in name else name
 
 
-def required_labels(text: str) -> dict[str, str]:
-    """Return the labels, with their values, that everything has which a label selector lets through.
-
-    Raises:
-        StatusError: 400 if it cannot be read.
-
-    """
-    _labels_asked_for({"labelSelector": [text]})
-    found: dict[str, str] = {}
-    for term in map(str.strip, _TERM.findall(text.strip())):
-        equals, inside = _EQUALS.fullmatch(term), _IN.fullmatch(term)
-        if equals and equals["operator"] != "!=":
-            found[equals["key"]] = equals["value"]
-        elif inside and inside["operator"] == "in" and "," not in inside["values"]:
-            found[inside["key"]] = inside["values"].strip()
-    return found
-
-
 def _labels_asked_for(query: Mapping[str, Sequence[str]]) -> list[Selector]:
     return [_label(one) for text in query.get("labelSelector", ()) for one in label_requirements(text)]
 

@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from extension_apiserver.metrics_api.quantity import canonical
+
 from .question import Question
 
 KINDS = {"external": "ExternalMetricValueList", "custom": "MetricValueList"}
 MOST_LISTED = 10000
-_QUANTITY = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,3})?")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 #: In discovery: `queue_depth`, `pods/requests`, `deployments.apps/requests`, and what providers list that know no names, `/custommetrics`.
 _LISTED = re.compile(r"[^\x00-\x20\x7f-\x9f/\\%\ufffd]{0,253}(/[^\x00-\x20\x7f-\x9f/\\%\ufffd]{1,253})?")
@@ -151,7 +152,10 @@ def _time(item: Any, place: str) -> str | None:  # noqa: ANN401
 
 
 def _quantity(item: Any, place: str) -> str:  # noqa: ANN401
-    return _checked(_QUANTITY.fullmatch, item, "value", place)
+    try:
+        return canonical(item.get("value") if isinstance(item, dict) else None)
+    except ValueError as error:
+        raise ValueError(f"answers with {place}, whose value {error}") from None
 
 
 def _whole(item: Any, key: str, place: str) -> int | None:  # noqa: ANN401

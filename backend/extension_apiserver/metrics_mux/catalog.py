@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Sequence
 from functools import partial
@@ -21,8 +20,6 @@ _PERIOD_SECONDS, _RETRY_SECONDS = 30.0, 5.0
 #: https://github.com/kubernetes-sigs/custom-metrics-apiserver/blob/v1.37.0/pkg/provider/defaults/default_metric_providers.go
 _NAMELESS = {"external": {"externalmetrics": True}, "custom": {"/custommetrics": False}}
 
-_log = logging.getLogger(__name__)
-
 
 class Catalog:
     """Asks all providers again and again."""
@@ -30,7 +27,6 @@ class Catalog:
     def __init__(self, providers: Sequence[Provider]) -> None:
         """Know nothing yet."""
         self._providers = providers
-        self._changed = changed
         #: (provider, API, version) → name → whether it has a namespace.
         self._lists: dict[tuple[str, str, str], dict[str, bool]] = {}
         self._unions: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -43,12 +39,7 @@ class Catalog:
     async def _follow(self, provider: Provider) -> None:
         while True:
             complaint = await self.refresh(provider)
-            if complaint != self._complaints.get(provider.name, ""):
-                self._complaints[provider.name] = complaint
-                if complaint:
-                    _log.warning("the provider %s %s; what it listed before stays", provider.name, complaint)
-                else:
-                    _log.info("the provider %s answers again", provider.name)
+            self._complaints[provider.name] = complaint
             # All replicas would ask at the same moment for ever.
             await asyncio.sleep((_RETRY_SECONDS if complaint else _PERIOD_SECONDS) * random.uniform(1, 1.2))  # noqa: S311
 
@@ -72,6 +63,10 @@ class Catalog:
             if not served:
                 return f"does not serve {group}: {refusal}"
         return ""
+
+    def complaint(self, provider: Provider) -> str:
+        """Return what was wrong with a provider when it was asked last, in words that begin after its name, or ''."""
+        return self._complaints.get(provider.name, "")
 
     def lists(self, provider: Provider, question: Question) -> bool:
         """Tell whether a provider lists a metric."""

@@ -10,7 +10,7 @@ from extension_apiserver.apps.upstream.origin import Origin
 #: API → its group in the registry, and the versions that a provider may serve, the preferred one first.
 GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "external": ("external.metrics.k8s.io", ("v1beta1",)),
-    "custom": ("custom.metrics.k8s.io", ("v1beta2", "v1beta1")),
+    "custom": ("custom.metrics.k8s.io", ("v1beta1", "v1beta2")),
 }
 
 

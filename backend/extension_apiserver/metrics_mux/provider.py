@@ -1,64 +1,44 @@
-"""Calls one provider as itself: by the token of its own ServiceAccount, over TLS that is verified.
-
-The key by which kube-apiserver proves itself to an extension API server is kube-apiserver's alone, so no caller's identity can be passed on;
-it would be worth nothing either. kube-apiserver has allowed the caller this very path before.
-"""
+"""One provider: whether it is asked, and what its answers mean."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
-from extension_apiserver.apps.upstream.client import Client
-from extension_apiserver.apps.upstream.exchange import Exchange
 from extension_apiserver.apps.upstream.failures import UpstreamError
-from extension_apiserver.apps.upstream.tls import ClientTls
-from extension_apiserver.request import JSON, Connection
+from extension_apiserver.request import Connection
 from extension_apiserver.status import StatusError
-from extension_apiserver.streams import Gone
-from extension_apiserver.trust.files import FileError, Reloaded, read
 
 from .breaker import Breaker
 from .config import ProviderConfig
+from .line import CONNECTIONS, BytesTogether, Line, TooLargeError
 
 T = TypeVar("T")
 
-#: Of one answer, and of all that are on their way at one time: values of 10,000 pods have about 4 MiB.
-MOST_BYTES, MOST_BYTES_TOGETHER = 4 * 2**20, 32 * 2**20
-#: To one provider, and those of one caller: whoever asks for what is slow keeps nobody else out.
-_CONNECTIONS, _MOST_OF_ONE = 64, 32
+#: Of the connections, those of one caller: whoever asks for what is slow keeps nobody else out.
+_MOST_OF_ONE = CONNECTIONS // 2
 #: Of a sentence that a provider sends.
 _LONGEST_WORDS = 512
-_TOKEN = re.compile(rb"[!-~]{1,16384}")
-_FIXED = ((b"Accept", JSON.encode()), (b"Accept-Encoding", b"identity"), (b"User-Agent", b"extension-apiserver-metrics-mux"))  # fmt: skip
 _FAILURES = range(400, 600)
+_RESULTS = ("answered", "unknown", "refused", "failed", "skipped")
 
 
 class Away(Exception):
     """There is no answer that is of use; the message says why, in words that begin after the provider's name.
 
     Attributes:
-        alive: it has answered, so that others may be answered as they wish.
+        alive: it has answered, and what is wrong may be wrong with one metric alone.
+        refuses: it does not know us, or does not let us read.
 
     """
 
-    def __init__(self, message: str, *, alive: bool = False) -> None:
+    def __init__(self, message: str, *, alive: bool = False, refuses: bool = False) -> None:
         super().__init__(message)
-        self.alive = alive
-
-
-class BytesTogether:
-    """Counts what the answers have that are on their way, of all providers."""
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.held = 0
+        self.alive, self.refuses = alive, refuses
 
 
 class Provider:
@@ -84,21 +64,10 @@ class Provider:
 
         """
         self.config = config
-        tls = ClientTls(host=config.origin.host, ca_file=config.ca_file, server_name=config.server_name)
-        self._tls = tls
-        file = Path(config.token_file) if config.token_file else account_token
-        self._token = Reloaded([file], lambda: _token(file))
-        self._client = Client(
-            config.origin,
-            tls,
-            connections=_CONNECTIONS,
-            connect_seconds=config.timeout_seconds,
-            silence_seconds=config.timeout_seconds,
-        )
-        self._together = together
+        self._line = Line(config, account_token, together)
         self._by_user: Counter[str] = Counter()
         self.breaker = Breaker(config.failures, config.open_seconds)
-        self.results: Counter[str] = Counter(dict.fromkeys(("answered", "unknown", "refused", "failed", "skipped"), 0))
+        self.results: Counter[str] = Counter(dict.fromkeys(_RESULTS, 0))
 
     @property
     def name(self) -> str:
@@ -163,70 +132,26 @@ class Provider:
 
     async def _ask(self, target: str, check: Callable[[Any], T], connection: Connection | None) -> T:
         try:
-            async with asyncio.timeout(self.config.timeout_seconds):
-                status, body = await self._exchange(target, connection)
-        except TimeoutError:
-            raise Away(f"does not answer within {self.config.timeout_seconds:g} seconds") from None
-        except (UpstreamError, FileError) as error:
-            raise Away(str(error)) from None
-        document = _document(body)
+            status, document = await self._line.get(target, connection)
+        except UpstreamError as error:
+            raise Away(str(error), alive=isinstance(error, TooLargeError)) from None
         if status == HTTPStatus.OK:
             try:
                 return check(document)
             except ValueError as error:
-                raise Away(str(error)) from None
+                raise Away(str(error), alive=True) from None
         raise self._failure(status, document)
-
-    async def _exchange(self, target: str, connection: Connection | None) -> tuple[int, bytes]:
-        lines = [*_FIXED, (b"Authorization", b"Bearer " + self._token.value())]
-        going: list[Exchange] = []
-        gone = False
-
-        def leave() -> None:
-            nonlocal gone
-            gone = True
-            for one in going:
-                one.fail(Gone())
-
-        def begin(exchange: Exchange) -> None:
-            going[:] = [exchange]
-            if gone:
-                exchange.fail(Gone())
-
-        with (connection or Connection()).watching(leave):
-            exchange = await self._client.call("GET", target.encode(), lines, began=begin)
-            try:
-                return exchange.status, await self._body(exchange)
-            finally:
-                exchange.end()
-
-    async def _body(self, exchange: Exchange) -> bytes:
-        body = bytearray()
-        try:
-            while part := await exchange.part():
-                body += part
-                self._together.held += len(part)
-                if len(body) > MOST_BYTES:
-                    raise UpstreamError(f"answers with more than {MOST_BYTES} bytes")
-                if self._together.held > MOST_BYTES_TOGETHER:
-                    raise UpstreamError(f"answers while {MOST_BYTES_TOGETHER} bytes of other answers are on their way")
-            return bytes(body)
-        finally:
-            self._together.held -= len(body)
 
     def _failure(self, status: int, document: Any) -> Exception:  # noqa: ANN401
         """Return what an answer comes to that is not 200."""
         if status == HTTPStatus.NOT_FOUND:
             return StatusError(404, self._words(document) or "the server could not find the requested resource")
-        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            said = f": {self._words(document)}" if self._words(document) else ""
-            # A token is good for all or for nothing, a right for some metrics perhaps.
-            return Away(
-                f"does not let the multiplexer read, and answers {status}{said}", alive=status == HTTPStatus.FORBIDDEN
-            )
         words = self._words(document)
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            said = f"{status}: {words}" if words else status
+            return Away(f"does not let the multiplexer read: {said}", alive=True, refuses=True)
         if status not in _FAILURES or not words:
-            return Away(f"answers {status}, and no Status of Kubernetes")
+            return Away(f"answers {status}, and no Status of Kubernetes", alive=True)
         return StatusError(status, f"the provider {self.name} answers: {words}")
 
     @staticmethod
@@ -237,25 +162,11 @@ class Provider:
         text = str(document.get("message") or document.get("reason") or "a failure")[:_LONGEST_WORDS]
         return "".join(letter if letter.isprintable() else " " for letter in text)
 
-    def complaint(self) -> str | None:
-        """Return which of its files are not in use, in words, or None."""
-        return self._tls.complaint or self._token.complaint
+    @property
+    def complaint(self) -> str:
+        """Which of its files are not in use, in words that begin after its name, or ''."""
+        return self._line.complaint
 
     def close(self) -> None:
         """Close connections that are idle."""
-        self._client.close()
-
-
-def _token(file: Path) -> bytes:
-    token = read(file).strip()
-    if not _TOKEN.fullmatch(token):
-        raise FileError(f"{file} holds no token")
-    return token
-
-
-def _document(body: bytes) -> Any:  # noqa: ANN401
-    """Return what JSON says, None if it is none."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+        self._line.close()

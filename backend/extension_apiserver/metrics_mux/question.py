@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from extension_apiserver.request import Request
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.selectors import required_labels
+from extension_apiserver.selectors import label_requirements, required_name
 from extension_apiserver.status import StatusError
 
 from .config import GROUPS
@@ -25,8 +25,6 @@ _LONGEST_SELECTOR = 4096
 _SELECTORS = {"external": ("labelSelector",), "custom": ("labelSelector", "metricLabelSelector")}
 #: Of those, the one for labels of the metric.
 _OF_THE_METRIC = {"external": "labelSelector", "custom": "metricLabelSelector"}
-#: They would change what is asked for.
-_REFUSED = ("fieldSelector", "continue")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,12 +95,13 @@ def question(request: Request, info: RequestInfo) -> Question:
     if found is None or f"/apis/{found.group_version}/{'/'.join(found.segments)}" != request.path:
         raise StatusError(404, "the server could not find the requested resource")
     query = request.query()
-    refused = [name for name in _REFUSED if any(query.get(name, ()))]
-    if refused:
-        raise StatusError(400, f"{refused[0]} is not supported: a metric is read as a whole")
+    if any(query.get("fieldSelector", ())) and (required_name(query) or "*") != found.name:
+        raise StatusError(400, "fieldSelector metadata.name doesn't match requested name")
     given = tuple((name, _selector(name, query[name])) for name in _SELECTORS[api] if any(query.get(name, ())))
-    labels = required_labels(dict(given).get(_OF_THE_METRIC[api], ""))
-    return dataclasses.replace(found, selectors=given, labels=tuple(labels.items()))
+    demanded = label_requirements(dict(given).get(_OF_THE_METRIC[api], ""))
+    alone = [one for one in demanded if one.operator == "In" and len(one.values) == 1]
+    labels = tuple((one.key, value) for one in alone for value in one.values)
+    return dataclasses.replace(found, selectors=given, labels=labels)
 
 
 def _place(api: str, info: RequestInfo) -> Question | None:
@@ -130,5 +129,5 @@ def _selector(name: str, given: list[str]) -> str:
         raise StatusError(400, f"{name} stands {len(given)} times in the query; which of them counts is not said")
     if len(given[0]) > _LONGEST_SELECTOR:
         raise StatusError(400, f"{name} is longer than {_LONGEST_SELECTOR} characters")
-    required_labels(given[0])  # it can be read
+    label_requirements(given[0])  # it can be read
     return given[0]

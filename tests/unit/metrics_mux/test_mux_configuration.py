@@ -59,7 +59,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
                 apis=("external",),
                 ca_file="/keda/ca.crt",
                 server_name="keda",
-                token_file="/keda/token",  # noqa: S106 - the path of one
+                token_file="/keda/token",
                 timeout_seconds=2.5,
                 failures=3,
                 open_seconds=7,
@@ -78,7 +78,11 @@ def test_every_key_is_read(tmp_path: Path) -> None:
 def test_external_metrics_alone_are_served_unless_it_says_more(tmp_path: Path) -> None:
     """The slot for which there are most providers."""
     found = read_config(written(tmp_path, {"providers": [KEDA]}))
-    assert (found.apis, found.providers[0].apis, found.providers[0].timeout_seconds) == (("external",), ("external",), 5)
+    assert (found.apis, found.providers[0].apis, found.providers[0].timeout_seconds) == (
+        ("external",),
+        ("external",),
+        5,
+    )
 
 
 def test_yaml_is_read_too(tmp_path: Path) -> None:
