@@ -80,7 +80,7 @@ def outside(name: str, group: str, versions: Sequence[str]) -> Iterator[Outside]
     Raises:
         HarnessError: it does not come up, API_PORT is taken, or the API server refuses a name.
     """
-    cluster = EmbeddedCluster(api_port=Choice.read("embedded").api_port)
+    cluster = EmbeddedCluster(api_port=Choice.read("embedded").api_port, releases=False)
     with tempfile.TemporaryDirectory(prefix="extension-apiserver-dev-") as folder:
         try:
             cluster.create()
