@@ -136,7 +136,9 @@ def test_what_is_not_there_any_more_waits_until_it_is_there_again(monkeypatch, a
 def child(app):
     """Yield one of app.py, as `dev` has it, that sees our code and is gone at the end."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT / "backend")}
-    child = Child([sys.executable, "-P", "-m", "extension_apiserver.command.warm", str(app)], environ, app.parent, waits=True)
+    child = Child(
+        [sys.executable, "-P", "-m", "extension_apiserver.command.warm", str(app)], environ, app.parent, waits=True
+    )
     yield child
     child.close()
 
