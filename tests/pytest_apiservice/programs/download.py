@@ -5,8 +5,7 @@ import shutil
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -49,26 +48,17 @@ def fetch(release: Release, target: Path, title: str) -> None:
     """
     expected = release.sha256 or published(release)
     source = "ci/tools/SHA256SUMS pins" if release.sha256 else f"{release.checksums} says"
-    with step(title) as detail, verified(release, expected, source, target, detail) as file:
+    file = target.with_name(f"{target.name}.download")
+    response = opened(release.url, release)
+    with step(title) as detail:
+        save(response, file, release, detail, expected, source)
         if not release.member:
             file.rename(target)
-        elif not unpack(file, release, target):
+        elif unpack(file, release, target):
+            file.unlink()
+        else:
             raise DownloadError(f"{release.url} has no {release.member}")
         target.chmod(0o755)
-
-
-@contextmanager
-def verified(
-    release: Release, expected: str, source: str, target: Path, detail: Callable[[str], None]
-) -> Iterator[Path]:
-    """Yield the release's file, beside ``target`` and gone after the block; DownloadError unless its SHA-256 is as ``source`` says."""
-    file = target.with_name(f"{target.name}.download")
-    with opened(release.url, release) as response:
-        found = _save(response, file, release, detail)
-    if found != expected:
-        raise DownloadError(f"{release.url} has the SHA-256 {found}, not {expected} as {source}")
-    yield file
-    file.unlink(missing_ok=True)
 
 
 def published(release: Release) -> str:
@@ -143,6 +133,16 @@ class _Redirects(HTTPRedirectHandler):
             fp.close()
             raise DownloadError(f"{req.full_url} redirects to what is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def save(  # noqa: PLR0913 - what it must be, and who says so
+    response: HTTPResponse, file: Path, release: Release, detail: Callable[[str], None], expected: str, source: str
+) -> None:
+    """Write the body to ``file``; ``detail`` hears how far it is. DownloadError unless its SHA-256 is ``expected``, as ``source`` says."""
+    with response:
+        found = _save(response, file, release, detail)
+    if found != expected:
+        raise DownloadError(f"{release.url} has the SHA-256 {found}, not {expected} as {source}")
 
 
 def _save(response: HTTPResponse, file: Path, release: Release, detail: Callable[[str], None]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_apiservice.base.progress import step
 from pytest_apiservice.programs import go
-from pytest_apiservice.programs.download import DownloadError, text, unpack, verified
+from pytest_apiservice.programs.download import DownloadError, opened, save, text, unpack
 from pytest_apiservice.programs.releases import Release
 
 MOST_LAYERS = 100
@@ -24,15 +24,18 @@ def fetch(release: Release, target: Path, title: str) -> None:
     Raises:
         DownloadError: the registry is silent, slow or has no such image, or what it has is not whole or not the right one.
     """
+    digests = [_sha256(layer, release.url) for layer in _items(_image(release), "layers", release.url)]
+    file = target.with_name(f"{target.name}.download")
     with step(title) as detail:
-        layers = _items(_image(release), "layers", release.url)
-        for digest in reversed([_sha256(layer, release.url) for layer in layers][:MOST_LAYERS]):  # the last one counts
+        for digest in reversed(digests[:MOST_LAYERS]):  # the last one that has it counts
             layer = replace(release, url=_sibling(release, f"blobs/sha256:{digest}"))
-            with verified(layer, digest, f"{release.url} says", target, detail) as file:
-                if unpack(file, layer, target):
-                    target.chmod(0o755)
-                    return
-    raise DownloadError(f"{release.url} has no {release.member}")
+            save(opened(layer.url, layer), file, layer, detail, digest, f"{release.url} says")
+            there = unpack(file, layer, target)
+            file.unlink()
+            if there:
+                target.chmod(0o755)
+                return
+        raise DownloadError(f"{release.url} has no {release.member}")
 
 
 def published(release: Release) -> str:
