@@ -92,13 +92,11 @@ class Walk:
                 self._change(block)
             elif block.kind == "console":
                 following = blocks[position + 1] if position + 1 < len(blocks) else None
-                shown = (
-                    following.text if following and following.kind == "text" and not following.before.strip() else ""
-                )
+                shown = following.text if following and following.kind == "text" else ""
                 self._console(block, pattern(shown) if shown else None)
             else:
-                kinds = f"line {block.line}: a {block.kind} block, and nobody knows what to do with it"
-                assert block.kind == "text" and position and blocks[position - 1].kind == "console", kinds
+                after = blocks[position - 1].kind if position and not block.before.strip() else "nothing"
+                assert (block.kind, after) == ("text", "console"), f"line {block.line}: a {block.kind} block, and nobody knows what to do with it"
 
     def _console(self, block, shown):
         text = block.text

@@ -34,10 +34,10 @@ const seen = words.map(e => { const s = getComputedStyle(e), [a, b] = [light(s.c
 return {
   overflow: document.documentElement.scrollWidth - innerWidth,
   cut: [...document.querySelectorAll('pre')].filter(e => e.scrollWidth > e.clientWidth && !['auto', 'scroll'].includes(getComputedStyle(e).overflowX)).length,
-  faint: seen.filter(w => w[0] < %f).map(w => `${w[2]} in ${w[3]}: ${w[0].toFixed(1)}`),
-  small: seen.filter(w => w[1] < %f).map(w => `${w[2]}: ${w[1]} pixels`),
+  faint: seen.filter(w => w[0] < CONTRAST).map(w => `${w[2]} in ${w[3]}: ${w[0].toFixed(1)}`),
+  small: seen.filter(w => w[1] < PIXELS).map(w => `${w[2]}: ${w[1]} pixels`),
 };
-})()""" % (CONTRAST, SMALLEST_PIXELS)
+})()""".replace("CONTRAST", str(CONTRAST)).replace("PIXELS", str(SMALLEST_PIXELS))
 MENU = """(() => {
 const links = [...document.querySelectorAll('.sidebar-tree a')];
 const inside = a => { const b = a.getBoundingClientRect(); return b.width > 0 && b.left >= 0 && b.right <= innerWidth; };
