@@ -95,8 +95,10 @@ class Walk:
                 shown = following.text if following and following.kind == "text" else ""
                 self._console(block, pattern(shown) if shown else None)
             else:
-                after = blocks[position - 1].kind if position and not block.before.strip() else "nothing"
-                assert (block.kind, after) == ("text", "console"), f"line {block.line}: a {block.kind} block, and nobody knows what to do with it"
+                after = blocks[position - 1].kind if position else "nothing"
+                assert (block.kind, after) == ("text", "console"), (
+                    f"line {block.line}: a {block.kind} block, and nobody knows what to do with it"
+                )
 
     def _console(self, block, shown):
         text = block.text
