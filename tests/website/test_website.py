@@ -107,15 +107,16 @@ def seen(tab, url, pages):
     """Yield what was seen of each page on each screen."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     seen = Seen()
-    for width, scheme in ((DESKTOP, "light"), (PHONE, "dark")):
-        tab.show(width, scheme=scheme)
-        for page in pages:
-            tab.open(f"{url}{page}.html")
+    for page in pages:
+        tab.show(DESKTOP)
+        tab.open(f"{url}{page}.html")
+        for width, scheme in ((DESKTOP, "light"), (PHONE, "dark")):
+            tab.show(width, scheme=scheme)
             where = f"{page}, {width} pixels wide, {scheme}"
             seen.wrong[where] = {**tab.value(MEASURE), "faults": tab.faults}
-            seen.requests |= set(tab.requests)
             if page in SHOWN:
                 tab.picture(PICTURES / f"{page.replace('/', '-')}-{width}.png")
+        seen.requests |= set(tab.requests)
     return seen
 
 
