@@ -53,8 +53,8 @@ def pattern(shown):
 
 
 def plain(printed):
-    """Return what was printed, without what no eye sees: blanks at the end of lines."""
-    return re.sub(r"[ \t]+$", "", printed, flags=re.MULTILINE)
+    """Return what was printed without what no eye sees: blanks at the end of lines, and whether the last line has an end."""
+    return re.sub(r"[ \t]+$", "", printed, flags=re.MULTILINE).removesuffix("\n") + "\n"
 
 
 class Walk:
