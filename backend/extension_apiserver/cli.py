@@ -15,6 +15,8 @@ from .apps.wsgi import WsgiApp
 from .cluster.kubernetes import ApiClient
 from .diagnose import doctor, selftest
 from .diagnose.findings import Finding, report
+from .metrics_api.declared import Metric
+from .metrics_api.groups import MetricsError
 from .observe import logs
 from .serve import serve
 from .settings import DEFAULT_PREFIX, Settings, SettingsError
@@ -27,9 +29,10 @@ FAILED = 1
 
 
 def main(
-    app: WsgiApp | AsgiApp,
+    app: WsgiApp | AsgiApp | None = None,
     resources: Sequence[Resource] = (),
     *,
+    metrics: Sequence[Metric] = (),
     blocking: bool = True,
     arguments: Sequence[str] | None = None,
     environ: Mapping[str, str] | None = None,
@@ -38,9 +41,10 @@ def main(
     """Run a command and return the exit code.
 
     Args:
-        app: the WSGI or ASGI application.
+        app: the WSGI or ASGI application; without it and `resources` there is no group of one's own.
         resources: the table of resources.
-        blocking: False if nothing in `app` and `resources` waits for anything.
+        metrics: functions below decorators of `extension_apiserver.metrics_api`.
+        blocking: False if nothing in `app`, `resources` and `metrics` waits for anything.
         arguments: by default those of the process; none means `serve`.
         environ: by default that of the process.
         prefix: of the environment variables.
@@ -56,8 +60,11 @@ def main(
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY
     if command == "serve":
-        api = Api(settings.group, settings.versions, resources)
-        return serving(serve(app, api, settings, blocking=blocking), settings)
+        api = None if app is None and not resources else Api(settings.group, settings.versions, resources)
+        if api is None and not metrics:
+            sys.stderr.write("nothing is served: give main() an application, `resources` or `metrics`\n")
+            return CALLED_WRONGLY
+        return serving(serve(app, api, settings, blocking=blocking, metrics=metrics), settings)
     return examine(doctor.examine if command == "doctor" else selftest.examine, settings)
 
 
@@ -66,7 +73,7 @@ def serving(server: Coroutine[Any, Any, None], settings: Settings) -> int:
     logs.configure(settings.log_level)
     try:
         asyncio.run(server)
-    except (AppError, TlsError, FileNotFoundError) as error:
+    except (AppError, TlsError, MetricsError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY
     except OSError as error:

@@ -37,6 +37,8 @@ class Settings:
     group: str = _variable("cats.example.com", variables.api_group)
     #: The first is the preferred one.
     versions: tuple[str, ...] = _variable("v1", variables.api_versions)
+    #: Which of the APIs of metrics have an APIService that leads here: external, custom, resource.
+    metrics_apis: tuple[str, ...] = _variable("", variables.metrics_apis)
     bind_address: str = _variable("0.0.0.0", variables.ip_address)  # noqa: S104 - a server behind a Service; the chart gives the pod address
     port: int = _variable("10250", variables.port)
     #: Holds `tls.crt` and `tls.key`; mount the whole Secret, since a subPath is never updated.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#names
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_METRICS_APIS = frozenset({"external", "custom", "resource"})
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -30,6 +31,14 @@ def api_versions(text: str) -> tuple[str, ...]:
             "must be a comma-separated list of different versions, preferred one first, such as 'v1,v1beta1'"
         )
     return versions
+
+
+def metrics_apis(text: str) -> tuple[str, ...]:
+    """Accept names of APIs of metrics between commas, all different, or nothing."""
+    apis = tuple(api.strip() for api in text.split(",")) if text else ()
+    if not set(apis) <= _METRICS_APIS or len(set(apis)) != len(apis):
+        raise ValueError("must be a comma-separated list of different ones of external, custom and resource, or empty")
+    return apis
 
 
 def ip_address(text: str) -> str:

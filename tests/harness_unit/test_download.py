@@ -280,7 +280,11 @@ def test_a_link_in_the_programs_place_is_refused(hosts, clean, monkeypatch, said
     assert "has something else than a program at" in said.getvalue()
 
 
-@pytest.mark.parametrize("content", [b"no tar", tar(("other", b"x")), tar(("linux-amd64/helm", b"x" * 5000))[:60]])
+@pytest.mark.parametrize(
+    "content",
+    [b"no tar", tar(("other", b"x")), tar(("linux-amd64/helm", b"x" * 5000))[:60]],
+    ids=["no archive", "another file", "cut off"],  # an archive has its time in it, and workers must agree on the names
+)
 def test_an_archive_without_the_program_is_refused(hosts, clean, monkeypatch, content):
     hosts.add(official("helm", monkeypatch), content)
     tools.tool("helm")

@@ -23,8 +23,8 @@ HEAD_START_SECONDS = 0.2
 SERVED_TIMEOUT_SECONDS = 150.0  # of which most is the API server's own start, on busy machines
 
 
-async def create_crds(client: ApiClient, folder: Path) -> float:
-    """Create the CRDs in ``folder`` as soon as the API server takes them; when it serves them, return until when it holds back objects.
+async def create_crds(client: ApiClient, folder: Path | None) -> float:
+    """Create the CRDs in ``folder``, if there is one, as soon as the API server takes them; when it serves them, return until when it holds back objects.
 
     That moment is in seconds since the epoch. What is created within two seconds after its CRD was Established, it holds back for two
     seconds (https://github.com/kubernetes/apiextensions-apiserver/blob/v0.37.2/pkg/apiserver/customresource_handler.go). So it is best
@@ -33,7 +33,7 @@ async def create_crds(client: ApiClient, folder: Path) -> float:
     Raises:
         HarnessError: the API server did not serve them in time.
     """
-    manifests = _read(folder)
+    manifests = _read(folder) if folder else []
     try:
         async with asyncio.timeout(SERVED_TIMEOUT_SECONDS):
             await asyncio.gather(*(_create(client, manifest) for manifest in manifests))

@@ -24,9 +24,10 @@ from pytest_apiservice.embedded.credentials import CONTEXT
 from pytest_apiservice.embedded.launch import START_TIMEOUT_SECONDS, start_supervisor, wait_until_ready
 from pytest_apiservice.embedded.node.images import LocalImage, compile_backend, local_image
 from pytest_apiservice.programs import cert_manager, older
+from pytest_apiservice.programs.crds import cert_manager_crds
 from pytest_apiservice.programs.tools import prepare
 
-PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 
 
 class EmbeddedCluster:
@@ -45,6 +46,7 @@ class EmbeddedCluster:
         name: str = "kept",
         images: Mapping[str, LocalImage] | None = None,
         one_root: bool = False,
+        releases: bool = True,
     ) -> None:
         """Choose; nothing runs before `create`.
 
@@ -54,9 +56,10 @@ class EmbeddedCluster:
             name: tells kept clusters apart.
             images: local commands for images of your own, by the last part of the repository (pytest_apiservice.embedded.node.images).
             one_root: give pods no file system of their own, as where the kernel forbids it (pytest_apiservice.embedded.pod.root).
+            releases: have what releases of the chart need, helm and cert-manager with its kinds.
         """
         self.keep = keep
-        self._images = images
+        self._images, self._releases = images, releases
         self._options = [*(["--owned"] if not keep else []), *(["--one-root"] if one_root else [])]
         self._options += [f"--api-port={api_port}"] if api_port else []
         self._directory: Path | None = folder.kept_directory(name) if keep else None
@@ -90,8 +93,9 @@ class EmbeddedCluster:
 
     def prepare(self) -> None:
         """Download or build its programs unless they are there."""
-        prepare(PROGRAMS)
-        cert_manager.commands()
+        prepare((*PROGRAMS, "helm") if self._releases else PROGRAMS)
+        if self._releases:
+            cert_manager.commands()
 
     def collectors(self, _namespaces: Sequence[str]) -> Iterator[Collector]:
         """Yield the logs of components and pods, the ends of long ones."""
@@ -185,7 +189,8 @@ class EmbeddedCluster:
         older.mark(self.directory)
         (self.directory / "logs").mkdir()
         try:
-            self._supervisor = start_supervisor(self.directory, self._options, outlives_us=self.keep)
+            crds = [f"--crds={cert_manager_crds()}"] if self._releases else []
+            self._supervisor = start_supervisor(self.directory, [*self._options, *crds], outlives_us=self.keep)
             compile_backend()
             wait_until_ready(self.directory, self._supervisor)
         except BaseException:

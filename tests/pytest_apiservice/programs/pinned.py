@@ -37,6 +37,7 @@ PROGRAMS = {
     "controller-gen": Program("cert-manager", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
     "actionlint": Program("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
     "sample-apiserver": Program("sample-apiserver", "k8s.io/sample-apiserver"),
+    "test-adapter": Program("test-adapter", "sigs.k8s.io/custom-metrics-apiserver/test-adapter"),
     "registry": Program("registry", "github.com/distribution/distribution/v3/cmd/registry"),
     "cosign": Program("cosign", "github.com/sigstore/cosign/v3/cmd/cosign", ("version",)),
 }
