@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import dataclasses
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -17,7 +17,7 @@ from .cluster.kubernetes import ApiClient
 from .diagnose import doctor, selftest
 from .diagnose.findings import Finding, report
 from .metrics_api.declared import Metric
-from .metrics_api.groups import MetricsError, group_versions
+from .metrics_api.groups import MetricsError
 from .observe import logs
 from .serve import serve
 from .settings import DEFAULT_PREFIX, Settings, SettingsError
@@ -60,15 +60,21 @@ def main(
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY
-    api = None if app is None and not resources else Api(settings.group, settings.versions, resources)
-    if api is None and not metrics:
-        sys.stderr.write("nothing is served: give main() an application, `resources` or `metrics`\n")
-        return CALLED_WRONGLY
+    has_group = app is not None or bool(resources)
     if command == "serve":
+        if has_group and not settings.versions:
+            sys.stderr.write(
+                f"{prefix}VERSIONS is empty, and main() has an application or `resources`: say a version, or leave these out\n"
+            )
+            return CALLED_WRONGLY
+        api = Api(settings.group, settings.versions, resources) if has_group else None
+        if api is None and not metrics:
+            sys.stderr.write("nothing is served: give main() an application, `resources` or `metrics`\n")
+            return CALLED_WRONGLY
         return serving(serve(app, api, settings, blocking=blocking, metrics=metrics), settings)
-    served = [*(settings.group_versions if api else ()), *group_versions(settings.metrics_apis)]
-    examination = doctor.examine if command == "doctor" else selftest.examine
-    return examine(functools.partial(examination, served=served), settings)
+    if not has_group:
+        settings = dataclasses.replace(settings, versions=())
+    return examine(doctor.examine if command == "doctor" else selftest.examine, settings)
 
 
 def serving(server: Coroutine[Any, Any, None], settings: Settings) -> int:

@@ -16,6 +16,8 @@ from extension_apiserver.gateway.config import GatewayConfig
 from extension_apiserver.gateway.gateway import Gateway
 from extension_apiserver.host import host
 from extension_apiserver.metrics_api.declared import Metric
+from extension_apiserver.metrics_mux.config import MuxConfig
+from extension_apiserver.metrics_mux.mux import Mux
 from header_echo.app import create_app
 from header_echo.echoes import ECHOES
 from unit.background import Background
@@ -163,6 +165,16 @@ def start_gateway(backend: Backend, config: GatewayConfig, *, ready: bool = True
     _run(backend, lambda **how: host(gateway.host, settings, **how))
     if ready:
         backend.wait_until_ready()
+
+
+def start_mux(backend: Backend, config: MuxConfig, *, ready: bool = True, **variables: str) -> Mux:
+    """Serve a multiplexer in a thread until `backend.stop()`, and return it."""
+    settings = Settings.from_environ(backend.environ(**variables))
+    mux = Mux(config, settings)
+    _run(backend, lambda **how: host(mux.host, settings, **how))
+    if ready:
+        backend.wait_until_ready()
+    return mux
 
 
 def _run(backend: Backend, server: Callable[..., Coroutine[Any, Any, None]]) -> None:

@@ -6,7 +6,7 @@ It runs with the rights it is given; what it may not read it says so, and goes o
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 from extension_apiserver.cluster.kubernetes import ApiClient, ApiError
@@ -23,17 +23,8 @@ _NOT_FOUND = 404
 _DELEGATOR_REMEDY = "bind ClusterRole system:auth-delegator to this ServiceAccount"
 
 
-async def examine(
-    client: ApiClient, settings: Settings, *, served: Sequence[tuple[str, str]] | None = None
-) -> AsyncIterator[Finding]:
-    """Yield what is found, the backend's own matters first.
-
-    Args:
-        client: asks kube-apiserver.
-        settings: of the backend.
-        served: (group, version) of each APIService; by default those of the settings.
-
-    """
+async def examine(client: ApiClient, settings: Settings) -> AsyncIterator[Finding]:
+    """Yield what is found, the backend's own matters first."""
     yield _own_certificate(settings)
     yield await _front_proxy(client)
     for wanted, resource in (
@@ -42,7 +33,7 @@ async def examine(
     ):
         if wanted:
             yield await _may_create(client, *resource)
-    for group, version in settings.group_versions if served is None else served:
+    for group, version in settings.registered:
         async for finding in _registration(client, f"{version}.{group}"):
             yield finding
 

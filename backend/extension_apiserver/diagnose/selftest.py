@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 from extension_apiserver.cluster.kubernetes import ApiClient, ApiError
@@ -16,11 +16,9 @@ _FORGED = (("X-Remote-User", "system:admin"), ("X-Remote-Group", "system:masters
 _REFUSED = frozenset({401, 403})
 
 
-async def examine(
-    client: ApiClient, settings: Settings, *, served: Sequence[tuple[str, str]] | None = None
-) -> AsyncIterator[Finding]:
-    """Yield one finding for each check and version; `served` is as for `doctor`."""
-    for group, version in settings.group_versions if served is None else served:
+async def examine(client: ApiClient, settings: Settings) -> AsyncIterator[Finding]:
+    """Yield one finding for each check and version."""
+    for group, version in settings.registered:
         async for finding in _examine_version(client, group, version):
             yield finding
 
