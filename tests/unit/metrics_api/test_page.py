@@ -17,7 +17,7 @@ from extension_apiserver.metrics_api.asked import _LONGEST_SELECTOR, _MOST_REQUI
 from extension_apiserver.metrics_api.declared import Metric
 from extension_apiserver.observe.metrics import Metrics
 from unit.fake_aggregator import Aggregator
-from unit.metrics_api.conftest import put
+from unit.metrics_api.measured import put
 from unit.running import Backend
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "metrics.md").read_text()
