@@ -259,8 +259,8 @@ def test_a_large_answer_is_made_beside_the_event_loop(alone: Alone) -> None:
     assert len(json.loads(answer.body)["items"]) == 20_000
 
 
-def test_sixteen_namespaces_at_once_are_enough_for_one_caller(own: Backend, alone: Alone) -> None:
-    """The others' functions have threads left."""
+def test_a_function_that_hangs_for_one_caller_answers_another(own: Backend, alone: Alone) -> None:
+    """Eight calls of one caller run at once, and there are threads for the others."""
     gate = threading.Event()
     arrived = threading.Semaphore(0)
 
@@ -279,10 +279,8 @@ def test_sixteen_namespaces_at_once_are_enough_for_one_caller(own: Backend, alon
     with ThreadPoolExecutor(16) as pool:
         try:
             waiting = [pool.submit(ask, n) for n in range(16)]
-            for _ in range(16):
+            for _ in range(8):
                 assert arrived.acquire(timeout=60)
-            more = client.request("GET", EXTERNAL.replace("/ns/", "/ns-16/"), user="mallory")
-            assert (more.status, more.header("Retry-After")) == (429, "1")
             assert client.request("GET", EXTERNAL, user="alice").status == 200
         finally:
             gate.set()
