@@ -17,12 +17,12 @@ from pytest_apiservice.base.authorities import Authority
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.process import die_with_parent
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.cluster import Choice
+from pytest_apiservice.cluster import Choice, Cluster
 from pytest_apiservice.embedded.cluster import EmbeddedCluster
 from pytest_apiservice.embedded.node.network import has_whole_loopback_network
 from pytest_apiservice.programs.tools import tool
 
-__all__ = ["HarnessError", "Outside", "die_with_parent", "outside", "registration"]
+__all__ = ["HarnessError", "Outside", "die_with_parent", "outside", "registered", "registration"]
 
 NAMESPACE = "default"
 PORT = 10443  # of the node's address, which is this cluster's alone where a system has the whole of 127.0.0.0/8
@@ -87,12 +87,21 @@ def outside(name: str, group: str, versions: Sequence[str]) -> Iterator[Outside]
         cluster.create()
         folder = cluster.directory / "outside"  # gone with the cluster, whatever ends us
         folder.mkdir()
-        yield _registered(cluster, folder, name, group, versions)
+        yield registered(cluster, folder, name, group, versions)
     finally:
         cluster.delete()
 
 
-def _registered(cluster: EmbeddedCluster, folder: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
+def registered(cluster: Cluster, folder: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
+    """Register ``versions`` of ``group`` for a process that listens behind the Service ``name``, and return what that needs.
+
+    Args:
+        cluster: an embedded one.
+        folder: for the files of the process.
+        name: of the Service, and of the ServiceAccount.
+        group: see there.
+        versions: see there.
+    """
     api = Api(cluster, group, versions[0])
     kubectl = api.kubectl
     authority, host = Authority("extension-apiserver dev"), f"{name}.{NAMESPACE}.svc"
