@@ -5,7 +5,6 @@ import json
 import secrets
 import shlex
 import ssl
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +42,10 @@ def registration(values: Path) -> tuple[str, list[str]]:
         return str(service.get("group") or DEFAULT_GROUP), versions or DEFAULT_VERSIONS
     except FileNotFoundError:
         return DEFAULT_GROUP, DEFAULT_VERSIONS
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
+    except (AttributeError, TypeError, KeyError):
+        example = "apiService: {group: zoo.example.com, versions: [{name: v1}]}"
+        raise HarnessError(f"{values} is no values file of the chart: write '{example}'") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise HarnessError(f"{values} is no values file of the chart: {' '.join(str(error).split())}") from None
 
 
@@ -80,13 +82,14 @@ def outside(name: str, group: str, versions: Sequence[str]) -> Iterator[Outside]
     Raises:
         HarnessError: it does not come up, API_PORT is taken, or the API server refuses a name.
     """
-    cluster = EmbeddedCluster(api_port=Choice.read("embedded").api_port)
-    with tempfile.TemporaryDirectory(prefix="extension-apiserver-dev-") as folder:
-        try:
-            cluster.create()
-            yield _registered(cluster, Path(folder), name, group, versions)
-        finally:
-            cluster.delete()
+    cluster = EmbeddedCluster(api_port=Choice.read("embedded").api_port, releases=False)
+    try:
+        cluster.create()
+        folder = cluster.directory / "outside"  # gone with the cluster, whatever ends us
+        folder.mkdir()
+        yield _registered(cluster, folder, name, group, versions)
+    finally:
+        cluster.delete()
 
 
 def _registered(cluster: EmbeddedCluster, folder: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
