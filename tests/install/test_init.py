@@ -26,12 +26,12 @@ PIP = '#!/bin/sh\nexec python3 -m pip "$@"\n'
 PIP_CONFIGURATION = "[install]\nno-index = true\nfind-links = /wheels\nbreak-system-packages = true\n"
 
 
-@pytest.fixture
-def slim(base_with_pip, prepared, tmp_path):  # noqa: F811
+@pytest.fixture(scope="module")
+def slim(base_with_pip, prepared, tmp_path_factory):  # noqa: F811
     """Yield a base as python:3.13-slim is, which finds our wheels and those that we need without a network."""
-    folder = tmp_path / "base"
+    folder = tmp_path_factory.mktemp("slim") / "base"
     shutil.copytree(prepared / "wheels", folder / "wheels", ignore=shutil.ignore_patterns("pip", "bin"))
-    (wheel, _) = distributions.build(tmp_path / "built", ["backend"])
+    (wheel, _) = distributions.build(folder.with_name("built"), ["backend"])
     shutil.copy(wheel, folder / "wheels")
     has_shell = run(
         ["docker", "run", "--rm", "--network=none", "--entrypoint=/bin/sh", base_with_pip, "-c", "exit"],

@@ -112,7 +112,7 @@ def _registered(cluster: EmbeddedCluster, folder: Path, name: str, group: str, v
         "SERVICE_ACCOUNT_DIRECTORY": str(folder),
         "SERVICE_DNS_NAME": host,
         "SHUTDOWN_DELAY_SECONDS": "0",
-        "SHUTDOWN_TIMEOUT_SECONDS": "1",
+        "SHUTDOWN_TIMEOUT_SECONDS": "0.3",
     }
     trust = ssl.create_default_context(cadata=authority.certificate.decode())
     trust.check_hostname = False  # it is asked by its address
