@@ -23,12 +23,11 @@ from pytest_apiservice.embedded.control import ask
 from pytest_apiservice.embedded.credentials import CONTEXT
 from pytest_apiservice.embedded.launch import START_TIMEOUT_SECONDS, start_supervisor, wait_until_ready
 from pytest_apiservice.embedded.node.images import LocalImage, compile_backend, local_image
-from pytest_apiservice.programs import older
+from pytest_apiservice.programs import cert_manager, older
 from pytest_apiservice.programs.crds import cert_manager_crds
-from pytest_apiservice.programs.tools import prepare, tool
+from pytest_apiservice.programs.tools import prepare
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
-FOR_RELEASES = ("cert-manager", "helm")
 
 
 class EmbeddedCluster:
@@ -93,10 +92,10 @@ class EmbeddedCluster:
         return not self.keep
 
     def prepare(self) -> None:
-        """Build its programs and cert-manager's CRDs unless they are there."""
-        prepare((*PROGRAMS, *FOR_RELEASES) if self._releases else PROGRAMS)
+        """Download or build its programs unless they are there."""
+        prepare((*PROGRAMS, "helm") if self._releases else PROGRAMS)
         if self._releases:
-            cert_manager_crds()
+            cert_manager.commands()
 
     def collectors(self, _namespaces: Sequence[str]) -> Iterator[Collector]:
         """Yield the logs of components and pods, the ends of long ones."""
@@ -123,7 +122,7 @@ class EmbeddedCluster:
     def install_cert_manager(self) -> None:
         """Run cert-manager beside the control plane; nothing happens when it runs already."""
         with step("starting cert-manager"):
-            ask(self.directory, "install-cert-manager", program=str(tool("cert-manager")))
+            ask(self.directory, "install-cert-manager", commands=cert_manager.commands())
 
     @contextmanager
     def cert_manager_down(self) -> Iterator[None]:

@@ -97,7 +97,7 @@ class Supervisor:
             "publish-front-proxy-ca": lambda _: self.control_plane.credentials.publish_front_proxy_ca(),
             "use-front-proxy-ca": lambda _: self.control_plane.credentials.use_front_proxy_ca(),
             "install-cert-manager": lambda request: start_cert_manager(
-                self.control_plane, Path(request["program"]), self._held_back
+                self.control_plane, request["commands"], self._held_back
             ),
             "stop-cert-manager": lambda _: stop_cert_manager(self.control_plane),
             "stop": lambda _: self._ended.set(),
