@@ -53,8 +53,8 @@ def pattern(shown):
 
 
 def plain(printed):
-    """Return what was printed, without what no eye sees: blanks at the end of lines."""
-    return re.sub(r"[ \t]+$", "", printed, flags=re.MULTILINE)
+    """Return what was printed without what no eye sees: blanks at the end of lines, and whether the last line has an end."""
+    return re.sub(r"[ \t]+$", "", printed, flags=re.MULTILINE).removesuffix("\n") + "\n"
 
 
 class Walk:
@@ -93,17 +93,20 @@ class Walk:
             elif block.kind == "console":
                 following = blocks[position + 1] if position + 1 < len(blocks) else None
                 shown = following.text if following and following.kind == "text" else ""
-                self._console(block, pattern(shown) if shown else None)
+                self._console(block, pattern(self._words(shown)) if shown else None)
             else:
                 after = blocks[position - 1].kind if position else "nothing"
                 assert (block.kind, after) == ("text", "console"), (
                     f"line {block.line}: a {block.kind} block, and nobody knows what to do with it"
                 )
 
-    def _console(self, block, shown):
-        text = block.text
+    def _words(self, text):
         for words, instead in self._typed.items():
             text = text.replace(words, instead)
+        return text
+
+    def _console(self, block, shown):
+        text = self._words(block.text)
         if DEV.search(text):
             *first, last = text.splitlines()
             for line in first:

@@ -42,7 +42,10 @@ def registration(values: Path) -> tuple[str, list[str]]:
         return str(service.get("group") or DEFAULT_GROUP), versions or DEFAULT_VERSIONS
     except FileNotFoundError:
         return DEFAULT_GROUP, DEFAULT_VERSIONS
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
+    except (AttributeError, TypeError, KeyError):
+        example = "apiService: {group: zoo.example.com, versions: [{name: v1}]}"
+        raise HarnessError(f"{values} is no values file of the chart: write '{example}'") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise HarnessError(f"{values} is no values file of the chart: {' '.join(str(error).split())}") from None
 
 
