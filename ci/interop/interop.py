@@ -31,7 +31,7 @@ from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.run import tail
 from pytest_apiservice.base.script import run_script
-from pytest_apiservice.programs.tools import PROGRAMS
+from pytest_apiservice.programs.pinned import PROGRAMS
 
 TIMEOUT_SECONDS = 5400
 

@@ -15,6 +15,7 @@ from extension_apiserver.apps.wsgi import WsgiApp
 from extension_apiserver.gateway.config import GatewayConfig
 from extension_apiserver.gateway.gateway import Gateway
 from extension_apiserver.host import host
+from extension_apiserver.metrics_api.declared import Metric
 from extension_apiserver.metrics_mux.config import MuxConfig
 from extension_apiserver.metrics_mux.mux import Mux
 from header_echo.app import create_app
@@ -143,6 +144,16 @@ def start(
     settings = Settings.from_environ(backend.environ(**environ, **variables))
     api = Api(settings.group, settings.versions, resources)
     _run(backend, lambda **how: serve(app or create_app(), api, settings, blocking=blocking, **how))
+    if ready:
+        backend.wait_until_ready()
+
+
+def start_metrics(
+    backend: Backend, *metrics: Metric, ready: bool = True, environ: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Serve functions of metrics, and no group beside theirs, in a thread until `backend.stop()`."""
+    settings = Settings.from_environ(backend.environ(**environ))
+    _run(backend, lambda **how: serve(None, None, settings, blocking=True, metrics=metrics, **how))
     if ready:
         backend.wait_until_ready()
 

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from extension_apiserver.cluster.kubernetes import ApiClient, ApiError
+from extension_apiserver.cluster.kubernetes import ApiClient, ApiError, TooLargeError
 from extension_apiserver.status import StatusError
 
 from .cache import Cache
 
 _PARTIAL = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-#: Of one page, and of all: what is read of each is its name and its labels.
-_PAGE, _MOST = 500, 20_000
+#: What is read of each is its name and its labels.
+_MOST_OBJECTS = 20_000
+#: Objects of a page: as many as fit into _MOST_BYTES. Their metadata has about 5 kB each, and whoever makes them may have it 1.5 MB.
+_PAGES = (250, 25, 5, 1)
+_MOST_BYTES = 2**23
 #: A kind does not change, unless its CustomResourceDefinition does.
 _KIND_SECONDS = 600.0
 _TIMEOUT_SECONDS = 10.0
@@ -108,14 +111,12 @@ class Lookup:
         more = ""
         try:
             while True:
-                # `resourceVersion=0`: what kube-apiserver has in memory will do, which spares etcd.
-                query = {"limit": _PAGE, "continue": more} if more else {"limit": _PAGE, "resourceVersion": "0"}
-                page = await self._client.get(f"{path}?{urlencode(query)}", accept=_PARTIAL)
+                page = await self._page(path, more)
                 for item in page["items"]:
                     found[_name(item["metadata"], namespace, kind)] = item["metadata"].get("labels") or {}
-                if len(found) > _MOST:
+                if len(found) > _MOST_OBJECTS:
                     where = f"the namespace {namespace}" if namespace else "the cluster"
-                    raise self._unknown(f"there are more than {_MOST} {resource} in {where}")
+                    raise self._unknown(f"there are more than {_MOST_OBJECTS} {resource} in {where}")
                 more = page["metadata"].get("continue") or ""
                 if not more:
                     return dict(sorted(found.items()))
@@ -126,6 +127,15 @@ class Lookup:
             raise self._unknown(f"{resource} cannot be listed: {error}{remedy}") from None
         except (KeyError, TypeError, AttributeError):
             raise self._unknown(f"the list of {resource} is none") from None
+
+    async def _page(self, path: str, more: str) -> dict[str, Any]:
+        for limit in _PAGES:
+            query = {"limit": limit, **({"continue": more} if more else {})}
+            try:
+                return await self._client.get(f"{path}?{urlencode(query)}", accept=_PARTIAL, most_bytes=_MOST_BYTES)
+            except TooLargeError as error:
+                too_large = error
+        raise too_large
 
     @staticmethod
     def _unknown(sentence: str) -> StatusError:

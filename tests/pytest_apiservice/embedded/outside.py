@@ -1,15 +1,15 @@
 """An embedded cluster with an API that a process of this machine serves, no pod: what `extension-apiserver dev` of extension-apiserver calls."""
 
 import base64
-import json
 import secrets
 import shlex
 import ssl
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -28,7 +28,7 @@ __all__ = ["HarnessError", "Outside", "die_with_parent", "outside", "registered"
 NAMESPACE = "default"
 PORT = 10443  # of the node's address, which is this cluster's alone where a system has the whole of 127.0.0.0/8
 DEFAULT_GROUP, DEFAULT_VERSIONS = "cats.example.com", ["v1"]  # those of extension-apiserver's settings
-LASTS = "720h"  # longer than anybody leaves it running
+LASTS_SECONDS = 30 * 86400  # longer than anybody leaves it running
 
 
 def registration(values: Path) -> tuple[str, list[str]]:
@@ -43,7 +43,10 @@ def registration(values: Path) -> tuple[str, list[str]]:
         return str(service.get("group") or DEFAULT_GROUP), versions or DEFAULT_VERSIONS
     except FileNotFoundError:
         return DEFAULT_GROUP, DEFAULT_VERSIONS
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
+    except (AttributeError, TypeError, KeyError):
+        example = "apiService: {group: zoo.example.com, versions: [{name: v1}]}"
+        raise HarnessError(f"{values} is no values file of the chart: write '{example}'") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise HarnessError(f"{values} is no values file of the chart: {' '.join(str(error).split())}") from None
 
 
@@ -80,13 +83,14 @@ def outside(name: str, group: str, versions: Sequence[str]) -> Iterator[Outside]
     Raises:
         HarnessError: it does not come up, API_PORT is taken, or the API server refuses a name.
     """
-    cluster = EmbeddedCluster(api_port=Choice.read("embedded").api_port)
-    with tempfile.TemporaryDirectory(prefix="extension-apiserver-dev-") as folder:
-        try:
-            cluster.create()
-            yield registered(cluster, Path(folder), name, group, versions)
-        finally:
-            cluster.delete()
+    cluster = EmbeddedCluster(api_port=Choice.read("embedded").api_port, releases=False)
+    try:
+        cluster.create()
+        folder = cluster.directory / "outside"  # gone with the cluster, whatever ends us
+        folder.mkdir()
+        yield registered(cluster, folder, name, group, versions)
+    finally:
+        cluster.delete()
 
 
 def registered(cluster: Cluster, folder: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
@@ -100,14 +104,10 @@ def registered(cluster: Cluster, folder: Path, name: str, group: str, versions: 
         versions: see there.
     """
     api = Api(cluster, group, versions[0])
-    kubectl = api.kubectl
     authority, host = Authority("extension-apiserver dev"), f"{name}.{NAMESPACE}.svc"
     authority.server([host]).write(folder, "tls")
-    (node,) = api.send("GET", "/api/v1/nodes")["items"]
-    ip = next(each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP")
-    kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": [*_account(name), *_service(name, ip)]}))
-    kubectl.apply(json.dumps(_registrations(name, group, versions, authority.certificate)))
-    token = kubectl("create", "token", name, f"--namespace={NAMESPACE}", f"--duration={LASTS}").stdout.strip()
+    with api.session() as session:
+        ip, token = _created(partial(api.send, session=session), name, group, versions, authority.certificate)
     for file, text in (("token", token), ("namespace", NAMESPACE), ("ca.crt", Path(api.ca_file).read_text())):
         (folder / file).write_text(text)
     server = urlsplit(api.server)
@@ -121,7 +121,7 @@ def registered(cluster: Cluster, folder: Path, name: str, group: str, versions: 
         "SERVICE_ACCOUNT_DIRECTORY": str(folder),
         "SERVICE_DNS_NAME": host,
         "SHUTDOWN_DELAY_SECONDS": "0",
-        "SHUTDOWN_TIMEOUT_SECONDS": "1",
+        "SHUTDOWN_TIMEOUT_SECONDS": "0.3",
     }
     trust = ssl.create_default_context(cadata=authority.certificate.decode())
     trust.check_hostname = False  # it is asked by its address
@@ -139,7 +139,26 @@ def registered(cluster: Cluster, folder: Path, name: str, group: str, versions: 
     )
 
 
-def _account(name: str) -> Iterator[dict[str, object]]:
+def _created(
+    send: Callable[..., dict[str, Any]], name: str, group: str, versions: Sequence[str], ca: bytes
+) -> tuple[str, str]:
+    """Create all that the API server has to know, and return the node's address and the account's token."""
+    (node,) = send("GET", "/api/v1/nodes")["items"]
+    ip = next(each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP")
+    for one in (*_account(name), *_service(name, ip), *_registrations(name, group, versions, ca)):
+        version, namespace = one["apiVersion"], one["metadata"].get("namespace")
+        folder = f"/{'apis' if '/' in version else 'api'}/{version}{f'/namespaces/{namespace}' if namespace else ''}"
+        send("POST", f"{folder}/{one['kind'].lower()}s", one)
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": LASTS_SECONDS},
+    }
+    answer = send("POST", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{name}/token", request)
+    return ip, str(answer["status"]["token"])
+
+
+def _account(name: str) -> Iterator[dict[str, Any]]:
     yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}}
     subjects = [{"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}]
     rbac = "rbac.authorization.k8s.io"
@@ -156,7 +175,7 @@ def _account(name: str) -> Iterator[dict[str, object]]:
         }
 
 
-def _service(name: str, ip: str) -> Iterator[dict[str, object]]:
+def _service(name: str, ip: str) -> Iterator[dict[str, Any]]:
     """Yield the Service, and where it leads: the node's address, behind which this machine's loopback is."""
     place = {"name": name, "namespace": NAMESPACE}
     port = {"name": "https", "port": 443, "targetPort": PORT}
@@ -171,9 +190,9 @@ def _service(name: str, ip: str) -> Iterator[dict[str, object]]:
     }
 
 
-def _registrations(name: str, group: str, versions: Sequence[str], ca: bytes) -> dict[str, object]:
-    items = [
-        {
+def _registrations(name: str, group: str, versions: Sequence[str], ca: bytes) -> Iterator[dict[str, Any]]:
+    for place, version in enumerate(versions):
+        yield {
             "apiVersion": "apiregistration.k8s.io/v1",
             "kind": "APIService",
             "metadata": {"name": f"{version}.{group}"},
@@ -186,6 +205,3 @@ def _registrations(name: str, group: str, versions: Sequence[str], ca: bytes) ->
                 "service": {"name": name, "namespace": NAMESPACE, "port": 443},
             },
         }
-        for place, version in enumerate(versions)
-    ]
-    return {"apiVersion": "v1", "kind": "List", "items": items}
