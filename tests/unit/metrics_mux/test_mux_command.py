@@ -8,7 +8,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -178,5 +177,4 @@ def test_the_document_says_the_bounds_that_there_are() -> None:
 
 
 def _ready(backend: Backend) -> bool:
-    time.sleep(0.1)
     return backend.client(None).request("GET", "/readyz", user=None).status == 200
