@@ -16,6 +16,12 @@ def other(_query):
     return 44
 
 
+@external_metric("queue_depth")
+def queue_depth(_query):
+    """Return what docs/metrics-mux.md asks for."""
+    return 5
+
+
 @custom_metric("pods", "requests")
 def requests(_query):
     """Return values of pods that are there, and of one that isn't."""
@@ -35,4 +41,4 @@ def of_namespaces(_query):
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(metrics=[mine, other, requests, temperature, of_namespaces]))
+    raise SystemExit(main(metrics=[mine, other, queue_depth, requests, temperature, of_namespaces]))

@@ -3,6 +3,11 @@
 https://github.com/kubernetes-sigs/custom-metrics-apiserver/blob/v1.37.0/pkg/apiserver/installer/apiserver_test.go
 """
 
+import json
+import re
+import shlex
+from pathlib import Path
+
 import pytest
 
 from metrics_peers.peers import GROUPS, MUX, NAMESPACE, running
@@ -10,6 +15,7 @@ from pytest_apiservice.client.api import Api
 from pytest_apiservice.client.namespaces import fresh_namespace
 
 pytestmark = pytest.mark.only_on("embedded", reason="the servers are processes of this machine")
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "metrics-mux.md"
 EXTERNAL, CUSTOM = f"/apis/{GROUPS[0]}/v1beta1", f"/apis/{GROUPS[1]}"
 
 # Name of the case upstream → path, code, how many values; without a number there is none.
@@ -88,6 +94,15 @@ def test_the_answer_says_which_provider_it_is_from(peers):
     for metric, provider in (("my-external-metric", "adapter"), ("other-external-metric", "ours")):
         answer = peers.api.get(f"{EXTERNAL}/namespaces/default/{metric}")
         assert answer.headers["X-Metrics-Provider"] == provider, metric
+
+
+def test_the_documents_commands_show_a_metric(peers):
+    """They are typed as they stand there."""
+    commands = re.findall(r"^    kubectl (.*)$", DOCUMENT.read_text(), re.MULTILINE)
+    for command in commands:
+        answer = json.loads(peers.api.kubectl(*shlex.split(command)).stdout)
+        assert [item["value"] for item in answer["items"]] == ["5"], command
+    assert commands
 
 
 def test_a_metric_that_nobody_knows_is_an_empty_list_or_not_found(peers):

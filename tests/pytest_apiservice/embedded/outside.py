@@ -94,15 +94,7 @@ def outside(name: str, group: str, versions: Sequence[str]) -> Iterator[Outside]
 
 
 def registered(cluster: Cluster, folder: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
-    """Register ``versions`` of ``group`` for a process that listens behind the Service ``name``, and return what that needs.
-
-    Args:
-        cluster: an embedded one.
-        folder: for the files of the process.
-        name: of the Service, and of the ServiceAccount.
-        group: see there.
-        versions: see there.
-    """
+    """Register ``versions`` of ``group`` for a process behind the Service ``name`` of an embedded cluster; its files go to ``folder``."""
     api = Api(cluster, group, versions[0])
     authority, host = Authority("extension-apiserver dev"), f"{name}.{NAMESPACE}.svc"
     authority.server([host]).write(folder, "tls")
