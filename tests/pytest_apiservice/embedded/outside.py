@@ -16,7 +16,7 @@ from pytest_apiservice.base.authorities import Authority
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.process import die_with_parent
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.cluster import Choice, Cluster
+from pytest_apiservice.cluster import Choice
 from pytest_apiservice.embedded import folder
 from pytest_apiservice.embedded.cluster import EmbeddedCluster
 from pytest_apiservice.embedded.node.network import has_whole_loopback_network
@@ -80,8 +80,8 @@ def outside(name: str, group: str, versions: Sequence[str]) -> Iterator[Outside]
         cluster.delete()
 
 
-def registered(cluster: Cluster, place: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
-    """Register ``versions`` of ``group`` for a process behind the Service ``name`` of an embedded cluster; its files go to ``place``."""
+def registered(cluster: EmbeddedCluster, place: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
+    """Register ``versions`` of ``group`` for a process behind the Service ``name``; its files go to ``place``."""
     api = Api(cluster, group, versions[0])
     authority, host = Authority("extension-apiserver dev"), f"{name}.{NAMESPACE}.svc"
     authority.server([host]).write(place, "tls")
