@@ -129,6 +129,11 @@ def measure(minutes: float) -> int:
     return 1 if wrong else 0
 
 
+def _whole(quantity: str) -> int:
+    """Return the number of a count, which is '1k' from a thousand on."""
+    return int(quantity.removesuffix("k")) * (1000 if quantity.endswith("k") else 1)
+
+
 def _ask(
     caller: Caller, child: Child, seconds: float, detail: Callable[[str], None]
 ) -> tuple[list[Asked], list[float]]:
