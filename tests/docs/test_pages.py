@@ -1,6 +1,7 @@
 """The pages below docs/: what they show can be read by what reads it, and the reader that walks the tutorial notices what is not as shown."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,16 @@ def test_what_goes_on_running_is_ended_where_the_page_says_so(tmp_path):
     with Walk(tmp_path, {"PATH": f"{tmp_path}:/usr/bin:/bin"}) as walk:
         walk.take(steps(page))
         assert walk.folder == tmp_path
+
+
+def test_the_tutorial_shows_what_init_makes_and_changes_what_is_in_it(tmp_path):
+    """Its other blocks need a cluster, and are walked by tests/embedded."""
+    program = tmp_path / "extension-apiserver"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m extension_apiserver "$@"\n')
+    program.chmod(0o755)
+    told = steps((ROOT / "docs/tutorial.md").read_text())
+    (first,) = [position for position, block in enumerate(told) if "extension-apiserver init " in block.text]
+    variables = {"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHONPATH": str(ROOT / "backend")}
+    with Walk(tmp_path, variables) as walk:
+        walk.take([*told[first : first + 2], *(block for block in told if block.kind == "diff")])
+    assert '"leo"' in (tmp_path / "zoo" / "test_app.py").read_text()

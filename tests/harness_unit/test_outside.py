@@ -6,7 +6,7 @@ import pytest
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.embedded.control_plane import _reserve_port
-from pytest_apiservice.embedded.outside import registration
+from pytest_apiservice.embedded.outside import _created, registration
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,27 @@ def test_the_port_of_another_cluster_is_taken():
         other.listen()
         with pytest.raises(HarnessError, match="cannot be had"):
             _reserve_port(other.getsockname()[1])
+
+
+def test_what_the_api_server_has_to_know_goes_to_the_path_of_its_kind():
+    """As GET /api and /apis list them."""
+    sent = []
+
+    def send(method, path, body=None):
+        sent.append((method, path))
+        node = {"status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}]}}
+        return {"items": [node], "status": {"token": "abc"}}
+
+    assert _created(send, "dev-a", "a.example.com", ["v2", "v1"], b"") == ("10.0.0.1", "abc")
+    namespaced, rbac = "namespaces/default", "/apis/rbac.authorization.k8s.io/v1"
+    assert sent == [
+        ("GET", "/api/v1/nodes"),
+        ("POST", f"/api/v1/{namespaced}/serviceaccounts"),
+        ("POST", f"{rbac}/clusterrolebindings"),
+        ("POST", f"{rbac}/namespaces/kube-system/rolebindings"),
+        ("POST", f"/api/v1/{namespaced}/services"),
+        ("POST", f"/apis/discovery.k8s.io/v1/{namespaced}/endpointslices"),
+        ("POST", "/apis/apiregistration.k8s.io/v1/apiservices"),
+        ("POST", "/apis/apiregistration.k8s.io/v1/apiservices"),
+        ("POST", f"/api/v1/{namespaced}/serviceaccounts/dev-a/token"),
+    ]

@@ -182,3 +182,18 @@ def test_a_declaration_that_cannot_be_is_a_sentence(declare: Any, words: str) ->
     """Where it is written."""
     with pytest.raises(ValueError, match=f"^{words}"):
         declare()
+
+
+@pytest.mark.parametrize("command", ["doctor", "selftest"])
+def test_what_is_examined_is_what_is_registered(own: Backend, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """One's own group only if there is one."""
+    environ = own.environ(METRICS_APIS="external,custom")
+    names = ["v1beta1.external.metrics.k8s.io", "v1beta1.custom.metrics.k8s.io", "v1beta2.custom.metrics.k8s.io"]
+
+    main(metrics=[DEPTH, RATE], arguments=[command], environ=environ)
+    alone = capsys.readouterr().out
+    main(resources=[CATS], metrics=[DEPTH, RATE], arguments=[command], environ=environ)
+    both = capsys.readouterr().out
+
+    assert [name for name in names if name not in alone or name not in both] == []
+    assert ("v1.cats.example.com" in alone, "v1.cats.example.com" in both) == (False, True)
