@@ -181,7 +181,9 @@ def test_an_api_that_is_another_releases_is_not_taken(examples, another, base_va
     """Helm refuses in words that say whose it is and what to do."""
     owner = examples["jobs"].helm
     with pytest.raises(HarnessError) as refused:
-        another("second").upgrade({**base_values, "apiService.group": "second.example.com", "metrics.apis": ["external"]})
+        another("second").upgrade(
+            {**base_values, "apiService.group": "second.example.com", "metrics.apis": ["external"]}
+        )
 
     assert (
         f"APIService v1beta1.external.metrics.k8s.io is there already, for Service 'header-echo' in namespace '{owner.namespace}', of Helm release 'header-echo' in namespace '{owner.namespace}', and a cluster has one of each. To keep both, install this release with apiService.create=false and a multiplexer"

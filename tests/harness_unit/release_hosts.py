@@ -30,7 +30,6 @@ class Hosts:
         else:
             self.files[f"{path}.sha256sum"] = f"{sha}  {name}\n".encode()
 
-
     def add_image(self, url, *layers, platform, **changes):
         """Serve an image of ``layers`` (tars) at the manifest's ``url`` as its registry does; return the paths of index, manifest and layers.
 

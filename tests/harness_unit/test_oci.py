@@ -208,5 +208,3 @@ def test_offline_no_registry_is_asked(registry, monkeypatch):
 def test_an_image_is_asked_for_by_its_tag_at_its_registry(monkeypatch):
     monkeypatch.delenv("APISERVICE_MIRROR", raising=False)
     assert tools._release(CONTROLLER).url == official(CONTROLLER)
-
-

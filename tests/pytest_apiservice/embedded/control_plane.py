@@ -38,7 +38,9 @@ CONTROLLERS = (
     "clusterrole-aggregation-controller",
     "horizontal-pod-autoscaler-controller",
 )
-AUTOSCALER_SECONDS = 2  # between two looks at each HorizontalPodAutoscaler; Kubernetes' own 15 are most of what a test of one would take
+AUTOSCALER_SECONDS = (
+    2  # between two looks at each HorizontalPodAutoscaler; Kubernetes' own 15 are most of what a test of one would take
+)
 # Until then the aggregator asked for Endpoints (pkg/controllers/status/remote of k8s.io/kube-aggregator).
 AGGREGATOR_READS_SLICES_SINCE = (1, 34)
 

@@ -135,7 +135,7 @@ class _Redirects(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def save(  # noqa: PLR0913 - what it must be, and who says so
+def save(
     response: HTTPResponse, file: Path, release: Release, detail: Callable[[str], None], expected: str, source: str
 ) -> None:
     """Write the body to ``file``; ``detail`` hears how far it is. DownloadError unless its SHA-256 is ``expected``, as ``source`` says."""

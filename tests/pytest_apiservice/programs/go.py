@@ -73,7 +73,14 @@ def build(package: str, output: Path, *, directory: Path, link_flags: str, title
     Raises:
         HarnessError: the build failed (with Go's last lines) or took more than an hour.
     """
-    environment = {**RARE_COLLECTION, **os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
+    environment = {
+        **RARE_COLLECTION,
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "",
+        "GOWORK": "off",
+    }
     # What only a debugger reads is left out by -w anyway; not to make it spares a twelfth of the time. Stack traces stay as they are.
     flags = ["-trimpath", "-mod=readonly", "-buildvcs=false", "-v", "-gcflags=all=-dwarf=false"]
     flags += ["-ldflags", f"-s -w {link_flags}"]
