@@ -65,7 +65,7 @@ docs-site: .venv/done  ## the documents as a site, in reports/site: a broken lin
 bench: .venv/done  ## measurements beside Go and gunicorn: table, plots, raw figures (BENCH=quick|full)
 	@$(TOX) -e bench -- python -m bench
 
-soak: .venv/done  ## hostile clients for MINUTES=10 (BACKEND=asgi has streams), with memory, descriptors and honest latency plotted
+soak: .venv/done  ## hostile clients for MINUTES=10 (BACKEND=asgi has streams; BACKEND=metrics: 500 autoscalers instead), with memory, descriptors and honest latency plotted
 	@$(TOX) -e bench -- python -m bench.soak.abuse
 
 interop: .venv/done  ## other versions of Kubernetes and cert-manager, upstream's own tests: hours the first time (PARTS=kubernetes-1.30,conformance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -59,12 +60,20 @@ def main(
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY
+    has_group = app is not None or bool(resources)
     if command == "serve":
-        api = None if app is None and not resources else Api(settings.group, settings.versions, resources)
+        if has_group and not settings.versions:
+            sys.stderr.write(
+                f"{prefix}VERSIONS is empty, and main() has an application or `resources`: say a version, or leave these out\n"
+            )
+            return CALLED_WRONGLY
+        api = Api(settings.group, settings.versions, resources) if has_group else None
         if api is None and not metrics:
             sys.stderr.write("nothing is served: give main() an application, `resources` or `metrics`\n")
             return CALLED_WRONGLY
         return serving(serve(app, api, settings, blocking=blocking, metrics=metrics), settings)
+    if not has_group:
+        settings = dataclasses.replace(settings, versions=())
     return examine(doctor.examine if command == "doctor" else selftest.examine, settings)
 
 

@@ -7,6 +7,10 @@ What the backend is told: the same values that the other objects are made from. 
   value: {{ .Values.apiService.group | quote }}
 - name: EXTENSION_APISERVER_VERSIONS
   value: {{ include "header-echo.versions" . | quote }}
+{{- else }}
+# None: without it the program would look for those of a group of its own.
+- name: EXTENSION_APISERVER_VERSIONS
+  value: ""
 {{- end }}
 - name: EXTENSION_APISERVER_SERVICE_ACCOUNT_DIRECTORY
   value: /var/run/secrets/kubernetes.io/serviceaccount

@@ -65,6 +65,7 @@ def every() -> list[Part]:
         _pytest("signatures", "tests/signatures"),
         _pytest("streams", "--apiservice-cluster=embedded", "tests/long_streams"),
         _pytest("languages", "--apiservice-cluster=embedded", "tests/languages"),
+        _pytest("metrics", "--apiservice-cluster=embedded", "tests/metrics_peers"),
         *(
             Part(name, [str(ROOT / ".venv" / "bin" / "tox"), "-q", "run", "-e", name])
             for name in ("autobahn", "mutation")

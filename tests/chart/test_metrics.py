@@ -91,7 +91,8 @@ def test_without_a_group_of_its_own_the_backend_is_told_of_none():
     [(_, _, pod)] = pod_specs(of_kind(render(metrics("external")), "Deployment"))
     told = environment(pod["containers"][0])
 
-    assert (told["EXTENSION_APISERVER_METRICS_APIS"], "EXTENSION_APISERVER_GROUP" in told) == ("external", False)
+    assert (told["EXTENSION_APISERVER_METRICS_APIS"], told["EXTENSION_APISERVER_VERSIONS"]) == ("external", "")
+    assert "EXTENSION_APISERVER_GROUP" not in told
 
 
 def test_backend_may_list_what_its_metrics_are_about_and_no_more():

@@ -7,8 +7,9 @@ import yaml
 from chart.rendered import leaves, render, text, title
 from pytest_apiservice.client.helm import CHART
 
-# Where an empty value is the meaning: https://cert-manager.io/docs/configuration/selfsigned/, a volume without options, Kubernetes' core group.
-MEANT = {"selfSigned", "emptyDir", "apiGroups"}
+# Where an empty value is the meaning: https://cert-manager.io/docs/configuration/selfsigned/, a volume without options, Kubernetes' core group,
+# a variable that is set to nothing.
+MEANT = {"selfSigned", "emptyDir", "apiGroups", "value"}
 # What Kubernetes would fill in itself: an explicit default is noise in a review, and drift where a controller drops it.
 DEFAULTS = [
     ("insecureSkipTLSVerify", False),

@@ -9,7 +9,7 @@ from pytest_apiservice.embedded.cluster import PROGRAMS
 from pytest_apiservice.programs.crds import cert_manager_crds
 from pytest_apiservice.programs.pinned import PROGRAMS as ALL_PROGRAMS
 
-FAMILIES_OF_DEMO = sorted({ALL_PROGRAMS[name].family for name in (*PROGRAMS, "cert-manager")})
+FAMILIES_OF_DEMO = sorted({ALL_PROGRAMS[name].family for name in (*PROGRAMS, "cert-manager", "helm")})
 
 
 def test_the_kept_crds_are_the_pinned_modules():

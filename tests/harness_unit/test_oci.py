@@ -84,6 +84,13 @@ def test_of_two_layers_with_the_program_the_last_counts(registry):
     assert tools.downloaded(CONTROLLER).read_bytes() == PROGRAM
 
 
+def test_no_more_than_the_last_layers_are_asked_for(registry, tmp_path, said):
+    """A registry could name thousands."""
+    publish(registry, CONTROLLER, tar((PLACE, PROGRAM)), *(tar((f"{n}", b"")) for n in range(oci.MOST_LAYERS)))
+    refused(tmp_path, said, f"has no {PLACE}")
+    assert len([path for path in registry.asked if "/blobs/" in path]) == oci.MOST_LAYERS
+
+
 @pytest.mark.parametrize(("part", "what"), [(1, "manifests"), (3, "blobs")])
 def test_a_part_with_another_digest_is_refused(registry, tmp_path, said, part, what):
     path = publish(registry)[part]

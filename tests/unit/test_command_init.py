@@ -116,9 +116,9 @@ def test_what_to_type_next_is_printed(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["My-API"], "not 'My-API'"),
-        (["class"], "not 'class'"),
-        (["a" * 41], "up to 40 letters"),
+        (["My-API"], "NAME cannot be 'My-API'"),
+        (["class"], "NAME cannot be 'class'"),
+        (["a" * 41], "at most 40"),
         (["zoo", "--kind", "animal"], "--kind must be"),
         (["zoo", "--kind", "Clas"], "choose another"),
         (["zoo", "--kind", "App"], "choose another"),

@@ -33,6 +33,8 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return examine(selftest.examine, settings)
     if given.command == "doctor" and given.config is None and given.upstream is None:
         return examine(doctor.examine, settings)
+    if not settings.versions:
+        raise ValueError(f"{DEFAULT_PREFIX}VERSIONS is empty, and a gateway serves a group: say its versions")
     gateway = Gateway(read_config(given.config, given.upstream), settings)
     if given.command == "gateway":
         return serving(host(gateway.host, settings), settings)

@@ -83,7 +83,7 @@ def _chosen(given: argparse.Namespace, name: str) -> tuple[Mapping[str, str], Ma
     """Return what to make of which template, and the words for its placeholders."""
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise CommandError(
-            f"NAME becomes names in Python and in Kubernetes: up to 40 letters a to z and digits, a letter first, no word of Python's, not '{name}'"
+            f"NAME cannot be '{name}': write small letters (a to z) and digits, a letter first, at most 40, and no keyword of Python; Kubernetes and Python will know it by that name"
         )
     words = {"name": name, "group": f"{name}.example.com"}
     if given.gateway is not None:

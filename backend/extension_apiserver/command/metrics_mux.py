@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         ValueError: a file that it names cannot be used.
 
     """
-    settings = Settings.from_environ(environ)
+    settings = dataclasses.replace(Settings.from_environ(environ), versions=())
     mux = Mux(read_config(given.config), settings)
     if given.command == "metrics-mux":
         return serving(host(mux.host, settings), settings)

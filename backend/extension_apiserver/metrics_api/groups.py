@@ -31,12 +31,6 @@ class MetricsError(Exception):
     """The metrics are not what can be served, or not what is registered; the message is a sentence."""
 
 
-def group_versions(apis: Sequence[str]) -> list[tuple[str, str]]:
-    """Return (group, version) of what METRICS_APIS names."""
-    versions = {one.name: one.versions for one in (ExternalMetrics, CustomMetrics, ResourceMetrics)}
-    return [(group, version) for api in apis for group in [_APIS[api][0]] for version in versions[group]]
-
-
 def check(metrics: Sequence[Metric], registered: Sequence[str]) -> None:
     """Check that metrics go together, and with the APIs for which there are APIServices.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
@@ -18,12 +19,15 @@ _APIS = "take the API out of its `apis`, or correct its `url`"
 
 
 async def findings(providers: Sequence[Provider]) -> AsyncIterator[Finding]:
-    """Yield what each provider answers for each version that it is to serve."""
+    """Yield what each provider answers for each version that it may serve; of an API one is enough."""
     for provider in providers:
         for api in provider.config.apis:
             group, versions = GROUPS[api]
-            for version in versions:
-                yield await _finding(provider, api, f"{group}/{version}")
+            found = [await _finding(provider, api, f"{group}/{version}") for version in versions]
+            served = any(one.good for one in found)
+            for one in found:
+                yield dataclasses.replace(one, good=None, remedy="") if served and one.remedy == _APIS else one
+        provider.close()
 
 
 async def _finding(provider: Provider, api: str, group_version: str) -> Finding:
@@ -33,7 +37,5 @@ async def _finding(provider: Provider, api: str, group_version: str) -> Finding:
     except Away as error:
         return Finding(False, f"{what} {error}", _RIGHTS if error.refuses else _HOP)
     except StatusError as error:
-        if api == "custom":
-            return Finding(None, f"{what} does not serve {group_version}: {error}", _APIS)
         return Finding(False, f"{what} does not serve {group_version}: {error}", _APIS)
     return Finding(True, f"{what} serves {group_version} and lists {len(listed)} metrics")

@@ -14,12 +14,19 @@ def commands() -> Mapping[str, list[str]]:
 
     Each runs until it is told to end, in a folder with the administrator's "kubeconfig", against an API server that has the CRDs.
     """
-    if present("cert-manager") is None:
-        official = {name: downloaded(name) for name in IMAGE_ONLY}
-        there = {name: path for name, path in official.items() if path is not None}
-        if there.keys() == official.keys():
-            return {name: [str(path), KUBECONFIG, f"--config={_configuration(name)}"] for name, path in there.items()}
-    return {"cert-manager": [str(tool("cert-manager")), KUBECONFIG]}
+    official = {} if present("cert-manager") else _official()
+    return official or {"cert-manager": [str(tool("cert-manager")), KUBECONFIG]}
+
+
+def _official() -> dict[str, list[str]]:
+    """Return the commands of the project's own programs, none unless all are there."""
+    found = {}
+    for name in IMAGE_ONLY:
+        path = downloaded(name)
+        if path is None:
+            return {}
+        found[name] = [str(path), KUBECONFIG, f"--config={_configuration(name)}"]
+    return found
 
 
 def _configuration(name: str) -> str:
