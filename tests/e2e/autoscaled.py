@@ -1,4 +1,4 @@
-"""The examples of metrics, installed as they stand, and what the autoscaler makes of them: for test_metrics_api.py and test_metrics_mux.py."""
+"""The examples of metrics, installed as they stand, and what the autoscaler makes of them: for test_metrics_api.py and tests/metrics_peers."""
 
 import pytest
 

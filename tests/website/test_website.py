@@ -31,7 +31,10 @@ const solid = e => { const c = getComputedStyle(e).backgroundColor; return (rgb(
 const words = [...document.querySelectorAll('pre, pre span, code')].filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()));
 const seen = words.map(e => { const s = getComputedStyle(e), [a, b] = [light(s.color), light(solid(e))].sort((x, y) => x - y);
   return [(b + 0.05) / (a + 0.05), parseFloat(s.fontSize), e.textContent.trim().slice(0, 30), s.color]; });
+const scrolled = e => e.matches('article') ? false : ['auto', 'scroll'].includes(getComputedStyle(e).overflowX) || scrolled(e.parentElement);
+const beyond = e => { const b = e.getBoundingClientRect(); return b.width > 0 && b.right > innerWidth + 1; };
 return {
+  beyond: [...document.querySelectorAll('article *')].filter(e => beyond(e) && !scrolled(e.parentElement)).map(e => e.outerHTML.slice(0, 60)),
   overflow: document.documentElement.scrollWidth - innerWidth,
   cut: [...document.querySelectorAll('pre')].filter(e => e.scrollWidth > e.clientWidth && !['auto', 'scroll'].includes(getComputedStyle(e).overflowX)).length,
   faint: seen.filter(w => w[0] < CONTRAST).map(w => `${w[2]} in ${w[3]}: ${w[0].toFixed(1)}`),
@@ -124,6 +127,11 @@ def test_no_page_scrolls_sideways(seen):
     assert {where: pixels for where, pixels in seen.of("overflow").items() if pixels > 0} == {}
 
 
+def test_nothing_lies_beyond_the_edge_of_the_screen(seen):
+    """The theme hides what does on a phone, where nothing scrolls then and nobody sees it."""
+    assert seen.of("beyond") == {}
+
+
 def test_what_is_wider_than_the_screen_in_a_code_block_can_be_scrolled_to(seen):
     assert seen.of("cut") == {}
 
@@ -150,7 +158,7 @@ def test_every_page_is_in_the_navigation(tab, url, pages):
     menu = tab.value(MENU)
     assert menu["shown"] == len(menu["links"])
     named = {link.partition("#")[0].removeprefix(url).removesuffix(".html") for link in menu["links"]}
-    assert set(pages) - named - {"index", "README", "docs/README", "search", "genindex"} == set()
+    assert set(pages) - named - {"index", "README", "docs/README", "search"} == set()
 
 
 def test_on_a_phone_the_navigation_is_a_tap_away(tab, url):

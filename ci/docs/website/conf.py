@@ -38,6 +38,7 @@ html_css_files = ["style.css"]
 html_favicon = str(ROOT / "docs" / "icon.svg")
 html_copy_source = False
 html_show_copyright = False
+html_use_index = html_domain_indices = False
 html_theme_options = {"source_edit_link": f"{SOURCES}/edit/main/{{filename}}"}
 
 myst_heading_anchors = 6  # as GitHub has them: links name them
