@@ -28,7 +28,6 @@ WRITTEN = {
     f"namespaces/{NAMESPACE}/pods/web-1/requests": "1500m",
     f"namespaces/{NAMESPACE}/pods/web-2/requests": "2",
     "nodes/one/temperature": "40",
-    f"namespaces/{NAMESPACE}/metrics/requests": "7",
 }
 
 

@@ -7,10 +7,8 @@ it would be worth nothing either. kube-apiserver has allowed the caller this ver
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 from extension_apiserver.apps.upstream.client import Client
 from extension_apiserver.apps.upstream.exchange import Exchange
@@ -69,8 +67,8 @@ class Line:
         )
         self._together = together
 
-    async def get(self, target: str, connection: Connection | None) -> tuple[int, Any]:
-        """Return code and document of the answer to a GET; the document is None if it is no JSON.
+    async def get(self, target: str, connection: Connection | None) -> tuple[int, bytes]:
+        """Return code and body of the answer to a GET.
 
         Args:
             target: path and query, percent-encoded.
@@ -101,7 +99,7 @@ class Line:
                 async with asyncio.timeout(self._seconds):
                     exchange = await self._client.call("GET", target.encode(), lines, began=begin)
                     try:
-                        return exchange.status, _document(await self._body(exchange))
+                        return exchange.status, await self._body(exchange)
                     finally:
                         exchange.end()
         except TimeoutError:
@@ -137,11 +135,3 @@ def _token(file: Path) -> bytes:
     if not _TOKEN.fullmatch(token):
         raise FileError(f"{file} holds no token")
     return token
-
-
-def _document(body: bytes) -> Any:  # noqa: ANN401
-    """Return what JSON says, None if it is none."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
