@@ -113,9 +113,10 @@ def measure(minutes: float) -> int:
             wait_for("metrics through the API server", caller.served, timeout_seconds=60.0, died=child.death)
         with step(f"{AUTOSCALERS} autoscalers for {minutes:g} minutes") as detail:
             asked, memory = _ask(caller, child, minutes * 60, detail)
+        # Its own connection was idle meanwhile, and the API server has closed it.
         calls = {
-            item["metricLabels"]["function"]: int(item["value"])
-            for item in caller.items(f"/apis/{EXTERNAL}/v1beta1/namespaces/ns-0/calls")
+            item["metricLabels"]["function"]: _whole(item["value"])
+            for item in Caller(plane).items(f"/apis/{EXTERNAL}/v1beta1/namespaces/ns-0/calls")
         }
     report, wrong = _report(asked, memory, calls)
     report = f"{begin}; {AUTOSCALERS} autoscalers every {PERIOD_SECONDS:g} s for {minutes:g} minutes\n\n{report}\n"
@@ -126,6 +127,11 @@ def measure(minutes: float) -> int:
     for sentence in wrong:
         say(f"error: {sentence}")
     return 1 if wrong else 0
+
+
+def _whole(quantity: str) -> int:
+    """Return the number of a count, which is '1k' from a thousand on."""
+    return int(quantity.removesuffix("k")) * (1000 if quantity.endswith("k") else 1)
 
 
 def _ask(

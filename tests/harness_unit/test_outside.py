@@ -1,12 +1,15 @@
 """Which API `extension-apiserver dev` registers."""
 
+import json
 import socket
+from contextlib import nullcontext
 
 import pytest
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.embedded.control_plane import _reserve_port
-from pytest_apiservice.embedded.outside import _created, registration
+from pytest_apiservice.embedded.folder import Lock
+from pytest_apiservice.embedded.outside import Outside, _created, registration
 
 
 @pytest.mark.parametrize(
@@ -67,3 +70,24 @@ def test_what_the_api_server_has_to_know_goes_to_the_path_of_its_kind():
         ("POST", "/apis/apiregistration.k8s.io/v1/apiservices"),
         ("POST", f"/api/v1/{namespaced}/serviceaccounts/dev-a/token"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "lives", "words"),
+    [
+        ("ready", True, None),
+        ("failed", True, "etcd ended"),
+        ("failed", False, "etcd ended"),
+        (None, False, "somebody has killed its supervisor"),
+    ],
+)
+def test_a_control_plane_that_has_ended_is_noticed(tmp_path, state, lives, words):
+    if state:
+        (tmp_path / "state.json").write_text(json.dumps({"phase": state, "message": words or ""}))
+    outside = Outside({}, "", ("", 0), None, None, ["v1"], tmp_path)
+    with Lock(tmp_path) if lives else nullcontext():
+        if words:
+            with pytest.raises(HarnessError, match=words):
+                outside.demand_control_plane()
+        else:
+            outside.demand_control_plane()

@@ -66,6 +66,9 @@ class Script:
         """Say so at once."""
         return True
 
+    def demand_control_plane(self) -> None:
+        """Let it live."""
+
     def discover(self) -> None:
         """Note it."""
         self.events.append("discover")

@@ -109,6 +109,7 @@ def _develop(child: Child, watched: Path | None, outside: Any) -> NoReturn:  # n
     known = waiting = False
     try:
         while True:
+            outside.demand_control_plane()
             now = dict(_times(watched)) if watched else {}
             if now != seen:
                 if seen is not None:

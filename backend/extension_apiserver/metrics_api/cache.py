@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
@@ -18,14 +16,13 @@ from extension_apiserver.status import StatusError
 
 #: Answers that are kept.
 _MOST_KEPT = 1024
-#: Questions of one caller that have no answer yet; functions have 32 threads.
-_MOST_RUNNING_OF_ONE = 16
+#: Questions of one caller about one thing (a metric): asked at the same time, and waiting for their turn with those. The autoscaler asks
+#: 5 at a time unless told otherwise, and a function that hangs must leave threads to others.
+_AT_ONCE, MOST_OF_ONE = 8, 64
 #: A failure is kept for so long at most.
 _FAILURE_SECONDS = 5.0
 #: What is out of date is thrown away so often.
 _SWEEP_SECONDS = 30.0
-
-_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,6 +41,14 @@ class _Answer:
         return self.result
 
 
+@dataclasses.dataclass(slots=True)
+class _Account:
+    """Questions of one caller about one thing."""
+
+    turn: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    count: int = 0
+
+
 class Cache:
     """Answers by key; a key must be short, since callers may choose it."""
 
@@ -52,7 +57,7 @@ class Cache:
         self._kept: dict[Hashable, _Answer] = {}
         self._keys_of: dict[int, dict[Hashable, None]] = {}
         self._running: dict[Hashable, asyncio.Task[_Answer]] = {}
-        self._running_of: Counter[int] = Counter()
+        self._accounts: dict[tuple[int, str], _Account] = {}
         self._swept = time.monotonic()
 
     async def get(
@@ -73,10 +78,10 @@ class Cache:
             user: who wants it.
             keep_seconds: for so long it is kept.
             timeout_seconds: for so long it is waited for; it is not given up, and who asks next waits for the same.
-            what: for sentences.
+            what: is asked about, for sentences and for what one caller may ask at a time.
 
         Raises:
-            StatusError: what `ask` raised, now or at most 5 seconds ago; 429 if the user has too much running, 504 if it takes too long.
+            StatusError: what `ask` raised, now or at most 5 seconds ago; 429 if the user asks for too much at once, 504 if it takes too long.
 
         """
         kept = self._kept.get(key)
@@ -84,32 +89,44 @@ class Cache:
             return kept.give()
         task = self._running.get(key)
         if task is None:
-            owner = hash(user)
-            if self._running_of[owner] >= _MOST_RUNNING_OF_ONE:
-                message = f"{what}: {_MOST_RUNNING_OF_ONE} requests of this user wait for others already"
-                raise StatusError(429, message, headers=[("Retry-After", "1")])
-            task = self._running[key] = asyncio.create_task(self._ask(key, ask, owner, keep_seconds))
-            self._running_of[owner] += 1
+            task = self._running[key] = self._begin(key, ask, hash(user), keep_seconds, what)
         await asyncio.wait({task}, timeout=timeout_seconds)
         if not task.done():
             raise StatusError(504, f"{what} has not answered for {timeout_seconds:g} seconds")
         return task.result().give()
 
-    async def _ask(self, key: Hashable, ask: Callable[[], Awaitable[Any]], owner: int, keep_seconds: float) -> _Answer:
+    def _begin(
+        self, key: Hashable, ask: Callable[[], Awaitable[Any]], owner: int, keep_seconds: float, what: str
+    ) -> asyncio.Task[_Answer]:
+        account = self._accounts.setdefault((owner, what), _Account())
+        if account.count >= MOST_OF_ONE:
+            message = f"{what}: {MOST_OF_ONE} requests of this user wait for others already"
+            raise StatusError(429, message, headers=[("Retry-After", "1")])
+        account.count += 1
+
+        async def answer() -> _Answer:
+            try:
+                async with account.turn:
+                    found = await self._ask(ask, owner, keep_seconds)
+                self._keep(key, found)
+            finally:
+                del self._running[key]
+                account.count -= 1
+                if not account.count:
+                    del self._accounts[owner, what]
+            return found
+
+        return asyncio.create_task(answer())
+
+    @staticmethod
+    async def _ask(ask: Callable[[], Awaitable[Any]], owner: int, keep_seconds: float) -> _Answer:
         try:
             result = await ask()
-            answer = _Answer(owner, time.monotonic() + keep_seconds, result)
         except StatusError as error:
             # Not the exception: it would hold the frames of the function, and all that these hold.
             until = time.monotonic() + min(keep_seconds, _FAILURE_SECONDS)
-            answer = _Answer(owner, until, failure=(error.code, error.message, error.reason))
-        finally:
-            del self._running[key]
-            self._running_of[owner] -= 1
-            if not self._running_of[owner]:
-                del self._running_of[owner]
-        self._keep(key, answer)
-        return answer
+            return _Answer(owner, until, failure=(error.code, error.message, error.reason))
+        return _Answer(owner, time.monotonic() + keep_seconds, result)
 
     def _keep(self, key: Hashable, answer: _Answer) -> None:
         now = time.monotonic()

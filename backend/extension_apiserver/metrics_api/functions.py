@@ -32,7 +32,8 @@ class Functions:
     """Calls functions where the user's functions run, and keeps what they returned."""
 
     def __init__(self, calls: Calls, metrics: Metrics) -> None:
-        self._calls = calls
+        # Whatever hangs in them, an application beside them has its threads.
+        self._calls = Calls(blocking=calls.blocking)
         self._cache = Cache()
         self._counter = metrics.metric_calls
 
@@ -48,7 +49,7 @@ class Functions:
             user: who asks.
 
         Raises:
-            StatusError: the function's own; 500 if it failed, 504 if it takes too long, 429 if too much is asked at once.
+            StatusError: the function's own; 500 if it failed, 504 if it takes too long, 429 if the user asks too much at once.
 
         """
         key: Hashable = (id(metric), query.resource, query.namespace, query.selector)

@@ -12,42 +12,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
 from pytest_apiservice.base.authorities import Authority
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.process import die_with_parent
 from pytest_apiservice.client.api import Api
-from pytest_apiservice.cluster import Choice, Cluster
+from pytest_apiservice.cluster import Choice
+from pytest_apiservice.embedded import folder
 from pytest_apiservice.embedded.cluster import EmbeddedCluster
 from pytest_apiservice.embedded.node.network import has_whole_loopback_network
+from pytest_apiservice.embedded.registration import registration
 from pytest_apiservice.programs.tools import tool
 
 __all__ = ["HarnessError", "Outside", "die_with_parent", "outside", "registered", "registration"]
 
 NAMESPACE = "default"
 PORT = 10443  # of the node's address, which is this cluster's alone where a system has the whole of 127.0.0.0/8
-DEFAULT_GROUP, DEFAULT_VERSIONS = "cats.example.com", ["v1"]  # those of extension-apiserver's settings
 LASTS_SECONDS = 30 * 86400  # longer than anybody leaves it running
-
-
-def registration(values: Path) -> tuple[str, list[str]]:
-    """Return the group and the versions that the chart's values in the file ``values`` say; without a file the library's.
-
-    Raises:
-        HarnessError: it cannot be read, or is no YAML of values.
-    """
-    try:
-        service = (yaml.safe_load(values.read_text()) or {}).get("apiService") or {}
-        versions = [str(each["name"]) for each in service.get("versions") or []]
-        return str(service.get("group") or DEFAULT_GROUP), versions or DEFAULT_VERSIONS
-    except FileNotFoundError:
-        return DEFAULT_GROUP, DEFAULT_VERSIONS
-    except (AttributeError, TypeError, KeyError):
-        example = "apiService: {group: zoo.example.com, versions: [{name: v1}]}"
-        raise HarnessError(f"{values} is no values file of the chart: write '{example}'") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise HarnessError(f"{values} is no values file of the chart: {' '.join(str(error).split())}") from None
 
 
 @dataclass(frozen=True)
@@ -67,6 +47,7 @@ class Outside:
     trust: ssl.SSLContext
     _api: Api
     _versions: Sequence[str]
+    _directory: Path
 
     def discover(self) -> None:
         """Have the API server ask anew what resources there are; by itself it does once a minute."""
@@ -74,6 +55,12 @@ class Outside:
             path = f"/apis/apiregistration.k8s.io/v1/apiservices/{version}.{self._api.group}"
             change = {"metadata": {"annotations": {"extension-apiserver/started": secrets.token_hex(8)}}}
             self._api.send("PATCH", path, change, "application/merge-patch+json")
+
+    def demand_control_plane(self) -> None:
+        """Raise HarnessError if the control plane has ended by itself."""
+        phase, message = folder.state(self._directory)
+        if phase == "failed" or not folder.is_running(self._directory):
+            raise HarnessError(message or "the control plane has ended: somebody has killed its supervisor")
 
 
 @contextmanager
@@ -86,22 +73,22 @@ def outside(name: str, group: str, versions: Sequence[str]) -> Iterator[Outside]
     cluster = EmbeddedCluster(api_port=Choice.read("embedded").api_port, releases=False)
     try:
         cluster.create()
-        folder = cluster.directory / "outside"  # gone with the cluster, whatever ends us
-        folder.mkdir()
-        yield registered(cluster, folder, name, group, versions)
+        place = cluster.directory / "outside"  # gone with the cluster, whatever ends us
+        place.mkdir()
+        yield registered(cluster, place, name, group, versions)
     finally:
         cluster.delete()
 
 
-def registered(cluster: Cluster, folder: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
-    """Register ``versions`` of ``group`` for a process behind the Service ``name`` of an embedded cluster; its files go to ``folder``."""
+def registered(cluster: EmbeddedCluster, place: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
+    """Register ``versions`` of ``group`` for a process behind the Service ``name``; its files go to ``place``."""
     api = Api(cluster, group, versions[0])
     authority, host = Authority("extension-apiserver dev"), f"{name}.{NAMESPACE}.svc"
-    authority.server([host]).write(folder, "tls")
+    authority.server([host]).write(place, "tls")
     with api.session() as session:
         ip, token = _created(partial(api.send, session=session), name, group, versions, authority.certificate)
     for file, text in (("token", token), ("namespace", NAMESPACE), ("ca.crt", Path(api.ca_file).read_text())):
-        (folder / file).write_text(text)
+        (place / file).write_text(text)
     server = urlsplit(api.server)
     address = f"127{ip[ip.index('.') :]}" if has_whole_loopback_network() else "127.0.0.1"
     environment = {
@@ -109,8 +96,8 @@ def registered(cluster: Cluster, folder: Path, name: str, group: str, versions: 
         "VERSIONS": ",".join(versions),
         "BIND_ADDRESS": address,
         "PORT": str(PORT),
-        "TLS_DIRECTORY": str(folder),
-        "SERVICE_ACCOUNT_DIRECTORY": str(folder),
+        "TLS_DIRECTORY": str(place),
+        "SERVICE_ACCOUNT_DIRECTORY": str(place),
         "SERVICE_DNS_NAME": host,
         "SHUTDOWN_DELAY_SECONDS": "0",
         "SHUTDOWN_TIMEOUT_SECONDS": "0.3",
@@ -128,6 +115,7 @@ def registered(cluster: Cluster, folder: Path, name: str, group: str, versions: 
         trust,
         api,
         versions,
+        cluster.directory,
     )
 
 
@@ -139,8 +127,8 @@ def _created(
     ip = next(each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP")
     for one in (*_account(name), *_service(name, ip), *_registrations(name, group, versions, ca)):
         version, namespace = one["apiVersion"], one["metadata"].get("namespace")
-        folder = f"/{'apis' if '/' in version else 'api'}/{version}{f'/namespaces/{namespace}' if namespace else ''}"
-        send("POST", f"{folder}/{one['kind'].lower()}s", one)
+        prefix = f"/{'apis' if '/' in version else 'api'}/{version}{f'/namespaces/{namespace}' if namespace else ''}"
+        send("POST", f"{prefix}/{one['kind'].lower()}s", one)
     request = {
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenRequest",

@@ -122,19 +122,22 @@ def test_what_takes_too_long_is_504_and_asked_once() -> None:
     asyncio.run(run())
 
 
-def test_who_has_much_running_must_wait_and_nobody_else() -> None:
-    """Functions have 32 threads; nobody takes more than half of them."""
+def test_who_asks_for_much_waits_for_its_own_and_nobody_else_does() -> None:
+    """Eight of one caller run at once, whatever else it asks; more than 64 are refused."""
 
     async def run() -> None:
         cache = Cache()
-        gate = asyncio.Event()
+        gate, running = asyncio.Event(), []
 
         async def ask() -> int:
+            running.append(1)
             await gate.wait()
             return 1
 
-        waiting = [asyncio.create_task(get(cache, n, ask, user="mallory")) for n in range(16)]
+        waiting = [asyncio.create_task(get(cache, n, ask, user="mallory")) for n in range(64)]
         await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(running) == 8
         with pytest.raises(StatusError) as caught:
             await get(cache, "one more", ask, user="mallory")
         assert caught.value.code == 429
@@ -142,9 +145,12 @@ def test_who_has_much_running_must_wait_and_nobody_else() -> None:
         same = asyncio.create_task(get(cache, 0, ask, user="mallory"))
         other = asyncio.create_task(get(cache, "hers", ask, user="alice"))
         await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(running) == 9
         gate.set()
-        assert await asyncio.gather(same, other, *waiting) == [1] * 18
+        assert await asyncio.gather(same, other, *waiting) == [1] * 66
         assert await get(cache, "one more", ask, user="mallory") == 1
+        assert not cache._accounts
 
     asyncio.run(run())
 
@@ -179,6 +185,6 @@ def test_what_is_out_of_date_does_not_stay(monkeypatch: pytest.MonkeyPatch) -> N
             await get(cache, n, ask, user=f"user-{n}", keep_seconds=1e-9)
         assert len(cache._kept) == len(cache._keys_of) == 1
         assert not cache._running
-        assert not cache._running_of
+        assert not cache._accounts
 
     asyncio.run(run())

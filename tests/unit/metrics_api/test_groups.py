@@ -10,7 +10,7 @@ import pytest
 from extension_apiserver import Resource, Settings, main, serve
 from extension_apiserver.api.resources import Api
 from extension_apiserver.metrics_api import custom_metric, external_metric, node_and_pod_usage
-from unit.metrics_api.conftest import METRICS, cluster
+from unit.metrics_api.measured import METRICS, cluster
 from unit.running import Backend, _run
 
 V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
