@@ -129,7 +129,7 @@ def scaled(behind):
 @pytest.fixture(scope="module")
 def away(scaled):
     """Have test-adapter be away, after it was of use; yield the APIService's condition before that."""
-    wait_for_replicas(scaled.kubectl, "others", 3)
+    scaled.kubectl("wait", "hpa/others", "--for=condition=ScalingActive", "--timeout=120s", timeout_seconds=150)
     before = scaled.api.available()
     name = f"deployment/{scaled.foreign.release}-header-echo"
     scaled.kubectl("scale", name, "--replicas=0")
