@@ -146,7 +146,7 @@ def _ask(
             range(count),
         )
         while time.monotonic() < begin + seconds:
-            memory.append(child.memory().pss)
+            memory.append(child.memory().private)  # what is shared counts for more when others that share it end
             detail(f"{time.monotonic() - begin:.0f} s, {memory[-1]:.1f} MiB")
             if child.death():
                 raise HarnessError(f"the backend did not survive: {child.death()}")
@@ -164,7 +164,7 @@ def _report(asked: list[Asked], memory: list[float], calls: dict[str, int]) -> t
         ("calls of functions", ", ".join(f"{name} {count}" for name, count in sorted(calls.items()))),
         ("p50 / p99 / most, ms", " / ".join(f"{one * 1e3:.1f}" for one in (_at(seconds, 0.5), _at(seconds, 0.99), seconds[-1]))),
         ("failed", str(len(failures))),
-        ("MiB PSS: first, second quarter, last quarter, most", f"{memory[0]:.1f}, {early:.1f}, {late:.1f}, {max(memory):.1f}"),
+        ("MiB private: first, second quarter, last quarter, most", f"{memory[0]:.1f}, {early:.1f}, {late:.1f}, {max(memory):.1f}"),
     ]  # fmt: skip
     wrong = [f"{len(failures)} requests failed, the first: {failures[0]}"] if failures else []
     if late > early * GROWTH_LIMIT:

@@ -56,7 +56,7 @@ def check(metrics: Sequence[Metric], registered: Sequence[str]) -> None:
             )
     for api in sorted(made - set(registered)):
         _log.warning(
-            "%s is served and nobody asks for it: register it with the chart (`metrics.apis` without '%s')",
+            "%s is served and nobody asks for it: register it with the chart (`metrics.apis` lacks '%s')",
             _APIS[api][0],
             api,
         )
