@@ -296,3 +296,11 @@ def test_a_request_for_another_group_is_not_found(provider: Making, serve: Servi
     for path in (f"{CUSTOM}/nodes/one/a", "/apis/external.metrics.k8s.io/v1/namespaces/default/a", "/apis/x/v1/y"):
         assert aggregator.request("GET", path).status == 404
     assert served.asked == []
+
+
+def test_head_is_answered_as_get_is_without_the_values(provider: Making, serve: Serving) -> None:
+    """RBAC has one verb for both."""
+    aggregator = serve(provider("one", Served({A: ["1"]}).script))
+    answer = aggregator.request("HEAD", f"{EXTERNAL}/{A}")
+    assert (answer.status, answer.header("X-Metrics-Provider"), answer.body) == (200, "one", b"")
+    assert values(ask(aggregator, A)) == ("one", ["1"]), "the connection is as it was"
