@@ -53,6 +53,17 @@ def test_pod_runs_the_command_of_the_values():
     assert "command" not in only(render(), "Pod")["spec"]["containers"][0]
 
 
+def test_pod_has_what_the_program_is_read_from():
+    """A ConfigMap with a program, as examples/metrics, and no disk, which may be for one node alone."""
+    app = {"name": "app", "configMap": {"name": "zoo"}}
+    disk = {"name": "disk", "persistentVolumeClaim": {"claimName": "zoo"}}
+    mounts = [{"name": "app", "mountPath": "/app"}, {"name": "disk", "mountPath": "/data"}]
+    spec = only(render({"volumes": [app, disk], "volumeMounts": mounts}), "Pod")["spec"]
+
+    assert [volume["name"] for volume in spec["volumes"]] == ["token", "app"]
+    assert spec["containers"][0]["volumeMounts"][1:] == mounts[:1]
+
+
 def test_pod_knows_what_to_call():
     """The group, the versions and the name of the Service, in every configuration."""
     for configuration in ("default", "insecure", "two-versions"):

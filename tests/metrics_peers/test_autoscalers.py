@@ -140,9 +140,11 @@ def away(scaled):
 
 
 def test_discovery_lists_the_metrics_of_both(behind):
+    """test-adapter has one name for all of its external ones."""
+
     def listed():
         names = {one["name"] for one in behind.api.get(behind.api.path).json()["resources"]}
-        if not names >= {"jobs_waiting", "my-external-metric"}:
+        if not names >= {"jobs_waiting", "externalmetrics"}:
             raise NotYet(str(names))
 
     wait_for("the lists of both providers", listed, timeout_seconds=60)

@@ -16,3 +16,12 @@ helm.sh/hook-output-log-policy: hook-succeeded,hook-failed
 {{- define "header-echo.isTested" -}}
 {{- if and .Values.backend.create .Values.test.enabled (include "header-echo.registrations" . | fromJsonArray) }}true{{ end }}
 {{- end }}
+
+{{- /* Those of `volumes` that the program may be read from. No others: a disk may be for one node alone. */}}
+{{- define "header-echo.testVolumes" -}}
+{{- $found := list }}
+{{- range .Values.volumes }}
+{{- if or .configMap .secret .projected }}{{ $found = append $found . }}{{ end }}
+{{- end }}
+{{- toJson $found }}
+{{- end }}
