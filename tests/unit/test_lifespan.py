@@ -192,7 +192,7 @@ def test_where_nothing_can_be_upgraded_it_is_said_before_the_application_is_aske
 @pytest.mark.parametrize(
     ("app", "sentence"),
     [
-        (None, "the application must be one of WSGI or ASGI, which can be called; NoneType cannot"),
+        (None, "nothing is served: give main() an application, `resources` or `metrics`"),
         (pytest, "the application must be one of WSGI or ASGI, which can be called; module cannot"),
     ],
 )
