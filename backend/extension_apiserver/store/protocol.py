@@ -186,7 +186,7 @@ class Store(Protocol):
         """
 
     async def wait(self, after: int, *, timeout_seconds: float) -> None:
-        """Return when there may be a write since the revision `after`, of whatever process, or when the time is over."""
+        """Return when there may be a write since the revision `after`, of whatever process, or when the time is over; for one reader at a time."""
 
     async def compact(self, *, keep_seconds: float, most_bytes: int) -> int:
         """Forget what is older, and what values of more bytes than that were written since; return the compacted revision.

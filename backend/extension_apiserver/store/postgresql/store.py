@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from extension_apiserver.store.protocol import Change, Conflict, Key, Page, Stat
 from . import schema as sql
 from .connections import Connection, Connections
 
+_REVISION = re.compile("[0-9]{1,18}")
 #: Compacted in one transaction.
 _STEP = 10_000
 
@@ -36,6 +38,7 @@ class PostgresqlStore:
         self._clock = clock
         self._batches = Batches(self._commit)
         self._listener: Connection | None = None
+        self._heard = 0
 
     async def state(self) -> State:
         """As Store says."""
@@ -105,8 +108,12 @@ class PostgresqlStore:
                 self._listener = await self._connections.new()
                 await self._listener.execute(self._connections.sql("LISTEN OURS"))
                 return  # what was written before is not told
+            if self._heard > after:
+                return
             async for notice in self._listener.notifies(timeout=timeout_seconds):
-                if not notice.payload.isdecimal() or int(notice.payload[:19]) > after:
+                if _REVISION.fullmatch(notice.payload):  # anyone who may connect can tell anything
+                    self._heard = max(self._heard, int(notice.payload))
+                if self._heard > after:
                     return
         except (psycopg.Error, OSError) as error:
             await self._stop_listening()
@@ -166,6 +173,7 @@ class PostgresqlStore:
         if self._listener:
             await self._listener.close()
         self._listener = None
+        self._heard = 0
 
 
 def _place(resource: str, begin: tuple[str, str] | None) -> dict[str, object]:
