@@ -39,7 +39,15 @@ class Server:
         if os.geteuid() == 0:  # postgres refuses to run as root
             self._user = pwd.getpwnam("nobody").pw_uid
             os.chown(self.folder, self._user, -1)
-        command = [bin_folder / "initdb", "-D", self.folder / "data", "--auth=trust", "--username=cats", "--no-sync", "--wal-segsize=1"]
+        command = [
+            bin_folder / "initdb",
+            "-D",
+            self.folder / "data",
+            "--auth=trust",
+            "--username=cats",
+            "--no-sync",
+            "--wal-segsize=1",
+        ]
         subprocess.run(
             command, check=True, capture_output=True, timeout=TIMEOUT_SECONDS, user=self._user, cwd=self.folder
         )
@@ -110,7 +118,11 @@ class Server:
         """Take back whatever was written to a schema of a store."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             for statement in (
-                "DELETE FROM {0}.versions", "DELETE FROM {0}.objects", "DELETE FROM {0}.marks", "UPDATE {0}.state SET revision = 0, written = 0", "UPDATE {0}.compaction SET revision = 0"
+                "DELETE FROM {0}.versions",
+                "DELETE FROM {0}.objects",
+                "DELETE FROM {0}.marks",
+                "UPDATE {0}.state SET revision = 0, written = 0",
+                "UPDATE {0}.compaction SET revision = 0",
             ):
                 connection.execute(psycopg.sql.SQL(statement).format(psycopg.sql.Identifier(schema)))
 

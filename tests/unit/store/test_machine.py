@@ -107,7 +107,13 @@ class Machine(RuleBasedStateMachine):
         await asyncio.gather(self.task, return_exceptions=True)
         await self.database.close()
 
-    @rule(replica=replicas, key=keys, value=values | st.none(), wrong=st.sampled_from([0, 0, 0, 0, 1, -1]), zero=st.booleans())
+    @rule(
+        replica=replicas,
+        key=keys,
+        value=values | st.none(),
+        wrong=st.sampled_from([0, 0, 0, 0, 1, -1]),
+        zero=st.booleans(),
+    )
     def write(self, replica: int, key: Key, value: bytes | None, wrong: int, zero: bool) -> None:
         current = self.model.at(self.model.revision).get(key)
         expected = (current.revision if current else 0) + wrong if not (zero and wrong) else 0

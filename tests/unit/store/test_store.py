@@ -239,7 +239,10 @@ async def test_a_key_that_no_database_takes_is_refused_in_words(database: Databa
     store = database.store()
     asks = [store.get(bad), store.put(bad, b"1", expected=0), store.delete(bad, expected=1)]
     if bad.name:
-        asks += [store.page(bad.resource, bad.namespace, after=bad[1:]), store.count(bad.resource, after=bad[1:], revision=0)]
+        asks += [
+            store.page(bad.resource, bad.namespace, after=bad[1:]),
+            store.count(bad.resource, after=bad[1:], revision=0),
+        ]
     for ask in asks:
         with pytest.raises(Refused, match=r"^(a part of a key|the name in a key) .{1,200}$"):
             await ask
