@@ -241,7 +241,7 @@ class Machine(RuleBasedStateMachine):
         assert not self.feed._watchers
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("memory", 40), ("sqlite", 15), ("postgresql", 15)])
+@pytest.mark.parametrize(("kind", "examples"), [("memory", 40), ("sqlite", 15), ("postgresql", 10)])
 def test_a_store_does_what_a_model_does(
     kind: str, examples: int, postgresql: Callable[[], Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,11 +25,11 @@ _MOST_CONNECTIONS = 4
 #: Identifiers of PostgreSQL that need no thought, https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 #: What other settings of the server or the role would break: who writes looks again at what others have committed; what is acknowledged
-#: is on the disk; a statement of a client that is gone ends; and what takes a millisecond is not compiled for a second, as it is for tables that
-#: nobody has counted yet (jit).
+#: is on the disk; a statement of a client that is gone ends; and what takes a millisecond is neither compiled for a second (jit) nor
+#: done by reading a whole table, as PostgreSQL thinks best for tables that it has not counted yet.
 _SETUP = b"""
     SELECT set_config('default_transaction_isolation', 'read committed', false), set_config('statement_timeout', '10s', false),
-        set_config('jit', 'off', false),
+        set_config('jit', 'off', false), set_config('enable_seqscan', 'off', false),
         set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """
 #: Any number that others hardly take: who migrates holds it, https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS

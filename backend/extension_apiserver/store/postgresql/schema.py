@@ -90,18 +90,18 @@ IN_ONE = "resource = %(resource)s AND namespace = %(namespace)s AND name > %(nam
 PAGE = """
     SELECT s.revision, c.revision, page.namespace, page.name, page.revision, page.value, page.found
     FROM OURS.state s CROSS JOIN OURS.compaction c LEFT JOIN LATERAL (
-        SELECT k.namespace, k.name, k.revision, v.value, count(*) OVER () AS found,
-            sum(octet_length(v.value)) OVER (ORDER BY k.namespace, k.name) - octet_length(v.value) AS before
+        SELECT v.*, count(*) OVER () AS found,
+            sum(octet_length(v.value)) OVER (ORDER BY v.namespace, v.name) - octet_length(v.value) AS before
         FROM (
-            SELECT * FROM (
+            SELECT k.*, (SELECT o.value FROM OURS.versions o WHERE o.revision = k.revision) AS value FROM (
                 (SELECT namespace, name, revision FROM OURS.objects WHERE WITHIN AND revision <= coalesce(%(at)s, s.revision)
                 ORDER BY namespace, name LIMIT %(limit)s)
                 UNION ALL
                 (SELECT namespace, name, previous FROM OURS.versions
                 WHERE revision > coalesce(%(at)s, s.revision) AND previous <= coalesce(%(at)s, s.revision) AND WITHIN
                 ORDER BY namespace, name LIMIT %(limit)s)
-            ) both_kinds ORDER BY namespace, name LIMIT %(limit)s
-        ) k JOIN OURS.versions v ON v.revision = k.revision
+            ) k ORDER BY k.namespace, k.name LIMIT %(limit)s
+        ) v
     ) page ON page.before < %(most_bytes)s ORDER BY page.namespace, page.name
 """
 COUNT = """
@@ -111,10 +111,12 @@ COUNT = """
 CHANGES = """
     SELECT s.revision, c.revision, log.revision, log.resource, log.namespace, log.name, log.value, log.replaced
     FROM OURS.state s CROSS JOIN OURS.compaction c LEFT JOIN (
-        SELECT v.*, p.value AS replaced, sum(coalesce(octet_length(v.value), 0) + coalesce(octet_length(p.value), 0)) OVER (ORDER BY v.revision)
-            - coalesce(octet_length(v.value), 0) - coalesce(octet_length(p.value), 0) AS before
-        FROM (SELECT * FROM OURS.versions WHERE revision > %s ORDER BY revision LIMIT %s) v
-        LEFT JOIN OURS.versions p ON p.revision = v.previous
+        SELECT v.*, sum(coalesce(octet_length(v.value), 0) + coalesce(octet_length(v.replaced), 0)) OVER (ORDER BY v.revision)
+            - coalesce(octet_length(v.value), 0) - coalesce(octet_length(v.replaced), 0) AS before
+        FROM (
+            SELECT n.*, (SELECT p.value FROM OURS.versions p WHERE p.revision = n.previous) AS replaced
+            FROM OURS.versions n WHERE n.revision > %s ORDER BY n.revision LIMIT %s
+        ) v
     ) log ON log.before < %s ORDER BY log.revision
 """
 FORGET_MARKS = "DELETE FROM OURS.marks WHERE time > %s OR revision < (SELECT revision FROM OURS.compaction)"
