@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -15,7 +14,7 @@ from extension_apiserver.store.memory import MemoryStore
 from extension_apiserver.store.postgresql.store import PostgresqlStore
 from extension_apiserver.store.protocol import Key, Store
 from extension_apiserver.store.sqlite.store import SqliteStore
-from unit.store.server import Server
+from unit.store.server import Server, quick_folder
 
 #: For a test; no test of a store takes a tenth of it.
 TIMEOUT_SECONDS = 120
@@ -31,9 +30,7 @@ class Database:
         if kind == "memory":
             self._make: Callable[[], Store] = functools.cache(lambda: MemoryStore(clock=self._clock))
         elif kind == "sqlite":
-            # On a disk each write takes milliseconds.
-            shm = Path("/dev/shm")
-            self.folder = Path(tempfile.mkdtemp(prefix="store-", dir=shm if shm.is_dir() else None))
+            self.folder = quick_folder("store-")
             self.url = str(self.folder / "cats.db")
             self._make = lambda: SqliteStore(Path(self.url), clock=self._clock)
         else:

@@ -186,7 +186,7 @@ async def test_the_store_is_asked_no_more_for_many_watchers_than_for_none(count:
         store.asked = 0
         for _ in range(10):
             revision = await write(store, 1, value=b"%d" % store._state.revision)
-            await until("the feed", lambda: _is(feed.revision == revision))
+            await until("the feed", lambda wanted=revision: _is(feed.revision == wanted))
         assert store.asked <= 2 * 10 + 2
         for one in several:
             assert len(await one.next(timeout_seconds=30)) == 10

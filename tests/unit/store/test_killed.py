@@ -82,7 +82,8 @@ async def watched(store: Any) -> AsyncIterator[list[Change]]:
     yield found
     wanted = (await store.state()).revision
     while after < wanted:
-        assert not watching.done() and not running.done(), (watching, running)
+        assert not watching.done(), watching
+        assert not running.done(), running
         await asyncio.sleep(0.02)
     for task in (watching, running):
         task.cancel()

@@ -241,7 +241,7 @@ class Machine(RuleBasedStateMachine):
         assert not self.feed._watchers
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("memory", 40), ("sqlite", 15), ("postgresql", 10)])
+@pytest.mark.parametrize(("kind", "examples"), [("memory", 20), ("sqlite", 10), ("postgresql", 8)])
 def test_a_store_does_what_a_model_does(
     kind: str, examples: int, postgresql: Callable[[], Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
