@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from extension_apiserver.store.feed import Feed
 from extension_apiserver.store.opening import store_of
@@ -101,6 +102,12 @@ def test_a_url_that_is_none_is_told_without_its_password() -> None:
     assert "s3cret" not in f"{raised.value}"
     with pytest.raises(ValueError, match=r"must be a name of lower-case letters, digits and '_', not 'Cats; DROP'"):
         PostgresqlStore("postgresql://", schema="Cats; DROP")
+
+
+@pytest.mark.parametrize(("more", "mode"), [("", "verify-full"), ("?sslmode=disable", "disable")])
+def test_the_certificate_of_a_server_is_verified_unless_the_url_says_otherwise(more: str, mode: str) -> None:
+    store = PostgresqlStore(f"postgresql://tom@db.example.com/cats{more}")
+    assert conninfo_to_dict(store._connections._url)["sslmode"] == mode
 
 
 @asynchronous

@@ -42,6 +42,8 @@ class Connections:
     def __init__(self, url: str, schema: str) -> None:
         """Take where to connect, and the schema for our tables, made when it is first used.
 
+        Over a network the server's certificate and name are verified, unless the URL has another `sslmode`.
+
         Raises:
             ValueError: either is not what PostgreSQL takes; without the password.
 
@@ -49,11 +51,12 @@ class Connections:
         if not _SCHEMA.fullmatch(schema):
             raise ValueError(f"the schema must be a name of lower-case letters, digits and '_', not '{schema[:80]}'")
         try:
-            parts = {
+            defaults = {
                 "connect_timeout": _CONNECT_SECONDS,
                 "application_name": "extension-apiserver",
-                **conninfo_to_dict(url),
+                "sslmode": "verify-full",  # libpq's own default tries TLS and believes anybody
             }
+            parts = {**defaults, **conninfo_to_dict(url)}
             self._url = make_conninfo("", **parts)
         except psycopg.ProgrammingError:
             # Its message has the URL, and the URL the password.

@@ -123,7 +123,7 @@ FORGET_MARKS = "DELETE FROM OURS.marks WHERE time > %s OR revision < (SELECT rev
 MARK = "INSERT INTO OURS.marks SELECT revision, written, %s FROM OURS.state ON CONFLICT DO NOTHING"
 MARKS = """
     SELECT c.revision, s.written, m.revision, m.written, m.time
-    FROM OURS.marks m CROSS JOIN OURS.state s CROSS JOIN OURS.compaction c
+    FROM OURS.state s CROSS JOIN OURS.compaction c LEFT JOIN OURS.marks m ON true
 """
 #: Three steps for the revisions from one up to another; the first lets no other process compact at the same time.
 COMPACTED = "UPDATE OURS.compaction SET revision = %s WHERE revision = %s"

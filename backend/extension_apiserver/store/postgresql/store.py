@@ -131,7 +131,9 @@ class PostgresqlStore:
             cursor = await connection.execute(self._connections.sql(sql.MARKS))
             rows: list[tuple[Any, ...]] = await cursor.fetchall()
         done, written = rows[0][:2]
-        target = forgotten([Mark(*row[2:]) for row in rows], written, now, keep_seconds, most_bytes)
+        target = forgotten(
+            [Mark(*row[2:]) for row in rows if row[2] is not None], written, now, keep_seconds, most_bytes
+        )
         while done < target:
             end = min(done + _STEP, target)
             async with self._connections.one() as connection, connection.transaction():
