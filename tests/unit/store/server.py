@@ -119,6 +119,17 @@ class Server:
         marks = ("LOG:  statement: ", "LOG:  execute ")
         return [line for line in self.log.read_text().splitlines() if any(mark in line for mark in marks)]
 
+    def wait_for_leaving(self, application_name: str) -> None:
+        """Wait until a client that was killed is gone here too: what it asked last is done or will not be."""
+
+        def gone() -> None:
+            with psycopg.connect(self.url, autocommit=True) as connection:
+                asked = "SELECT query FROM pg_stat_activity WHERE application_name = %s"
+                if left := connection.execute(asked, (application_name,)).fetchall():
+                    raise NotYet(f"{left}")
+
+        wait_for(f"the end of {application_name}", gone, timeout_seconds=TIMEOUT_SECONDS, interval_seconds=0.02)
+
     def empty(self, schema: str) -> None:
         """Take back whatever was written to a schema of a store."""
         with psycopg.connect(self.url, autocommit=True) as connection:

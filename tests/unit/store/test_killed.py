@@ -25,18 +25,20 @@ WRITES = 40
 class Writer:
     """A process that writes."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, database: Database) -> None:
         self.process = process
+        self.database = database
         self.acknowledged: dict[int, tuple[str, int]] = {}
 
     @classmethod
     async def start(cls, database: Database, name: str) -> Writer:
+        url = database.url + ("&application_name=writer" if database.kind == "postgresql" else "")
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "unit.store.writer", database.kind, database.url, name),
+            *(sys.executable, "-m", "unit.store.writer", database.kind, url, name),
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
-        return cls(process)
+        return cls(process, database)
 
     async def read(self, count: int) -> None:
         """Wait until so many writes more were acknowledged."""
@@ -53,6 +55,8 @@ class Writer:
             if line.endswith(b"\n"):
                 self._add(line)
         await self.process.wait()
+        if self.database.kind == "postgresql":
+            await asyncio.to_thread(self.database.server.wait_for_leaving, "writer")
 
     def _add(self, line: bytes) -> None:
         revision, name, count = line.split()
@@ -118,8 +122,7 @@ async def test_no_acknowledged_write_of_two_processes_is_lost_when_they_are_kill
             pair = [await Writer.start(shared, f"{turn}-{number}") for number in range(2)]
             writers += pair
             await asyncio.gather(*(one.read(WRITES) for one in pair))
-            for one in pair:
-                await one.kill()
+            await asyncio.gather(*(one.kill() for one in pair))
     await check(store, found, writers)
 
 
