@@ -54,7 +54,7 @@ async def seen(watcher: Watcher, revision: int) -> list[int]:
     """Return the revisions that a watcher brings, up to one."""
     found: list[int] = []
     while watcher.revision < revision:
-        found += [one.revision for one in await watcher.next(timeout_seconds=30)]
+        found += [one.revision for one in await watcher.next(timeout_seconds=0.05)]
     return found
 
 
@@ -95,7 +95,7 @@ async def test_who_resumes_misses_nothing_and_sees_nothing_twice(
             found: list[int] = []
             while after < 90:
                 with await feed.watch("cats.example.com", after=after) as watcher:
-                    found += [one.revision for one in await watcher.next(timeout_seconds=30)]
+                    found += [one.revision for one in await watcher.next(timeout_seconds=0.05)]
                     after = watcher.revision
             assert found == list(range(91 - len(found), 91))
 

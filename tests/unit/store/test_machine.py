@@ -225,8 +225,9 @@ class Machine(RuleBasedStateMachine):
         for watcher, resource, namespace, after in watchers:
             seen: list[Change] = []
             try:
+                # What is not for a watcher does not wake it.
                 while watcher.revision < self.model.revision:
-                    seen += self.runner.run(watcher.next(timeout_seconds=30))
+                    seen += self.runner.run(watcher.next(timeout_seconds=0.05))
             except Expired:
                 assert watcher.revision < self.model.compacted
                 continue
