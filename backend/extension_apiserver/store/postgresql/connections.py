@@ -51,12 +51,12 @@ class Connections:
         if not _SCHEMA.fullmatch(schema):
             raise ValueError(f"the schema must be a name of lower-case letters, digits and '_', not '{schema[:80]}'")
         try:
-            defaults = {
+            defaults: dict[str, str | int | None] = {
                 "connect_timeout": _CONNECT_SECONDS,
                 "application_name": "extension-apiserver",
                 "sslmode": "verify-full",  # libpq's own default tries TLS and believes anybody
             }
-            parts = {**defaults, **conninfo_to_dict(url)}
+            parts = defaults | conninfo_to_dict(url)
             self._url = make_conninfo("", **parts)
         except psycopg.ProgrammingError:
             # Its message has the URL, and the URL the password.
