@@ -60,7 +60,7 @@ def test_a_distribution_requires_what_it_imports(folder):
     others = imported - set(sys.stdlib_module_names) - {PACKAGES[folder]}
     project = PROJECTS[folder]
     extras = [text for texts in project.get("optional-dependencies", {}).values() for text in texts]
-    required = {re.split(r"[\s>=]", text)[0] for text in (*project["dependencies"], *extras)}
+    required = {re.split(r"[\s>=\[]", text)[0] for text in (*project["dependencies"], *extras)}
     assert {CALLED.get(name, name) for name in others} == required
 
 

@@ -1,0 +1,1 @@
+"""Where resources keep their objects: one protocol, and stores in memory, in SQLite and in PostgreSQL."""
