@@ -94,7 +94,4 @@ def strict_words(faults: Sequence[str]) -> str:
 def type_causes(value: Object, kind: Kind) -> list[Cause]:
     """Return what is wrong with apiVersion and kind of an object that is to be stored."""
     wanted: tuple[tuple[str, Value], ...] = (("kind", kind.name), ("apiVersion", kind.api_version))
-    return [
-        invalid(name, value.get(name, ""), f"must be {word}") for name, word in wanted if value.get(name) != word
-    ]
-
+    return [invalid(name, value.get(name, ""), f"must be {word}") for name, word in wanted if value.get(name) != word]

@@ -54,7 +54,11 @@ def parse(text: bytes, *, subject: str = "the body of the request") -> tuple[Val
     try:
         # Go, too, puts U+FFFD in the place of what is no UTF-8, and of half a pair of surrogates, which nothing could encode.
         value = json.loads(
-            text.decode(errors="replace"), object_pairs_hook=build, parse_constant=_refuse, parse_float=_float, parse_int=_integer
+            text.decode(errors="replace"),
+            object_pairs_hook=build,
+            parse_constant=_refuse,
+            parse_float=_float,
+            parse_int=_integer,
         )
     except RecursionError:
         raise StatusError(400, _TOO_DEEP) from None

@@ -6,7 +6,7 @@ https://github.com/kubernetes/apiextensions-apiserver/blob/v0.37.2/pkg/registry/
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 from extension_apiserver.objects.values import Object, copied, same
 
@@ -15,7 +15,7 @@ from .times import written
 _OF_THE_SERVER = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
-def prepare_create(sent: Object, *, name: str, uid: str, now: datetime.datetime, has_status: bool) -> Object:
+def prepare_create(sent: Object, *, name: str, uid: str, now: dt.datetime, has_status: bool) -> Object:
     """Return a new object as it is checked and stored.
 
     Args:

@@ -104,7 +104,9 @@ def _owner_causes(owners: Sequence[Object], path: str) -> Iterator[Cause]:
             yield required(f"{where}.apiVersion", "must not be empty")
         elif version.count("/") > 1 or not version.rpartition("/")[2]:
             yield invalid(f"{where}.apiVersion", version, "must be <group>/<version> or <version>")
-        yield from (required(f"{where}.{name}", "must not be empty") for name in ("kind", "name", "uid") if not owner[name])
+        yield from (
+            required(f"{where}.{name}", "must not be empty") for name in ("kind", "name", "uid") if not owner[name]
+        )
         if (version, owner["kind"]) == ("v1", "Event"):
             yield invalid(where, owner, "/v1, Kind=Event is disallowed from being an owner")
         if owner.get("controller"):
@@ -162,5 +164,7 @@ def finalizer_warnings(finalizers: Sequence[str], old: Sequence[str] = ()) -> li
         warnings += [f"{path}: {fault}" for fault in key_faults(name)]
         if "/" not in name and name not in {_ORPHAN, _FOREGROUND, "kubernetes"}:
             what = "finalizer name including a path (/)" if "." in name else "finalizer name"
-            warnings.append(f"{path}: prefer a domain-qualified {what} to avoid accidental conflicts with other finalizer writers")
+            warnings.append(
+                f"{path}: prefer a domain-qualified {what} to avoid accidental conflicts with other finalizer writers"
+            )
     return warnings

@@ -78,9 +78,7 @@ def shaped(metadata: Value, path: str) -> tuple[Object, list[str]]:
     if metadata is None:
         return {}, []
     if not isinstance(metadata, dict):
-        raise WrongTypeError(
-            f"json: cannot unmarshal {_kind(metadata)} into Go value of type v1.ObjectMeta"
-        )
+        raise WrongTypeError(f"json: cannot unmarshal {_kind(metadata)} into Go value of type v1.ObjectMeta")
     reader = _Reader([])
     return reader.fields(metadata, _META, "ObjectMeta", (), path), reader.unknown
 
@@ -152,7 +150,11 @@ def _refusal(said: str, wanted: str, struct: str, stack: Sequence[str]) -> str:
 def _kind(value: Value) -> str:
     if isinstance(value, bool):
         return "bool"
-    return {dict: "object", list: "array", str: "string"}.get(type(value), "number")
+    if isinstance(value, dict):
+        return "object"
+    if isinstance(value, list):
+        return "array"
+    return "string" if isinstance(value, str) else "number"
 
 
 def _time(item: Value) -> str:

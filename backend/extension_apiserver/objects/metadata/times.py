@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -16,24 +16,24 @@ def is_date(text: str) -> bool:
     if not _DATE.fullmatch(text):
         return False
     try:
-        datetime.date.fromisoformat(text)
+        dt.date.fromisoformat(text)
     except ValueError:
         return False
     return True
 
 
-def moment(text: str) -> datetime.datetime | None:
+def moment(text: str) -> dt.datetime | None:
     """Return the moment that the text says, in whole seconds UTC; None if it says none."""
     match = _MOMENT.fullmatch(text)
     if not match:
         return None
     try:
-        said = datetime.datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3] or '+00:00'}")
-        return said.astimezone(datetime.UTC)
+        said = dt.datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3] or '+00:00'}")
+        return said.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def written(when: datetime.datetime) -> str:
+def written(when: dt.datetime) -> str:
     """Return a moment as metav1.Time is written: UTC, whole seconds, 2006-01-02T15:04:05Z."""
-    return f"{when.astimezone(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{when.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -24,32 +24,22 @@ def prune(root: Object, schema: Structural) -> list[str]:
 
 
 def _prune(value: Value, schema: Structural | None, path: Path, unknown: list[str]) -> None:
-    if isinstance(value, list):
-        keeps = schema is not None and schema.preserve_unknown
-        for index, one in enumerate(value):
-            if keeps and schema and schema.items:
-                # What is unknown stays unknown in the items, as upstream has it.
-                _prune_kept(one, schema.items, item(path, index), unknown)
-            elif not keeps:
-                _prune(one, schema.items if schema else None, item(path, index), unknown)
-        return
-    if not isinstance(value, dict):
-        return
     if schema and schema.preserve_unknown:
         _prune_kept(value, schema, path, unknown)
-        return
-    for name in list(value):
-        inner = field(path, name)
-        if schema and schema.embedded and name in _TYPE_META:
-            continue
-        if schema and name in schema.properties:
-            _prune(value[name], schema.properties[name], inner, unknown)
-        elif schema and schema.takes_others:
-            _prune(value[name], schema.additional, inner, unknown)
-        else:
-            if path or name not in _TYPE_META:
-                _record(inner, unknown)
-            del value[name]
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            _prune(one, schema.items if schema else None, item(path, index), unknown)
+    elif isinstance(value, dict):
+        for name in list(value):
+            inner = field(path, name)
+            if schema and schema.embedded and name in _TYPE_META:
+                continue
+            if schema and (name in schema.properties or schema.takes_others):
+                _prune(value[name], schema.of(name), inner, unknown)
+            else:
+                if path or name not in _TYPE_META:
+                    _record(inner, unknown)
+                del value[name]
 
 
 def _record(path: Path, unknown: list[str]) -> None:
@@ -64,13 +54,10 @@ def _prune_kept(value: Value, schema: Structural, path: Path, unknown: list[str]
     """Prune below a node that keeps unknown fields: what it does know is pruned by its own schema."""
     if isinstance(value, dict):
         for name, one in value.items():
-            inner = field(path, name)
             if schema.embedded and name in _TYPE_META:
                 continue
-            if name in schema.properties:
-                _prune(one, schema.properties[name], inner, unknown)
-            elif schema.takes_others:
-                _prune(one, schema.additional, inner, unknown)
+            if name in schema.properties or schema.takes_others:
+                _prune(one, schema.of(name), field(path, name), unknown)
     elif isinstance(value, list) and schema.items:
         for index, one in enumerate(value):
             _prune_kept(one, schema.items, item(path, index), unknown)

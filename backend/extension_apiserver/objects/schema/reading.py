@@ -20,7 +20,14 @@ _FLAGS = ("exclusiveMaximum", "exclusiveMinimum")
 _LISTS = ("allOf", "anyOf", "oneOf")
 _WORDS = {"description", "title", "example", "externalDocs", f"{_X}validations", "$schema", "id"}
 _SHAPE = {"type", "nullable", "default", "properties", "items", "additionalProperties", "required", "enum", "format"}
-_EXTENSIONS = ("preserve-unknown-fields", "embedded-resource", "int-or-string", "list-type", "list-map-keys", "map-type")
+_EXTENSIONS = (
+    "preserve-unknown-fields",
+    "embedded-resource",
+    "int-or-string",
+    "list-type",
+    "list-map-keys",
+    "map-type",
+)
 _KNOWN = {
     *_WORDS,
     *_SHAPE,
@@ -109,7 +116,9 @@ def _check_lists(node: Structural, where: str) -> None:
     for key in node.list_keys:
         field = node.items.properties.get(key) if node.items else None
         if field is None or field.type in {"object", "array"}:
-            raise ValueError(f"{where}: '{key}' of {_X}list-map-keys must be a scalar among the properties of the items")
+            raise ValueError(
+                f"{where}: '{key}' of {_X}list-map-keys must be a scalar among the properties of the items"
+            )
 
 
 def _checks(schema: Mapping[str, Any], path: str, level: int) -> Checks:

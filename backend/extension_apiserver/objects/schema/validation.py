@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from extension_apiserver.objects.causes import MOST_CAUSES, NO_FIELD, Cause, invalid, required
+from extension_apiserver.objects.causes import MOST_CAUSES, NO_FIELD, Cause, invalid
 from extension_apiserver.objects.paths import ROOT, Path, field, item, told
 from extension_apiserver.objects.values import Value, canonical, same
 
@@ -97,7 +97,7 @@ def _check_fields(value: dict[str, Value], schema: Structural, path: Path, old: 
             result.merge(_check(one, inner, field(path, name), before.get(name, ABSENT)))
     for name in checks.required:
         if name not in value:
-            result.add(lambda at=field(path, name): required(told(at)))  # type: ignore[misc]
+            result.add(fault("required", field(path, name)))
     return result
 
 
@@ -147,4 +147,3 @@ def _check_one(value: Value, parts: Iterable[Structural], path: Path, old: Value
 
 def _combination(path: Path, words: str) -> Fault:
     return lambda: invalid(NO_FIELD, "", f'"{told(path)}" {words}')
-
