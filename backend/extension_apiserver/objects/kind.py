@@ -21,6 +21,7 @@ class Kind:
     group: str
     version: str
     name: str
+    plural: str
     schema: Structural
     namespaced: bool = True
     has_status: bool = False

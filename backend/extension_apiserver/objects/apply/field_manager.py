@@ -14,7 +14,7 @@ from . import last_applied
 from .conflicts import ConflictsError, refusal
 from .elements import FieldsError
 from .field_set import FieldSet, of_paths
-from .managers import APPLY, UPDATE, Managed, Manager, Owned, join_oldest, manager_of, read, write
+from .managers import APPLY, UPDATE, Managed, Manager, Owned, Owners, join_oldest, manager_of, read, write
 from .typed.walking import TypedError
 from .updater import apply as apply_fields
 from .updater import update_owners
@@ -105,14 +105,27 @@ def _apply(
     manager = manager_of(writer.name, APPLY, writer.api_version, writer.subresource)
     wanted = versions.typed(applied, repeated=False)
     there = versions.to(versions.typed(live), writer.api_version)
+
+    def take(forced: bool) -> tuple[Object, Owners]:
+        return apply_fields(
+            there,
+            wanted,
+            managed.owners,
+            manager,
+            versions,
+            writer.ignored,
+            force=forced,
+            version=writer.api_version,
+        )
+
     try:
-        new, owners = apply_fields(there, wanted, managed.owners, manager, versions, writer.ignored, force=force)
+        new, owners = take(force)
     except ConflictsError as error:
         allowed = last_applied.own_fields(there, versions) if writer.name == _KUBECTL else None
         left = error.without(allowed) if allowed else error.fields
         if left:
             raise refusal(left) from None
-        new, owners = apply_fields(there, wanted, managed.owners, manager, versions, writer.ignored, force=True)
+        new, owners = take(True)
     made = Managed(_without_nobodys(owners, manager), dict(managed.times))
     if same(new, there.value):
         return live, made
@@ -127,7 +140,7 @@ def _track(live: Object, new: Object, managed: Managed, writer: Writer, versions
         return None
     before = versions.to(versions.typed(live), writer.api_version)
     after = versions.to(versions.typed(new), writer.api_version)
-    owners = update_owners(before, after, managed.owners, _SELF, versions, writer.ignored)
+    owners = update_owners(before, after, managed.owners, _SELF, versions, writer.ignored, version=writer.api_version)
     owners = _without_nobodys(owners, _SELF)
     times = dict(managed.times)
     own = owners.pop(_SELF, None)
@@ -156,7 +169,7 @@ def _wanted(live: Object, new: Object, writer: Writer) -> Managed:
     return Managed()
 
 
-def _without_nobodys(owners: dict[Manager, Owned], manager: Manager) -> dict[Manager, Owned]:
+def _without_nobodys(owners: Owners, manager: Manager) -> Owners:
     if manager not in owners:
         return owners
     own = owners[manager]

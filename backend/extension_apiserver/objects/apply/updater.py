@@ -19,7 +19,7 @@ from .versions import Typed, UnknownVersionError, Versions
 
 
 def update_owners(
-    live: Typed, new: Typed, owners: Owners, manager: Manager, versions: Versions, ignored: FieldSet
+    live: Typed, new: Typed, owners: Owners, manager: Manager, versions: Versions, ignored: FieldSet, *, version: str
 ) -> Owners:
     """Return the owners after a write by which ``live`` became ``new``: the manager owns what it changed, and nobody else does.
 
@@ -30,10 +30,11 @@ def update_owners(
         manager: who writes.
         versions: all of the kind.
         ignored: fields that this write cannot change.
+        version: apiVersion of both.
 
     """
-    version = new.value["apiVersion"]
-    left, compared = _take(live, new, _known(live, owners, versions), manager, versions, ignored, force=True)
+    known = _known(live, owners, versions)
+    left, compared = _take(live, new, known, manager, versions, ignored, force=True, version=version)
     before = left[manager].fields if manager in left else FieldSet()
     fields = before.difference(compared.removed).union(compared.modified).union(compared.added).without(ignored)
     left.pop(manager, None)
@@ -41,7 +42,15 @@ def update_owners(
 
 
 def apply(
-    live: Typed, applied: Typed, owners: Owners, manager: Manager, versions: Versions, ignored: FieldSet, *, force: bool
+    live: Typed,
+    applied: Typed,
+    owners: Owners,
+    manager: Manager,
+    versions: Versions,
+    ignored: FieldSet,
+    *,
+    force: bool,
+    version: str,
 ) -> tuple[Value, Owners]:
     """Return the object with what was applied, and its owners.
 
@@ -55,19 +64,19 @@ def apply(
         versions: all of the kind.
         ignored: fields that this write cannot change.
         force: take over what others own.
+        version: apiVersion of both.
 
     Raises:
         ConflictsError: without force, others own what would change.
         TypedError: a value does not fit its type.
 
     """
-    version = applied.value["apiVersion"]
     owners = _known(live, owners, versions)
     merged = Typed(merge(live.value, applied.value, live.atom), live.atom)
     last = owners.get(manager)
     owners[manager] = Owned(fields_of(applied.value, applied.atom).without(ignored), version, applied=True)
     new = _prune(merged, owners, manager, last, versions)
-    owners, _ = _take(live, new, owners, manager, versions, ignored, force=force)
+    owners, _ = _take(live, new, owners, manager, versions, ignored, force=force, version=version)
     return new.value, owners
 
 
@@ -84,11 +93,19 @@ def _known(live: Typed, owners: Owners, versions: Versions) -> Owners:
 
 
 def _take(
-    live: Typed, new: Typed, owners: Owners, manager: Manager, versions: Versions, ignored: FieldSet, *, force: bool
+    live: Typed,
+    new: Typed,
+    owners: Owners,
+    manager: Manager,
+    versions: Versions,
+    ignored: FieldSet,
+    *,
+    force: bool,
+    version: str,
 ) -> tuple[Owners, Comparison]:
     """Return the owners without what was taken from them, and what the write changed."""
     compared = compare(live.value, new.value, live.atom).without(ignored)
-    by_version = {live.value["apiVersion"]: compared}
+    by_version = {version: compared}
     conflicts: dict[Manager, FieldSet] = {}
     left: Owners = {}
     for other, owned in owners.items():

@@ -67,34 +67,24 @@ def _read(schema: object, path: str, level: int, *, nested: bool = False) -> Str
             raise ValueError(f"{where}: '{name}' is no part of a structural schema")
     if schema.get("uniqueItems"):
         raise ValueError(f"{where}: uniqueItems needs quadratic time, set {_X}list-type to 'set' instead")
-    kind = schema.get("type", "")
-    int_or_string = bool(schema.get(f"{_X}int-or-string"))
-    preserve = bool(schema.get(f"{_X}preserve-unknown-fields"))
-    if kind and kind not in _TYPES:
-        raise ValueError(f"{where}: type must be one of {', '.join(sorted(_TYPES))}")
-    if not kind and not int_or_string and not preserve and not nested:
-        raise ValueError(f"{where}: type is missing")
+    _check_shape(schema, where, nested)
     items, others = schema.get("items"), schema.get("additionalProperties")
-    if kind == "array" and items is None and not nested:
-        raise ValueError(f"{where}: items is missing")
-    if others is False or (others is not None and schema.get("properties")):
-        raise ValueError(f"{where}: additionalProperties is a schema or true, and not beside properties")
 
     def inner(part: object, name: str) -> Structural:
         return _read(part, f"{path}.{name}".lstrip("."), level + 1, nested=nested)
 
     properties = schema.get("properties") or {}
     node = Structural(
-        type=kind,
+        type=schema.get("type", ""),
         nullable=bool(schema.get("nullable")),
         default=copied(schema["default"]) if "default" in schema else ABSENT,
         properties={name: inner(part, f"properties.{name}") for name, part in properties.items()},
         items=None if items is None else inner(items, "items"),
         additional=inner(others, "additionalProperties") if isinstance(others, Mapping) else None,
         any_additional=others is True,
-        preserve_unknown=preserve,
+        preserve_unknown=bool(schema.get(f"{_X}preserve-unknown-fields")),
         embedded=bool(schema.get(f"{_X}embedded-resource")),
-        int_or_string=int_or_string,
+        int_or_string=bool(schema.get(f"{_X}int-or-string")),
         list_type=schema.get(f"{_X}list-type", ""),
         list_keys=tuple(schema.get(f"{_X}list-map-keys", ())),
         map_type=schema.get(f"{_X}map-type", ""),
@@ -102,6 +92,19 @@ def _read(schema: object, path: str, level: int, *, nested: bool = False) -> Str
     )
     _check_lists(node, where)
     return node
+
+
+def _check_shape(schema: Schema, where: str, nested: bool) -> None:
+    kind, others = schema.get("type", ""), schema.get("additionalProperties")
+    if kind and kind not in _TYPES:
+        raise ValueError(f"{where}: type must be one of {', '.join(sorted(_TYPES))}")
+    free = nested or schema.get(f"{_X}int-or-string") or schema.get(f"{_X}preserve-unknown-fields")
+    if not kind and not free:
+        raise ValueError(f"{where}: type is missing")
+    if kind == "array" and schema.get("items") is None and not nested:
+        raise ValueError(f"{where}: items is missing")
+    if others is False or (others is not None and schema.get("properties")):
+        raise ValueError(f"{where}: additionalProperties is a schema or true, and not beside properties")
 
 
 def _check_lists(node: Structural, where: str) -> None:

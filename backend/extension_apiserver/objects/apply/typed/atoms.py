@@ -129,10 +129,18 @@ def atom_of_kind(schema: Structural) -> Atom:
 
     https://github.com/kubernetes/kube-openapi/blob/master/pkg/schemaconv/openapi.go
     """
-    return _atom(schema, keeps=False, meta=True)
+    return atom(schema, meta=True)
 
 
-def _atom(schema: Structural, *, keeps: bool, meta: bool = False) -> Atom:
+def atom(schema: Structural, *, keeps: bool = False, meta: bool = False) -> Atom:
+    """Return the atom of a value.
+
+    Args:
+        schema: of the value.
+        keeps: something around it keeps unknown fields.
+        meta: it has apiVersion, kind and metadata.
+
+    """
     keeps = keeps or schema.preserve_unknown
     if schema.type in {"object", "array"}:
         made = Atom()
@@ -148,7 +156,7 @@ def _atom(schema: Structural, *, keeps: bool, meta: bool = False) -> Atom:
         made.map = _map(schema, keeps=keeps, meta=meta or schema.embedded)
     if schema.type != "object":
         made.list = ListType(
-            _atom(schema.items, keeps=keeps) if schema.items else ANYTHING,
+            atom(schema.items, keeps=keeps) if schema.items else ANYTHING,
             atomic=schema.list_type not in {"set", "map"},
             keys=schema.list_keys,
         )
@@ -156,13 +164,13 @@ def _atom(schema: Structural, *, keeps: bool, meta: bool = False) -> Atom:
 
 
 def _map(schema: Structural, *, keeps: bool, meta: bool) -> MapType:
-    fields = {name: _atom(inner, keeps=keeps) for name, inner in schema.properties.items()}
+    fields = {name: atom(inner, keeps=keeps) for name, inner in schema.properties.items()}
     defaults = {name: inner.default for name, inner in schema.properties.items() if inner.has_default}
     if meta:
         fields |= _META
     others: Atom | None = None
     if schema.additional:
-        others = _atom(schema.additional, keeps=keeps)
+        others = atom(schema.additional, keeps=keeps)
     elif schema.any_additional or keeps or not fields:
         others = DEDUCED
     return MapType(fields, others, schema.map_type == "atomic", defaults)
