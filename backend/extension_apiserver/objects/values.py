@@ -13,6 +13,8 @@ from typing import Any
 Value = Any
 Object = dict[str, Any]
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_HTML = ("<", ">", "&", "\u2028", "\u2029")
 #: Go reads 10,000 levels. Each costs us several Python frames, of which an interpreter has 1,000; what people write has about 20.
 MOST_LEVELS = 100
 
@@ -62,8 +64,8 @@ def canonical(value: Value) -> str:
 
     https://pkg.go.dev/encoding/json#Marshal
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    for letter in "<>&\u2028\u2029":
+    text = _ENCODER.encode(value)
+    for letter in _HTML:
         if letter in text:
             text = text.replace(letter, f"\\u{ord(letter):04x}")
     return text

@@ -116,7 +116,9 @@ def test_an_object_is_not_nested_deeper_by_a_patch():
     ]
     for last in ({"op": "test", "path": "/a", "value": 1}, {"op": "copy", "from": "/a", "path": "/c"}):
         with pytest.raises(StatusError, match="nested") as caught:
-            json_patch({"a": {}}, [*deeper, {"op": "add", "path": "/x", "value": 1}, last][: 4501 if "value" in last else None])
+            json_patch(
+                {"a": {}}, [*deeper, {"op": "add", "path": "/x", "value": 1}, last][: 4501 if "value" in last else None]
+            )
         assert caught.value.code == 422
 
 

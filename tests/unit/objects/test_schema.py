@@ -164,7 +164,9 @@ def test_long_values_are_not_repeated():
     assert len(message) < 2500
 
 
-@pytest.mark.parametrize("text", [b"[" * 200_000, b'{"a":' * 200_000, b'{"spec":' + b"[" * 101 + b"]" * 101 + b"}"], ids=len)
+@pytest.mark.parametrize(
+    "text", [b"[" * 200_000, b'{"a":' * 200_000, b'{"spec":' + b"[" * 101 + b"]" * 101 + b"}"], ids=len
+)
 def test_a_body_too_deep_is_refused(text):
     with pytest.raises(StatusError, match="deeper than 100 levels") as caught:
         decode(text, kind(), "")

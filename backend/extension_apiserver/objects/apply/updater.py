@@ -137,6 +137,10 @@ def _prune(merged: Typed, owners: Owners, manager: Manager, last: Owned | None, 
     """Return the object without what the manager applied last time, and neither it nor another wants now."""
     if last is None or not last.fields:
         return merged
+    now = owners[manager]
+    if last.api_version == now.api_version and not last.fields.difference(now.fields):
+        # What it applies again, as GitOps does every few minutes, takes nothing away: the steps below would find nothing, and cost most.
+        return merged
     try:
         there = versions.to(merged, last.api_version)
     except UnknownVersionError:
@@ -144,7 +148,7 @@ def _prune(merged: Typed, owners: Owners, manager: Manager, last: Owned | None, 
     pruned = Typed(remove(there.value, with_named(last.fields, there.atom), there.atom), there.atom)
     pruned = _add_back_owned(there, pruned, last.api_version, owners, versions)
     pruned = _add_back_dangling(there, pruned, last, versions)
-    return versions.to(pruned, owners[manager].api_version)
+    return versions.to(pruned, now.api_version)
 
 
 def _add_back_owned(merged: Typed, pruned: Typed, version: str, owners: Owners, versions: Versions) -> Typed:

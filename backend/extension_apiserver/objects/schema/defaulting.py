@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from extension_apiserver.objects.values import Value, copied
 
-from .structural import Structural
+from .structural import DEFAULTS, Structural
 
 
 def fill_defaults(value: Value, schema: Structural | None) -> None:
     """Fill in defaults, in place: for what is missing, and for nulls where null is not allowed."""
-    if schema is None:
+    if schema is None or DEFAULTS not in schema.holds:
         return
     if isinstance(value, dict):
         for name, field in schema.properties.items():

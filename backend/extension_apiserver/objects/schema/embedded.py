@@ -14,7 +14,7 @@ from extension_apiserver.objects.metadata.shape import WrongTypeError, shaped
 from extension_apiserver.objects.paths import ROOT, Path, field, item, told
 from extension_apiserver.objects.values import Object, Value
 
-from .structural import Structural
+from .structural import EMBEDDED, Structural
 
 _MOST_SLASHES = 1
 
@@ -26,7 +26,7 @@ def shape_embedded(value: Value, schema: Structural | None, unknown: list[str], 
         WrongTypeError: a value is of a wrong type.
 
     """
-    if schema is None:
+    if schema is None or EMBEDDED not in schema.holds:
         return
     if isinstance(value, list):
         for index, one in enumerate(value):
@@ -57,7 +57,7 @@ def _shape(value: Object, unknown: list[str], path: Path) -> None:
 
 def embedded_causes(value: Value, schema: Structural | None, path: Path = ROOT) -> Iterator[Cause]:
     """Yield what is wrong with the metadata of embedded objects."""
-    if schema is None:
+    if schema is None or EMBEDDED not in schema.holds:
         return
     if isinstance(value, list):
         for index, one in enumerate(value):

@@ -10,7 +10,7 @@ from extension_apiserver.objects.values import MOST_LEVELS, copied
 
 from .formats import known_format
 from .patterns import searcher
-from .structural import ABSENT, Checks, Schema, Structural
+from .structural import ABSENT, DEFAULTS, EMBEDDED, LISTS, Checks, Schema, Structural
 
 _X = "x-kubernetes-"
 _TYPES = {"object", "array", "string", "integer", "number", "boolean"}
@@ -91,7 +91,13 @@ def _read(schema: object, path: str, level: int, *, nested: bool = False) -> Str
         checks=_checks(schema, path, level),
     )
     _check_lists(node, where)
-    return node
+    return dataclasses.replace(node, unchecked=node.checks == Checks(), holds=_holds(node))
+
+
+def _holds(node: Structural) -> frozenset[str]:
+    own = {EMBEDDED: node.embedded, LISTS: node.list_type in {"set", "map"}, DEFAULTS: node.has_default}
+    inner = filter(None, (*node.properties.values(), node.items, node.additional))
+    return frozenset(name for name, is_so in own.items() if is_so).union(*(one.holds for one in inner))
 
 
 def _check_shape(schema: Schema, where: str, nested: bool) -> None:
@@ -158,7 +164,7 @@ def _checks(schema: Mapping[str, Any], path: str, level: int) -> Checks:
 
 
 def _nested(part: object, path: str, level: int) -> Structural:
-    return dataclasses.replace(_read(part, path.lstrip("."), level + 1, nested=True))
+    return _read(part, path.lstrip("."), level + 1, nested=True)
 
 
 def _names(names: Iterable[object], where: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ class _Absent:
 
 
 ABSENT: Final = _Absent()
+EMBEDDED, LISTS, DEFAULTS = "embedded", "lists", "defaults"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Structural:
         list_type: `atomic`, `set`, `map`, or "".
         list_keys: for `map`, the fields whose values tell items apart.
         map_type: `granular`, `atomic`, or "".
+        unchecked: nothing but the type of a value is checked.
+        holds: what is in it or below it, of EMBEDDED, LISTS and DEFAULTS: walks spare what has nothing for them.
 
     """
 
@@ -84,6 +87,8 @@ class Structural:
     list_keys: tuple[str, ...] = ()
     map_type: str = ""
     checks: Checks = Checks()
+    unchecked: bool = False
+    holds: frozenset[str] = frozenset()
 
     @property
     def types(self) -> tuple[str, ...]:

@@ -13,8 +13,12 @@ from extension_apiserver.objects.paths import ROOT, Path, field, item, told
 from extension_apiserver.objects.values import Value, canonical, same
 
 from .faults import Fault, Result, fault, plain
-from .scalars import check_number, check_string, check_type, enum_fault
+from .scalars import check_number, check_string, check_type, enum_fault, type_name
 from .structural import ABSENT, Structural
+
+_SCALARS = {"string", "integer", "boolean"}
+#: A scalar of which only the type is checked; never changed.
+_PASSED = Result(matches=6)
 
 
 def schema_causes(value: Value, schema: Structural, *, old: Value = ABSENT, path: Path = ROOT) -> list[Cause]:
@@ -32,6 +36,8 @@ def schema_causes(value: Value, schema: Structural, *, old: Value = ABSENT, path
 
 
 def _check(value: Value, schema: Structural, path: Path, old: Value) -> Result:
+    if schema.unchecked and type_name(value) in _SCALARS and type_name(value) in schema.types:
+        return _PASSED
     result = _check_strictly(value, schema, path, old)
     if result.faults and old is not ABSENT and same(value, old):
         return Result()
@@ -66,6 +72,8 @@ def _check_items(value: list[Value], schema: Structural, path: Path, old: Value)
         for index, one in enumerate(value):
             was = before.get(_key(one, schema.list_keys), ABSENT) if before else ABSENT
             result.merge(_check(one, schema.items, item(path, index), was))
+            if len(result.faults) == MOST_CAUSES:
+                return result
     if checks.min_items is not None and size < checks.min_items:
         result.add(plain(path, size, f"should have at least {checks.min_items} items"))
     if checks.max_items is not None and size > checks.max_items:
@@ -95,6 +103,8 @@ def _check_fields(value: dict[str, Value], schema: Structural, path: Path, old: 
         inner = schema.of(name)
         if inner:
             result.merge(_check(one, inner, field(path, name), before.get(name, ABSENT)))
+            if len(result.faults) == MOST_CAUSES:
+                return result
     for name in checks.required:
         if name not in value:
             result.add(fault("required", field(path, name)))

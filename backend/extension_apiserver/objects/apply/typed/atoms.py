@@ -60,6 +60,8 @@ class Atom:
 
     def of(self, value: Value) -> Atom:
         """Return the atom with only that in it which the value is; all of it for null, and for what it is not."""
+        if bool(self.scalar) + (self.list is not None) + (self.map is not None) < 2:  # noqa: PLR2004 - as nearly all are
+            return self
         if isinstance(value, dict):
             return Atom(map=self.map) if self.map else self
         if isinstance(value, list):
