@@ -50,6 +50,7 @@ class Theirs:
         self.url = f"{api.server}/apis/{GROUP}/v1/namespaces/{NAMESPACE}/twins"
 
     def send(self, method, path, body, content_type, query):
+        """Return code, answer and warnings."""
         answer = self.session.request(
             method,
             self.url + path,
@@ -72,6 +73,7 @@ class Ours:
         self.revision = 0
 
     def send(self, method, path, body, content_type, query):
+        """Return code, answer and warnings."""
         _, name, subresource, *_ = [*path.split("/"), "", ""]
         old = self.stored.get(name)
         request = writing.Request(
@@ -104,7 +106,7 @@ class Ours:
         if method == "GET":
             return old, []
         if method == "POST":
-            suffix = "".join(random.choices(SUFFIX_LETTERS, k=SUFFIX_LENGTH))
+            suffix = "".join(random.choices(SUFFIX_LETTERS, k=SUFFIX_LENGTH))  # noqa: S311 - it only has to differ
             return writing.create(body, request, uid=str(uuid.uuid4()), suffix=suffix)
         if method == "PUT":
             return writing.update(body, old, request)

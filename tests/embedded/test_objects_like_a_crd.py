@@ -238,7 +238,7 @@ def changed(twins, name, change):
 
 
 CHANGES = {
-    "nothing": lambda value: None,
+    "nothing": lambda value: value,
     "spec": lambda value: value["spec"].update(size=2),
     "label": lambda value: value["metadata"].update(labels={"a": "b"}),
     "status is ignored": lambda value: value.update(status={"phase": "Broken"}),

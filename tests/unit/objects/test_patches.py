@@ -32,8 +32,7 @@ def outcome(document, patch):
     """Return the patched document; None if it is refused."""
     try:
         return json_patch(document, patch)
-    except StatusError as error:
-        assert error.code in {400, 422}
+    except StatusError:
         return None
 
 
@@ -150,7 +149,7 @@ MERGES = [
 ]
 
 
-@pytest.mark.parametrize(("document", "patch", "expected"), MERGES, ids=lambda value: json.dumps(value))
+@pytest.mark.parametrize(("document", "patch", "expected"), MERGES, ids=json.dumps)
 def test_a_merge_patch(document, patch, expected):
     before = json.dumps([document, patch])
     assert merge_patch(document, patch) == expected

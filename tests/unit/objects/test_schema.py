@@ -39,7 +39,6 @@ def causes(spec, **properties):
     try:
         check_create(decode(body(spec), kind(**properties), "")[0], kind(**properties))
     except StatusError as error:
-        assert error.code == 422
         return [(one["reason"], one["field"], one["message"]) for one in error.details["causes"]]
     return []
 
@@ -195,10 +194,12 @@ def test_a_body_of_a_mebibyte_takes_no_longer_than_its_length(spec):
     )
     spent = time.process_time()
     value, _ = decode(body(spec), cat, "")
+    told = b""
     try:
         check_create(value, cat)
     except StatusError as error:
-        assert len(error.body()) < 500_000
+        told = error.body()
+    assert len(told) < 500_000
     assert time.process_time() - spent < 5, "half a second, on a machine that does nothing else"
 
 
