@@ -8,13 +8,14 @@ import uuid
 
 import yaml
 
-from extension_apiserver.objects import writing
+from extension_apiserver.objects import patching, writing
 from extension_apiserver.objects.apply.managers import manager_name
 from extension_apiserver.objects.apply.typed.atoms import atom_of_kind
 from extension_apiserver.objects.apply.versions import Versions
 from extension_apiserver.objects.json_text import parse
 from extension_apiserver.objects.kind import Kind
 from extension_apiserver.objects.metadata.names import SUFFIX_LENGTH, SUFFIX_LETTERS
+from extension_apiserver.objects.request import Request
 from extension_apiserver.objects.schema.reading import structural
 from extension_apiserver.status import StatusError
 from pytest_apiservice.base.wait import NotYet, wait_for
@@ -76,7 +77,7 @@ class Ours:
         """Return code, answer and warnings."""
         _, name, subresource, *_ = [*path.split("/"), "", ""]
         old = self.stored.get(name)
-        request = writing.Request(
+        request = Request(
             self.kind,
             self.versions,
             NAMESPACE,
@@ -112,8 +113,8 @@ class Ours:
             return writing.update(body, old, request)
         if content_type == APPLY:
             said, twice = parse(body)
-            return writing.apply(said, twice, old, request, force="force" in query, uid=str(uuid.uuid4()))
-        return writing.patch(body, old, request, content_type)
+            return patching.apply(said, twice, old, request, force="force" in query, uid=str(uuid.uuid4()))
+        return patching.patch(body, old, request, content_type)
 
 
 class Twins:
