@@ -18,7 +18,7 @@ from .metadata.shape import WrongTypeError, shaped
 from .schema.defaulting import fill_defaults
 from .schema.embedded import shape_embedded
 from .schema.pruning import prune, prune_nulls
-from .values import Object, Value
+from .values import MOST_OWN_LEVELS, Object, Value, too_deep
 
 #: The default is what kube-apiserver takes since 1.27.
 DIRECTIVES = ("Ignore", "Warn", "Strict")
@@ -67,9 +67,12 @@ def coerce(value: Object, kind: Kind) -> list[str]:
     """Give an object the shape of its schema, in place; return the paths of what was unknown.
 
     Raises:
+        StatusError: 400, it is deeper than MOST_OWN_LEVELS.
         WrongTypeError: its metadata, or that of an object within it, has a value of a wrong type.
 
     """
+    if too_deep({name: item for name, item in value.items() if name != "metadata"}, MOST_OWN_LEVELS):
+        raise StatusError(400, f"the object is nested deeper than {MOST_OWN_LEVELS} levels")
     metadata, unknown = shaped(value.get("metadata"), "metadata")
     unknown += prune(value, kind.schema)
     prune_nulls(value, kind.schema)

@@ -10,7 +10,7 @@ from extension_apiserver.status import StatusError
 from .apply.field_manager import apply as apply_fields
 from .apply.field_manager import track_update
 from .causes import invalid, invalid_object, required
-from .decoding import coerce, complaints, strict_words
+from .decoding import coerce, complaints, strict_words, type_causes
 from .json_text import parse
 from .metadata.shape import WrongTypeError
 from .patch.json_patch import json_patch
@@ -47,8 +47,10 @@ def patch(text: bytes, old: Object, request: Request, how: str) -> Written:
 
 def _decoded(patched: Value, faults: list[str], request: Request) -> Written:
     kind = request.kind
-    if not isinstance(patched, dict) or not all(patched.get(name) for name in ("apiVersion", "kind")):
+    if not isinstance(patched, dict) or not patched.get("kind"):
         raise _patch_fault(patched, "Object 'Kind' is missing")
+    if type_causes(patched, kind):
+        raise _patch_fault(patched, f"it must stay of apiVersion '{kind.api_version}' and kind '{kind.name}'")
     shown = copied(patched)
     try:
         unknown = coerce(patched, kind)

