@@ -8,18 +8,18 @@ MEASURED = python ci/measured.py $(1)
 # What a release signs and uploads with: no test is given it.
 FOR_RELEASES = testenv.pass_env+=ACTIONS_ID_TOKEN_*,COSIGN_*,GH_TOKEN,GITHUB_*,TWINE_*
 # One after another: beside other suites two cores are too few for a kind cluster, whose Service rules then come seconds late.
-SUITES = lint unit chart docs embedded e2e-on-processes e2e-on-kind
+SUITES = lint unit chart docs docs-site embedded e2e-on-processes e2e-on-kind
 WORKERS = -n 2 --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e e2e-on-kind e2e-on-processes lint unit chart embedded docs bench soak interop image clean load programs outdated audit ci summary coverage gate release
+.PHONY: help demo test e2e e2e-on-kind e2e-on-processes lint unit chart embedded docs docs-site bench soak interop image clean load programs outdated audit ci summary coverage gate release
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/done  ## a cluster with the chart installed, and the headers it echoes (CLUSTER=embedded|kind; GATEWAY=http://127.0.0.1:8000 puts your own service there)
 	@$(RUN_IN_TOX) python ci/commands/demo.py
 
-test: .venv/done  ## everything: lint, types, unit, chart, docs, the embedded cluster, e2e on it, e2e on kind; then the coverage
+test: .venv/done  ## everything: lint, types, unit, chart, docs, their site, the embedded cluster, e2e on it, e2e on kind; then the coverage
 	@rm -rf reports/coverage
 	@$(MAKE) --no-print-directory programs
 	@failed=; for suite in $(SUITES); do \
@@ -57,10 +57,15 @@ embedded: .venv/done  ## the embedded cluster itself: its pods, and its ends; th
 docs: .venv/done  ## the README walked, versions that agree, the workflows and the release's dry run
 	@$(RUN_IN_TOX) $(call PYTEST,docs) $(WORKERS) tests/docs
 
+docs-site: .venv/done  ## the documents as a site, in reports/site: a broken link fails it; then a browser looks at it, where there is one
+	@rm -rf reports/site
+	@$(TOX) -e site -- sphinx-build --quiet --fresh-env --fail-on-warning --keep-going -c ci/docs/website -d reports/site-read . reports/site
+	@$(TOX) -e site -- $(call PYTEST,website) tests/website
+
 bench: .venv/done  ## measurements beside Go and gunicorn: table, plots, raw figures (BENCH=quick|full)
 	@$(TOX) -e bench -- python -m bench
 
-soak: .venv/done  ## hostile clients for MINUTES=10 (BACKEND=asgi has streams), with memory, descriptors and honest latency plotted
+soak: .venv/done  ## hostile clients for MINUTES=10 (BACKEND=asgi has streams; BACKEND=metrics: 500 autoscalers instead), with memory, descriptors and honest latency plotted
 	@$(TOX) -e bench -- python -m bench.soak.abuse
 
 interop: .venv/done  ## other versions of Kubernetes and cert-manager, upstream's own tests: hours the first time (PARTS=kubernetes-1.30,conformance)

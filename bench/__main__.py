@@ -29,7 +29,7 @@ from pytest_apiservice.base.script import run_script
 from pytest_apiservice.programs.tools import prepare
 
 REPORTS = ROOT / "reports" / "bench"
-PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")
 GROWING = ("go", "ours")
 STARTED = ("go", "ours", "wsgi", "asgi", "uvicorn", "gthread", "gateway", "reverseproxy")
 

@@ -48,7 +48,8 @@ def _go_echo(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[lis
     ], {}
 
 
-def _settings(plane: ControlPlane, tls: Path, port: int, group: str) -> dict[str, str]:
+def settings(plane: ControlPlane, tls: Path, port: int, group: str) -> dict[str, str]:
+    """Return the environment of a program on the library."""
     return {
         "EXTENSION_APISERVER_BIND_ADDRESS": "127.0.0.1",
         "EXTENSION_APISERVER_PORT": str(port),
@@ -62,7 +63,7 @@ def _settings(plane: ControlPlane, tls: Path, port: int, group: str) -> dict[str
 
 def _on_the_library(module: str) -> Command:
     def command(plane: ControlPlane, tls: Path, port: int, group: str) -> tuple[list[str | Path], dict[str, str]]:
-        return [sys.executable, "-m", module, "serve"], _settings(plane, tls, port, group)
+        return [sys.executable, "-m", module, "serve"], settings(plane, tls, port, group)
 
     return command
 
@@ -71,7 +72,7 @@ def _gateway(
     plane: ControlPlane, tls: Path, port: int, group: str, upstream: int
 ) -> tuple[list[str | Path], dict[str, str]]:
     where = f"--upstream=http://127.0.0.1:{upstream}"
-    return [sys.executable, "-m", "extension_apiserver", "gateway", where], _settings(plane, tls, port, group)
+    return [sys.executable, "-m", "extension_apiserver", "gateway", where], settings(plane, tls, port, group)
 
 
 def _reverse_proxy(

@@ -62,7 +62,7 @@ def _dns_name(name: str) -> str:
 @contextmanager
 def peers(plane: ControlPlane, names: Sequence[str] = (*COMMANDS, *PROXIES)) -> Iterator[dict[str, Peer]]:
     """Run the named peers behind the API server while the block runs; all are Available when it begins."""
-    _give_account(plane)
+    give_account(plane)
     with ExitStack() as stack:
         running = {name: stack.enter_context(peer(plane, name)) for name in names}
         plane.kubectl(
@@ -80,7 +80,7 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
     Args:
         environ: added to its environment.
     """
-    _give_account(plane)
+    give_account(plane)
     port, group, run = free_port(), f"{name}.bench.example.com", secrets.token_hex(3)
     tls = plane.directory / f"tls-{name}-{run}"
     tls.mkdir(mode=0o700)
@@ -94,7 +94,7 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
             argv, env = PROXIES[name](plane, tls, port, group, service)
         else:
             argv, env = COMMANDS[name](plane, tls, port, group)
-        env = {**_environment(), **env, **(environ or {})}
+        env = {**environment(), **env, **(environ or {})}
         before = time.monotonic()
         child = stack.enter_context(started(f"{name}-{run}", argv, directory=plane.directory, env=env))
         load = Load(go_program("load"), plane.directory / "bench-ca.crt")
@@ -112,13 +112,14 @@ def peer(plane: ControlPlane, name: str, environ: dict[str, str] | None = None) 
     shutil.rmtree(tls)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return what every peer inherits: no setting of ours or of gunicorn's from outside."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     return {**inherited, "PYTHONPATH": f"{BACKEND}{os.pathsep}{ROOT}"}
 
 
-def _give_account(plane: ControlPlane) -> None:
+def give_account(plane: ControlPlane) -> None:
+    """Write the files of the ServiceAccount `backend` into the folder backend-account, once."""
     folder = plane.directory / "backend-account"
     if folder.exists():
         return

@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,8 @@ def versions() -> Iterator[tuple[str, str]]:
                 yield f"{folder}/pyproject.toml extension-apiserver", ours[1]
 
 
-def build(directory: Path) -> list[Path]:
-    """Build the wheel and the sdist of each into the new folder ``directory`` and return them.
+def build(directory: Path, folders: Sequence[str] = FOLDERS) -> list[Path]:
+    """Build the wheel and the sdist of those in ``folders`` into the new folder ``directory`` and return them.
 
     The wheel is made from the sdist, so that what the sdist lacks is noticed. The build backend is the one that
     requirements/release.txt pins, with its hash: `build` by itself would fetch the newest.
@@ -46,7 +46,7 @@ def build(directory: Path) -> list[Path]:
         HarnessError: a build failed, or there is nothing to build with.
     """
     with step("building the Python distributions"), ThreadPoolExecutor() as pool:
-        for built in [pool.submit(_build, folder, directory) for folder in FOLDERS]:
+        for built in [pool.submit(_build, folder, directory) for folder in folders]:
             built.result()
     return sorted(directory.iterdir())
 

@@ -16,7 +16,8 @@ from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
 from pytest_apiservice.base.script import run_script
 from pytest_apiservice.programs.go import go
-from pytest_apiservice.programs.tools import PROGRAMS, pinned_version
+from pytest_apiservice.programs.pinned import PROGRAMS
+from pytest_apiservice.programs.tools import pinned_version
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "backend" / "requirements.txt"]

@@ -4,10 +4,9 @@
 |---|---|
 | /livez /readyz /healthz | `readiness`, for everybody |
 | /metrics | `metrics` |
-| /apis, /apis/<group>, /apis/<group>/<version> | `discovery` |
-| /openapi/v2, /openapi/v3, /openapi/v3/apis/<group>/<version> | `openapi` |
-| /apis/<group>/<version>/<resource of the table>… | `rest`, and `subresources` |
-| any other path below /apis/<group>/<version>/ | the application |
+| /apis, /apis/<group>, /apis/<group>/<version> | `published`, for all groups together |
+| /openapi/v2, /openapi/v3, /openapi/v3/apis/<group>/<version> | likewise |
+| any other path below /apis/<group>/<version>/ | the group: `table_group` for one's own |
 """
 
 from __future__ import annotations
@@ -17,14 +16,11 @@ import logging
 import time
 from collections.abc import Callable
 
-from .api.discovery import Discovery
-from .api.documents import require_reading
-from .api.openapi import OpenApi
-from .api.resources import Api
-from .api.rest import Rest
+from .api.documents.document import require_reading
+from .api.documents.published import Published
+from .api.group import Group
 from .apps.application import Hosted
 from .apps.open_streams import OpenStreams
-from .apps.subresources import Subresources
 from .observe import readiness
 from .observe.logs import RequestLog
 from .observe.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
@@ -32,16 +28,17 @@ from .observe.metrics import Metrics
 from .observe.readiness import Readiness
 from .request import Request, Response, json_response
 from .request_info import RequestInfo, request_info
-from .status import StatusError
+from .status import StatusError, no_such_path
 from .streams import Gone
 from .trust.authentication import Authenticator, Caller
 from .trust.delegation import Authorizer
 from .verbs import VERBS
 from .wire.http_answer import refusal
-from .wire.http_message import body_too_large
 
 #: What metrics count by name: verbs, and methods where the path is no resource; anything else is 'other'.
 _COUNTED = frozenset({*VERBS, *(verb.method.lower() for verb in VERBS.values()), "head", "options"})
+#: '', apis, group, version.
+_PREFIX_PARTS = 4
 #: What nginx has in its log for it; nobody gets it.
 _CLIENT_LEFT = 499
 
@@ -53,13 +50,12 @@ class ExtensionApiServer:
     """Answers every request of the port; `handle` never raises.
 
     Attributes:
-        hosted: the application, and what comes with it.
+        hosted: the groups, and what comes with them.
         authorizer: None if kube-apiserver's own authorization is relied on; then only its requests are served.
         starting: returns why nothing can be served yet, in words, or None.
 
     """
 
-    api: Api
     hosted: Hosted
     authenticator: Authenticator
     authorizer: Authorizer | None
@@ -67,36 +63,13 @@ class ExtensionApiServer:
     metrics: Metrics
     starting: Callable[[], str | None]
     request_log: RequestLog
-    most_body_bytes: int
-    max_streams: int
-    _routes: dict[str, Callable[[Request], Response]] = dataclasses.field(init=False)
-    _rest: Rest = dataclasses.field(init=False)
-    _subresources: Subresources = dataclasses.field(init=False)
-    _streams: OpenStreams = dataclasses.field(init=False)
-    _prefixes: tuple[str, ...] = dataclasses.field(init=False)
+    streams: OpenStreams
+    _published: Published = dataclasses.field(init=False)
+    _groups: dict[tuple[str, str], Group] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        self._rest = Rest(self.hosted.calls.run)
-        self._subresources = Subresources(self.hosted.calls)
-        self._streams = OpenStreams(self.max_streams, self.metrics)
-        self._prefixes = tuple(f"/apis/{self.api.group}/{version}/" for version in self.api.versions)
-        discovery = Discovery(self.api)
-        openapi = self.hosted.openapi or OpenApi(self.api)
-        self._routes = {
-            "/metrics": self._expose_metrics,
-            "/apis": lambda request: discovery.groups(request.header(b"accept")).response(request),
-            f"/apis/{self.api.group}": discovery.group.response,
-            **{
-                f"/apis/{self.api.group}/{version}": document.response
-                for version, document in discovery.versions.items()
-            },
-            "/openapi/v2": openapi.v2,
-            "/openapi/v3": openapi.v3,
-            **{
-                f"/openapi/v3/apis/{self.api.group}/{version}": answer
-                for version, answer in openapi.v3_versions.items()
-            },
-        }
+        self._published = Published(self.hosted.groups)
+        self._groups = {(group.name, version): group for group in self.hosted.groups for version in group.versions}
 
     async def handle(self, request: Request) -> Response:
         """Answer one request, count it and log it."""
@@ -141,7 +114,7 @@ class ExtensionApiServer:
             seconds = time.perf_counter() - started
             self.request_log.add(request, user, info.verb, response.status, seconds, probe=False, sent_bytes=sent_bytes)
 
-        return self._streams.admit(response, user, ended)
+        return self.streams.admit(response, user, ended)
 
     def _probe(self, request: Request) -> Response:
         require_reading(request)
@@ -166,33 +139,25 @@ class ExtensionApiServer:
         raise _denied(also, caller)
 
     async def _route(self, request: Request, info: RequestInfo, caller: Caller) -> Response:
-        route = self._routes.get(request.path)
-        if route is not None:
-            return route(request)
-        if not request.path.startswith(self._prefixes):
-            raise StatusError(404, "the server could not find the requested resource")
-        # What is below …/proxy/ is the application's, whatever resource its permission names.
-        resource = self.api.resource(info.resource) if info.is_resource and info.verb != "proxy" else None
-        if resource is not None and self.hosted.below_objects and info.subresource not in {"", *resource.subresources}:
-            resource = None
-        if resource is not None and info.subresource:
-            self._streams.check(caller.identity.user)
-            return await self._subresources.answer(request, caller.identity, info, resource)
-        if request.length is not None and request.length > self.most_body_bytes:
-            # Whether the application would have read it or not.
-            raise body_too_large(self.most_body_bytes)
-        if resource is None:
-            self._streams.check(caller.identity.user)
-        if resource is not None:
-            if request.header(b"upgrade"):
-                raise StatusError(400, "connections cannot be upgraded here")
-            return await self._rest.answer(request, caller.identity, info, resource)
-        answer = self.hosted.app.connect if request.header(b"upgrade") else self.hosted.app.call
-        return await answer(request, caller)
+        if request.path == "/metrics":
+            return self._expose_metrics(request)
+        document = self._published.answer(request)
+        if document is not None:
+            return document
+        group = self._groups.get(_group_version(request.path))
+        if group is None:
+            raise no_such_path()
+        return await group.answer(request, info, caller)
 
     def _expose_metrics(self, request: Request) -> Response:
         require_reading(request)
         return Response(200, [("Content-Type", METRICS_CONTENT_TYPE)], self.metrics.expose())
+
+
+def _group_version(path: str) -> tuple[str, str]:
+    """Return group and version of a path below `/apis/<group>/<version>/`, empty for any other."""
+    parts = path.split("/", 4)
+    return (parts[2], parts[3]) if len(parts) > _PREFIX_PARTS and parts[1] == "apis" else ("", "")
 
 
 def _denied(info: RequestInfo, caller: Caller) -> StatusError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -15,6 +16,8 @@ from .apps.wsgi import WsgiApp
 from .cluster.kubernetes import ApiClient
 from .diagnose import doctor, selftest
 from .diagnose.findings import Finding, report
+from .metrics_api.declared import Metric
+from .metrics_api.groups import MetricsError
 from .observe import logs
 from .serve import serve
 from .settings import DEFAULT_PREFIX, Settings, SettingsError
@@ -27,9 +30,10 @@ FAILED = 1
 
 
 def main(
-    app: WsgiApp | AsgiApp,
+    app: WsgiApp | AsgiApp | None = None,
     resources: Sequence[Resource] = (),
     *,
+    metrics: Sequence[Metric] = (),
     blocking: bool = True,
     arguments: Sequence[str] | None = None,
     environ: Mapping[str, str] | None = None,
@@ -38,9 +42,10 @@ def main(
     """Run a command and return the exit code.
 
     Args:
-        app: the WSGI or ASGI application.
+        app: the WSGI or ASGI application; without it and `resources` there is no group of one's own.
         resources: the table of resources.
-        blocking: False if nothing in `app` and `resources` waits for anything.
+        metrics: functions below decorators of `extension_apiserver.metrics_api`.
+        blocking: False if nothing in `app`, `resources` and `metrics` waits for anything.
         arguments: by default those of the process; none means `serve`.
         environ: by default that of the process.
         prefix: of the environment variables.
@@ -55,9 +60,20 @@ def main(
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY
+    has_group = app is not None or bool(resources)
     if command == "serve":
-        api = Api(settings.group, settings.versions, resources)
-        return serving(serve(app, api, settings, blocking=blocking), settings)
+        if has_group and not settings.versions:
+            sys.stderr.write(
+                f"{prefix}VERSIONS is empty, and main() has an application or `resources`: say a version, or leave these out\n"
+            )
+            return CALLED_WRONGLY
+        api = Api(settings.group, settings.versions, resources) if has_group else None
+        if api is None and not metrics:
+            sys.stderr.write("nothing is served: give main() an application, `resources` or `metrics`\n")
+            return CALLED_WRONGLY
+        return serving(serve(app, api, settings, blocking=blocking, metrics=metrics), settings)
+    if not has_group:
+        settings = dataclasses.replace(settings, versions=())
     return examine(doctor.examine if command == "doctor" else selftest.examine, settings)
 
 
@@ -66,7 +82,7 @@ def serving(server: Coroutine[Any, Any, None], settings: Settings) -> int:
     logs.configure(settings.log_level)
     try:
         asyncio.run(server)
-    except (AppError, TlsError, FileNotFoundError) as error:
+    except (AppError, TlsError, MetricsError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY
     except OSError as error:

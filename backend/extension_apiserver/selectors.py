@@ -5,6 +5,7 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,6 +29,47 @@ _ESCAPE = re.compile(r"\\([\\,=])")
 _MISPLACED = re.compile(r"[\\=]")
 #: What can be asked of every resource, as upstream allows for custom resources.
 _FIELDS = ("metadata.name", "metadata.namespace")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Requirement:
+    """One requirement of a label selector.
+
+    Attributes:
+        key: of the label.
+        operator: In, NotIn, Exists or DoesNotExist.
+        values: of the first two.
+        equality: it was written with '=' or '=='.
+
+    """
+
+    key: str
+    operator: str
+    values: frozenset[str] = frozenset()
+    equality: bool = False
+
+    def __str__(self) -> str:
+        """Return it as Kubernetes writes it."""
+        if self.operator in {"Exists", "DoesNotExist"}:
+            return self.key if self.operator == "Exists" else f"!{self.key}"
+        values = ",".join(sorted(self.values))
+        return f"{self.key}={values}" if self.equality else f"{self.key} {self.operator.lower()} ({values})"
+
+    def selects(self, labels: Mapping[str, str]) -> bool:
+        """Return whether something with these labels is selected; NotIn selects what has no such label, too."""
+        if self.operator in {"Exists", "DoesNotExist"}:
+            return (self.key in labels) is (self.operator == "Exists")
+        return (labels.get(self.key) in self.values) is (self.operator == "In")
+
+
+def label_requirements(text: str) -> list[Requirement]:
+    """Return the requirements of a label selector, all of which must be met; '' has none.
+
+    Raises:
+        StatusError: 400 if it cannot be read.
+
+    """
+    return [_requirement(term.strip()) for term in _TERM.findall(text.strip())]
 
 
 def selectors(query: Mapping[str, Sequence[str]]) -> list[Selector]:
@@ -57,7 +99,7 @@ def required_name(query: Mapping[str, Sequence[str]]) -> str:
 
 
 def _labels_asked_for(query: Mapping[str, Sequence[str]]) -> list[Selector]:
-    return [_label(term.strip()) for text in query.get("labelSelector", ()) for term in _TERM.findall(text.strip())]
+    return [_label(one) for text in query.get("labelSelector", ()) for one in label_requirements(text)]
 
 
 def _fields_asked_for(query: Mapping[str, Sequence[str]]) -> list[tuple[str, bool, str]]:
@@ -72,17 +114,19 @@ def _fields_asked_for(query: Mapping[str, Sequence[str]]) -> list[tuple[str, boo
     return found
 
 
-def _label(term: str) -> Selector:
+def _label(requirement: Requirement) -> Selector:
+    return lambda item: requirement.selects(item["metadata"].get("labels") or {})
+
+
+def _requirement(term: str) -> Requirement:
     if match := _EXISTS.fullmatch(term):
-        key, wanted = match["key"], not match["not"]
-        return lambda item: (key in _labels(item)) is wanted
+        return Requirement(match["key"], "DoesNotExist" if match["not"] else "Exists")
     if match := _EQUALS.fullmatch(term):
-        key, value, same = match["key"], match["value"], match["operator"] != "!="
-        return lambda item: (_labels(item).get(key) == value) is same
+        same = match["operator"] != "!="
+        return Requirement(match["key"], "In" if same else "NotIn", frozenset([match["value"]]), equality=same)
     if match := _IN.fullmatch(term):
         values = frozenset(value.strip() for value in match["values"].split(","))
-        key, inside = match["key"], match["operator"] == "in"
-        return lambda item: (_labels(item).get(key) in values) is inside
+        return Requirement(match["key"], "In" if match["operator"] == "in" else "NotIn", values)
     raise StatusError(400, f"unable to parse the label selector '{term}'")
 
 
@@ -91,7 +135,3 @@ def _field(field: str, same: bool, value: str) -> Selector:
         raise StatusError(400, f"the field selector '{field}' is not supported; only {' and '.join(_FIELDS)} are")
     name = field.removeprefix("metadata.")
     return lambda item: (item["metadata"].get(name, "") == value) is same
-
-
-def _labels(item: Mapping[str, Any]) -> Mapping[str, str]:
-    return item["metadata"].get("labels") or {}

@@ -1,198 +1,87 @@
-"""Puts the parts together and runs them until SIGTERM."""
+"""Serves an application and a table of resources."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import dataclasses
-import gc
-import logging
-import resource as limits
-import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from .api.resources import Api
-from .apiserver import ExtensionApiServer
-from .apps.application import Hosted, WebApp
+from .apps.application import Host, Hosted, WebApp
 from .apps.asgi.caller import AsgiCaller, is_asgi
 from .apps.asgi.lifespan import Lifespan
 from .apps.asgi.messages import AsgiApp
 from .apps.calls import Calls
+from .apps.table_group import TableGroup
 from .apps.wsgi import WsgiApp, WsgiCaller
-from .cluster.kubernetes import ApiClient
-from .observe.logs import RequestLog
+from .host import Hosting, host, stop_by_signals
+from .metrics_api.declared import Metric
+from .metrics_api.groups import check, groups
 from .observe.metrics import Metrics
-from .observe.readiness import Check, Readiness
 from .settings import Settings
-from .trust.authentication import Authenticator
-from .trust.budget import Budget
-from .trust.certificates import authorities_pem
-from .trust.delegation import Authorizer, TokenReviewer
-from .trust.requestheader import RequestHeaderConfig
-from .trust.requestheader_watch import RequestHeaderWatch
-from .trust.reviews import Reviews
-from .trust.tls import Tls
 from .wire.connections import BytesInFlight
-from .wire.server import ACCEPTED_AT_ONCE, Server
 
-#: Descriptors beside connections: files, the client's connections, logs, and what is accepted to be refused within a few rounds.
-_OTHER_DESCRIPTORS = 64 + 4 * ACCEPTED_AT_ONCE
 #: What an asynchronous application does after its answers has this time when the server has stopped.
 _LAST_SECONDS = 1.0
 
-_log = logging.getLogger(__name__)
-
 
 async def serve(
-    app: WsgiApp | AsgiApp,
-    api: Api,
+    app: WsgiApp | AsgiApp | None,
+    api: Api | None,
     settings: Settings,
     *,
     blocking: bool,
+    metrics: Sequence[Metric] = (),
     stop: asyncio.Event | None = None,
     started: Callable[[int], None] = lambda _port: None,
 ) -> None:
     """Serve an application as an extension API server until SIGTERM or SIGINT, then drain.
 
     Args:
-        app: answers what is below `/apis/<group>/<version>/` and no resource; it is ASGI's if it is asynchronous.
-        api: the table of resources.
+        app: answers what is below `/apis/<group>/<version>/` and no resource; it is ASGI's if it is asynchronous. None for nothing.
+        api: the table of resources; None if there is no group of one's own, and then no `app`.
         settings: validated configuration.
         blocking: False if application and verbs never wait for anything; then they run in the event loop, without a thread.
+        metrics: functions, each of which is measured by one.
         stop: ends it too; for tests. With it no signal handler is installed.
         started: called with the port when it is open.
 
     Raises:
+        MetricsError: if the metrics do not go together, or not with those that are registered.
         AppError: if the application is none, or does not start.
         TlsError: if the certificate pair cannot be used.
         OSError: if the port cannot be opened or the ServiceAccount's `ca.crt` cannot be read.
 
     """
-    stop = stop or _stop_by_signals()
+    stop = stop or stop_by_signals()
     calls = Calls(blocking=blocking)
+
+    check(metrics, settings.metrics_apis)
+
+    def hosting(app: WebApp | None) -> Hosting:
+        def hosted(host: Host) -> Hosted:
+            most = settings.most_body_bytes
+            own = [TableGroup(api=api, app=app, calls=calls, streams=host.streams, most_body_bytes=most)] if api else []
+            return Hosted(groups=[*own, *groups(metrics, calls, host)])
+
+        return hosted
+
+    if app is None:
+        await host(hosting(None), settings, stop=stop, started=started)
+        return
     if not is_asgi(app):
         most_whole_bytes = settings.max_body_bytes if settings.most_body_bytes > settings.max_body_bytes else None
         wsgi = WsgiCaller(cast("WsgiApp", app), calls, most_whole_bytes)
-        await host(lambda _: Hosted(app=WebApp(wsgi), calls=calls), api, settings, stop=stop, started=started)
+        await host(hosting(WebApp(wsgi)), settings, stop=stop, started=started)
         return
-    metrics = Metrics()
-    in_flight = BytesInFlight(settings.max_bytes_in_flight, metrics)
+    counters = Metrics()
+    in_flight = BytesInFlight(settings.max_bytes_in_flight, counters)
     asynchronous = cast("AsgiApp", app)
     lifespan = Lifespan(asynchronous)
     await lifespan.start(stop)
     asgi = AsgiCaller(asynchronous, lifespan.state, in_flight, max_message_bytes=settings.max_body_bytes)
-    hosted = Hosted(app=WebApp(asgi), calls=calls)
     try:
-        await host(lambda _: hosted, api, settings, metrics, in_flight, stop=stop, started=started)
+        await host(hosting(WebApp(asgi)), settings, counters, in_flight, stop=stop, started=started)
     finally:
         await asgi.stop(_LAST_SECONDS)
         await lifespan.stop()
-
-
-async def host(
-    hosting: Callable[[Authorizer | None], Hosted],
-    api: Api,
-    settings: Settings,
-    metrics: Metrics | None = None,
-    in_flight: BytesInFlight | None = None,
-    *,
-    stop: asyncio.Event | None = None,
-    started: Callable[[int], None] = lambda _port: None,
-) -> None:
-    """Serve what is hosted, as `serve` does.
-
-    Args:
-        hosting: returns it; it is given who asks kube-apiserver what callers may do, None if nobody does.
-        api: as for `serve`, and so are the rest and the errors.
-        settings: see there.
-        metrics: of this server.
-        in_flight: where its bytes count.
-        stop: see there.
-        started: see there.
-
-    """
-    stop = stop or _stop_by_signals()
-    metrics = metrics or Metrics()
-    in_flight = in_flight or BytesInFlight(settings.max_bytes_in_flight, metrics)
-    _allow_descriptors(settings.max_connections + settings.max_unverified_connections + _OTHER_DESCRIPTORS)
-    tls = Tls(settings.tls_directory, settings.service_dns_name, metrics)
-    client = ApiClient(settings)
-
-    def trust(config: RequestHeaderConfig) -> None:
-        direct = config.client_authorities if settings.delegated_authentication else ()
-        tls.trust(authorities_pem((*config.authorities, *direct)))
-
-    watch = RequestHeaderWatch(client, metrics, trust)
-    reviews = Reviews(client, Budget(metrics))
-    authorizer = Authorizer(reviews) if settings.delegated_authorization else None
-    hosted = hosting(authorizer)
-    stopping = "the server is shutting down"
-    readiness = Readiness(
-        [
-            Check("requestheader", watch.failure, lambda: watch.complaint),
-            Check("serving-certificate", tls.name_complaint, tls.remark),
-            Check("delegation", lambda: None, lambda: reviews.complaint),
-            *hosted.checks,
-            Check("shutdown", lambda: stopping if stop.is_set() else None),
-        ]
-    )
-    request_log = RequestLog()
-    authenticator = Authenticator(watch, metrics, TokenReviewer(reviews) if settings.delegated_authentication else None)
-    handler = ExtensionApiServer(
-        api=api,
-        hosted=hosted,
-        authenticator=authenticator,
-        authorizer=authorizer,
-        readiness=readiness,
-        metrics=metrics,
-        starting=lambda: None if watch.known else watch.complaint,
-        request_log=request_log,
-        most_body_bytes=settings.most_body_bytes,
-        max_streams=settings.max_streams,
-    )
-    server = Server(handler.handle, authenticator.is_front_proxy, tls, settings, metrics, in_flight)
-    await server.start()
-    _log.info("serving %s on port %d: %s", api.group, server.port, _summary(settings))
-    # What is there now stays: the collector need not look at it again, which would take tens of milliseconds each time.
-    gc.freeze()
-    started(server.port)
-    background = [asyncio.ensure_future(one) for one in (watch.run(), tls.run(), hosted.run())]
-    waiting = asyncio.create_task(stop.wait())
-    try:
-        # A background task never ends by itself; if it does, its exception is the reason to stop.
-        done, _ = await asyncio.wait([waiting, *background], return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {waiting}:
-            task.result()
-        # Endpoints are withdrawn after readiness fails or the pod is deleted, and until then requests arrive:
-        # https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
-        server.drain()
-        _log.info("draining for %g seconds", settings.shutdown_delay_seconds)
-        await asyncio.sleep(settings.shutdown_delay_seconds)
-        await server.stop(settings.shutdown_timeout_seconds)
-    finally:
-        for task in (*background, waiting):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        await client.close()
-        request_log.write()
-    _log.info("stopped")
-
-
-def _stop_by_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
-def _allow_descriptors(count: int) -> None:
-    """Raise the soft limit on descriptors if it is lower than the bound on connections needs."""
-    soft, hard = limits.getrlimit(limits.RLIMIT_NOFILE)
-    if soft < count:
-        limits.setrlimit(limits.RLIMIT_NOFILE, (min(count, hard) if hard != limits.RLIM_INFINITY else count, hard))
-
-
-def _summary(settings: Settings) -> str:
-    return ", ".join(f"{field.name}={getattr(settings, field.name)}" for field in dataclasses.fields(settings))

@@ -35,8 +35,10 @@ class Settings:
     """One field per variable: `GROUP` is `group`. `from_environ` is the only constructor that validates."""
 
     group: str = _variable("cats.example.com", variables.api_group)
-    #: The first is the preferred one.
+    #: The first is the preferred one; none if there is no group of one's own.
     versions: tuple[str, ...] = _variable("v1", variables.api_versions)
+    #: Which of the APIs of metrics have an APIService that leads here: external, custom, resource.
+    metrics_apis: tuple[str, ...] = _variable("", variables.metrics_apis)
     bind_address: str = _variable("0.0.0.0", variables.ip_address)  # noqa: S104 - a server behind a Service; the chart gives the pod address
     port: int = _variable("10250", variables.port)
     #: Holds `tls.crt` and `tls.key`; mount the whole Secret, since a subPath is never updated.
@@ -72,6 +74,13 @@ class Settings:
     idle_timeout_seconds: float = _variable("100", variables.idle_seconds)
     kubernetes_service_host: str = _variable("", variables.kube_apiserver_host, prefixed=False)
     kubernetes_service_port: int = _variable("443", variables.port, prefixed=False)
+
+    @property
+    def registered(self) -> list[tuple[str, str]]:
+        """(group, version) of all APIServices that lead here."""
+        own = [(self.group, version) for version in self.versions]
+        groups = [variables.METRICS_APIS[api] for api in self.metrics_apis]
+        return own + [(group, version) for group, versions in groups for version in versions]
 
     @property
     def most_body_bytes(self) -> int:

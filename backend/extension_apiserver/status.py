@@ -80,6 +80,11 @@ def not_found(group: str, plural: str, name: str) -> StatusError:
     )
 
 
+def no_such_path() -> StatusError:
+    """Return the 404 for a path that leads nowhere, in the usual words."""
+    return StatusError(404, "the server could not find the requested resource")
+
+
 def invalid(group: str, kind: str, name: str, causes: Sequence[tuple[str, str]]) -> StatusError:
     """Return the 422 for an object that breaks its schema.
 

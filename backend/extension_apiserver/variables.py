@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#names
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+#: API of metrics → its group, and the versions for which there are APIServices, the preferred one first: https://github.com/kubernetes/metrics
+METRICS_APIS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "external": ("external.metrics.k8s.io", ("v1beta1",)),
+    "custom": ("custom.metrics.k8s.io", ("v1beta2", "v1beta1")),
+    "resource": ("metrics.k8s.io", ("v1beta1",)),
+}
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -23,13 +30,23 @@ def api_group(text: str) -> str:
 
 
 def api_versions(text: str) -> tuple[str, ...]:
-    """Accept DNS labels between commas, all different; the order stays."""
+    """Accept DNS labels between commas, all different, or nothing; the order stays."""
+    if not text:
+        return ()
     versions = tuple(version.strip() for version in text.split(","))
     if not all(_DNS_LABEL.fullmatch(version) for version in versions) or len(set(versions)) != len(versions):
         raise ValueError(
             "must be a comma-separated list of different versions, preferred one first, such as 'v1,v1beta1'"
         )
     return versions
+
+
+def metrics_apis(text: str) -> tuple[str, ...]:
+    """Accept names of APIs of metrics between commas, all different, or nothing."""
+    apis = tuple(api.strip() for api in text.split(",")) if text else ()
+    if not set(apis) <= METRICS_APIS.keys() or len(set(apis)) != len(apis):
+        raise ValueError("must be a comma-separated list of different ones of external, custom and resource, or empty")
+    return apis
 
 
 def ip_address(text: str) -> str:

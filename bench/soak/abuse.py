@@ -1,6 +1,7 @@
 """`make soak`: hostile clients for MINUTES (10; at most 30) while honest ones are served; what BACKEND uses is plotted.
 
-BACKEND is ours, the echo, or wsgi, or asgi, which is attacked by its streams and WebSockets too.
+BACKEND is ours, the echo, or wsgi, or asgi, which is attacked by its streams and WebSockets too; or metrics, which is not attacked but
+asked by 500 autoscalers (bench/soak/autoscalers.py).
 
 Honest are a user through the API server, and the kubelet, which comes with a fresh connection and no certificate, as attackers do.
 It fails if an honest user was refused, or if memory or descriptors grow.
@@ -24,6 +25,7 @@ from bench.peers import ROOT, Peer, peers
 from bench.plane import ControlPlane, control_plane
 from bench.processes import started
 from bench.report.table import conditions
+from bench.soak import autoscalers
 from bench.soak.honest import Honest
 from bench.soak.verdict import Moment, plots, verdict
 from pytest_apiservice.base.errors import HarnessError
@@ -97,8 +99,11 @@ def main() -> int:
     if not 0 < minutes <= MOST_MINUTES:
         raise HarnessError(f"MINUTES is '{text}' and must be a number above 0, at most {MOST_MINUTES:g}: try MINUTES=1")
     backend = os.environ.get("BACKEND") or "ours"
-    if backend not in ON_THE_LIBRARY:
-        raise HarnessError(f"BACKEND is '{backend}' and must be one of {', '.join(ON_THE_LIBRARY)}: try BACKEND=asgi")
+    if backend not in (*ON_THE_LIBRARY, "metrics"):
+        one_of = ", ".join((*ON_THE_LIBRARY, "metrics"))
+        raise HarnessError(f"BACKEND is '{backend}' and must be one of {one_of}: try BACKEND=asgi")
+    if backend == "metrics":
+        return autoscalers.measure(minutes)
     prepare(["etcd", "kube-apiserver", "kubectl"])
     go_program("load")
     begin = conditions()

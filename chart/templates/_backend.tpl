@@ -1,6 +1,6 @@
 {{- /* What the image is started with, the pod of `helm test` too; empty means the image's own command, which is the echo's. */}}
 {{- define "header-echo.command" -}}
-{{- if .Values.gateway.enabled }}{{ toYaml (list "python3" "-m" "extension_apiserver") }}{{ else if .Values.command }}{{ toYaml .Values.command }}{{ end }}
+{{- if include "header-echo.runsOurs" . }}{{ toYaml (list "python3" "-m" "extension_apiserver") }}{{ else if .Values.command }}{{ toYaml .Values.command }}{{ end }}
 {{- end }}
 
 {{- /* The container that answers. */}}
@@ -18,6 +18,8 @@ command: {{- . | nindent 2 }}
 {{- end }}
 {{- if .Values.gateway.enabled }}
 args: [gateway, --config, {{ include "header-echo.gatewayFolder" . }}/gateway.json]
+{{- else if .Values.metrics.mux.enabled }}
+args: [metrics-mux, --config, {{ include "header-echo.gatewayFolder" . }}/mux.json]
 {{- else if .Values.args }}
 args: {{- tpl (toYaml .Values.args) . | nindent 2 }}
 {{- end }}
@@ -56,8 +58,8 @@ volumeMounts:
     mountPath: /var/run/header-echo/tls
     readOnly: true
   {{- end }}
-  {{- if .Values.gateway.enabled }}
-  - name: gateway
+  {{- if include "header-echo.runsOurs" . }}
+  - name: {{ ternary "gateway" "metrics-mux" .Values.gateway.enabled }}
     mountPath: {{ include "header-echo.gatewayFolder" . }}
     readOnly: true
   {{- end }}

@@ -1,7 +1,8 @@
 {{- /*
 Rules of one of the roles for people, as a JSON array. Arguments: context, "view" or "edit".
 With the gateway also what the mapping can do, and those rows of gateway.access whose verb is one of Kubernetes' own. A verb of one's own
-is in neither role, as `approve` isn't in Kubernetes' edit: who has it, is said by a role of one's own.
+is in neither role, as `approve` isn't in Kubernetes' edit: who has it, is said by a role of one's own. Who may `kubectl top`, is as with
+metrics-server; custom and external metrics are for controllers, to which Kubernetes' own roles give them.
 */}}
 {{- define "header-echo.userRules" -}}
 {{- $values := (index . 0).Values }}
@@ -10,7 +11,7 @@ is in neither role, as `approve` isn't in Kubernetes' edit: who has it, is said 
 {{- $rules := list }}
 {{- $resources := $values.userRoles.resources | default (ternary (list) (list "echoes") $values.gateway.enabled) }}
 {{- $verbs := ternary $values.userRoles.viewVerbs $values.userRoles.editVerbs $view }}
-{{- if and $resources $verbs }}
+{{- if and $values.apiService.enabled $resources $verbs }}
 {{- $rules = append $rules (dict "apiGroups" $group "resources" $resources "verbs" $verbs) }}
 {{- end }}
 {{- if $values.gateway.enabled }}
@@ -31,6 +32,9 @@ is in neither role, as `approve` isn't in Kubernetes' edit: who has it, is said 
 {{- range $resource, $verbs := $verbsOf }}
 {{- if $verbs }}{{ $rules = append $rules (dict "apiGroups" $group "resources" (list $resource) "verbs" $verbs) }}{{ end }}
 {{- end }}
+{{- end }}
+{{- if and $view (has "resource" $values.metrics.apis) }}
+{{- $rules = append $rules (dict "apiGroups" (list "metrics.k8s.io") "resources" (list "nodes" "pods") "verbs" (list "get" "list")) }}
 {{- end }}
 {{- toJson $rules }}
 {{- end }}

@@ -4,7 +4,8 @@ import os
 import sys
 
 from pytest_apiservice.base.script import run_script
-from pytest_apiservice.programs.tools import PROGRAMS, prepare, tool
+from pytest_apiservice.programs.pinned import PROGRAMS
+from pytest_apiservice.programs.tools import prepare, tool
 
 ONLY_RELEASE = {"cosign"}
 

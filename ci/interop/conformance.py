@@ -18,7 +18,8 @@ from pytest_apiservice.base.script import run_script
 from pytest_apiservice.embedded.cluster import EmbeddedCluster
 from pytest_apiservice.embedded.node.images import LocalImage
 from pytest_apiservice.images.archive import short_name
-from pytest_apiservice.programs.tools import PROGRAMS, Program, prepare, tool
+from pytest_apiservice.programs.pinned import PROGRAMS, Program
+from pytest_apiservice.programs.tools import prepare, tool
 
 E2E = {
     "e2e.test": Program("interop/conformance", "k8s.io/kubernetes/test/e2e"),

@@ -8,6 +8,7 @@ The parts, in their order; PARTS=NAME,NAME takes those whose names begin so:
     merges                             a thousand random merges by our server-side apply and by kube-apiserver's own packages
     streams                            streams of minutes and bodies of a gibibyte through the API server of the embedded cluster
     languages                          programs of other languages behind the gateway on the embedded cluster, two of them in a browser
+    metrics                            upstream's adapter for tests of metrics, the same metrics by this library, and the multiplexer
     autobahn                           the cases of Autobahn|Testsuite against a WebSocket of an asynchronous application
     mutation                           faults put into the modules that decide who calls, which tests/unit has to notice
 All parts run, whatever fails. What a part says is in reports/interop-<part>.log, what its tests said in reports/interop-<part>.xml, and
@@ -31,7 +32,7 @@ from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.run import tail
 from pytest_apiservice.base.script import run_script
-from pytest_apiservice.programs.tools import PROGRAMS
+from pytest_apiservice.programs.pinned import PROGRAMS
 
 TIMEOUT_SECONDS = 5400
 

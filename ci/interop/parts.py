@@ -8,13 +8,15 @@ from pathlib import Path
 
 from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.errors import HarnessError
-from pytest_apiservice.programs.crds import CERT_MANAGER, generated_crds
+from pytest_apiservice.programs.crds import generated_crds
+from pytest_apiservice.programs.pinned import Program
 from pytest_apiservice.programs.releases import KUBERNETES_PACKAGES
-from pytest_apiservice.programs.tools import Program, kubernetes_version, pinned_version, tool, variable
+from pytest_apiservice.programs.tools import kubernetes_version, pinned_version, tool, variable
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORTS = ROOT / "reports"
 INTEROP = FAMILIES / "interop"
+CERT_MANAGER = tuple(f"github.com/cert-manager/cert-manager/pkg/apis/{group}/v1" for group in ("certmanager", "acme"))
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager")
 
 
@@ -64,6 +66,7 @@ def every() -> list[Part]:
         _pytest("merges", "tests/merges"),
         _pytest("streams", "--apiservice-cluster=embedded", "tests/long_streams"),
         _pytest("languages", "--apiservice-cluster=embedded", "tests/languages"),
+        _pytest("metrics", "--apiservice-cluster=embedded", "tests/metrics_peers"),
         *(
             Part(name, [str(ROOT / ".venv" / "bin" / "tox"), "-q", "run", "-e", name])
             for name in ("autobahn", "mutation")

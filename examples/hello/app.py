@@ -23,7 +23,13 @@ things = Resource(
     plural="things",
     description="What hello has.",
     verbs={"list": lambda _call: list(held.values()), "get": get_thing},
-    schema={"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}},
+    schema={
+        "spec": {
+            "type": "object",
+            "description": "What is known of it.",
+            "properties": {"size": {"type": "integer", "description": "How large it is."}},
+        }
+    },
     columns=[Column("Size", lambda one: one["spec"].get("size"))],
 )
 

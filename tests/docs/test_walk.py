@@ -126,6 +126,16 @@ def test_a_foreign_backend_joins_the_demo(demo, clone, environment):
     assert re.search(r"^NAME +CREATED AT\nfirst +20", printed, re.MULTILINE), printed
 
 
+def test_a_function_of_python_scales_workers_of_the_demo(demo, clone, environment):
+    """As examples/README.md says: six jobs take three workers, none takes one."""
+    (block,) = [block for block in blocks((ROOT / "examples/README.md").read_text()) if "jobs-hpa.yaml" in block.text]
+    (exports,) = re.findall(r"^ *(export KUBECONFIG=.*)$", demo, re.MULTILINE)
+    script = f"set -e\n{exports}\n{block.text}"
+    printed = run(["sh", "-c", script], cwd=clone, env=environment, timeout_seconds=DEMO_SECONDS).stdout
+    assert re.search(r'"jobs_waiting" \(target average value\): +2 / 2$', printed, re.MULTILINE), printed
+    assert printed.count("horizontalpodautoscaler.autoscaling/workers condition met") == 2, printed
+
+
 def free_port():
     """Return a port that nobody listens on."""
     with socket.socket() as unused:

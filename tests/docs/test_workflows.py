@@ -14,7 +14,7 @@ from workflow_steps import WORKFLOWS, outside, steps
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / ".github").rglob("*.yaml"))
 MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = set(re.findall(r"^([a-z0-9]+):", MAKEFILE, re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
 
 
 @pytest.mark.parametrize("workflow", sorted(WORKFLOWS.glob("*.yaml")), ids=lambda path: path.name)
@@ -60,7 +60,7 @@ def test_jobs_can_be_chosen():
 def test_an_unknown_job_is_named_with_the_known_ones():
     refused = steps_with(JOBS="unit,e2e")
     assert refused.returncode == 1
-    known = "programs, lint, unit, embedded, cert-manager, kind, gate"
+    known = "programs, lint, site, unit, embedded, cert-manager, kind, gate"
     assert refused.stderr == f"JOBS names e2e, and ci.yaml has {known}: correct or unset it\n"
 
 
@@ -146,6 +146,14 @@ def test_nothing_is_released_that_was_not_tested_on_a_real_cluster():
     jobs = yaml.safe_load((WORKFLOWS / "release.yaml").read_text())["jobs"]
     (tested,) = [step for step in jobs["test"]["steps"] if step.get("run") == "make e2e"]
     assert (tested["env"], jobs["release"]["needs"]) == ({"CLUSTER": "kind"}, "test")
+
+
+def test_only_the_default_branch_is_published_and_the_job_that_may_do_it_runs_nothing_of_ours():
+    jobs = yaml.safe_load((WORKFLOWS / "site.yaml").read_text())["jobs"]
+    assert (jobs["build"]["if"], jobs["publish"]["needs"]) == ("github.ref == 'refs/heads/main'", "build")
+    assert jobs["build"]["permissions"] == {"contents": "read"}
+    assert jobs["publish"]["permissions"] == {"pages": "write", "id-token": "write"}
+    assert [step["uses"].partition("@")[0] for step in jobs["publish"]["steps"]] == ["actions/deploy-pages"]
 
 
 def test_every_workflow_but_the_release_can_be_started_by_hand():

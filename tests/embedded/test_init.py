@@ -110,10 +110,14 @@ def test_its_kubectl_lines_and_an_edit_and_the_end(dev, folder):
     assert not Path(re.search("KUBECONFIG=([^ ]+)", export)[1]).parent.exists()
 
 
-def test_its_own_tests_pass(folder):
+@pytest.mark.parametrize("options", [[], ["--gateway", "http://127.0.0.1:8000"]], ids=["app", "gateway"])
+def test_its_own_tests_pass(options, tmp_path):
     """As it says to run them."""
-    (line,) = [line for line in COMMANDS if line.endswith(" pytest")]
-    command = f"{line.removesuffix('pytest')}{sys.executable} -m pytest -p no:cacheprovider -p no:schemathesis"
+    init = [sys.executable, "-m", "extension_apiserver", "init", "hello", *options]
+    run(init, cwd=tmp_path, env=ENVIRONMENT, timeout_seconds=60)
+    folder = tmp_path / "hello"
+    (line,) = re.findall(r"^(.* )pytest$", (folder / "README.md").read_text(), re.MULTILINE)
+    command = f"{line}{sys.executable} -m pytest -p no:cacheprovider -p no:schemathesis"
     done = run(["bash", "-c", command], cwd=folder, env=ENVIRONMENT, timeout_seconds=LIMIT_SECONDS, check=False)
     assert "3 passed" in done.stdout, done.stdout + done.stderr
 

@@ -41,29 +41,6 @@ pytestmark = pytest.mark.only_on("embedded", reason="it brings its own cluster, 
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory):
-    """Yield a function (name, make) → a folder that ``make(folder)`` has filled, in whichever worker of this run came first."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-    def filled(name, make):
-        folder, made = shared / name, shared / f"{name}.made"
-        with locked(f"wheelhouse-{name}"):
-            if not made.exists():
-                make(folder)
-                made.touch()
-        return folder
-
-    return filled
-
-
-@pytest.fixture(scope="module")
-def built(once):
-    """Yield the folder with the wheel and the sdist of each distribution."""
-    return once("built", distributions.build)
-
-
-@pytest.fixture(scope="module")
 def python(built, once):
     """Yield the Python of an environment that was empty before, with what the README says to install; from files, without an index."""
     (line,) = re.findall(r"^    pip install (.+)$", README, re.MULTILINE)

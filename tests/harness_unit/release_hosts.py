@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import ssl
 import tarfile
 import threading
@@ -28,6 +29,29 @@ class Hosts:
             self.files[f"{path.rpartition('/')[0]}/SHA256SUMS"] = f"{'0' * 64}  other.zip\n{sha}  {name}\n".encode()
         else:
             self.files[f"{path}.sha256sum"] = f"{sha}  {name}\n".encode()
+
+    def add_image(self, url, *layers, platform, **changes):
+        """Serve an image of ``layers`` (tars) at the manifest's ``url`` as its registry does; return the paths of index, manifest and layers.
+
+        Args:
+            platform: "linux/amd64"; the index has another one before it.
+            changes: what the manifest has besides, or instead.
+        """
+        repository, _, tag = url.removeprefix("https://").rpartition("/manifests/")
+        blobs = [self._put(f"{repository}/blobs", layer) for layer in layers]
+        manifest = {"schemaVersion": 2, "layers": [{"digest": digest} for digest, _ in blobs], **changes}
+        digest, path = self._put(f"{repository}/manifests", json.dumps(manifest).encode())
+        system, architecture = platform.split("/")
+        entries = [("plan9", "mips", f"sha256:{'0' * 64}"), (system, architecture, digest)]
+        index = [{"digest": one, "platform": {"os": name, "architecture": cpu}} for name, cpu, one in entries]
+        tagged = f"{repository}/manifests/{tag}"
+        self.files[tagged] = json.dumps({"schemaVersion": 2, "manifests": index}).encode()
+        return [tagged, path, *(path for _, path in blobs)]
+
+    def _put(self, folder, content):
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        self.files[f"{folder}/{digest}"] = content
+        return digest, f"{folder}/{digest}"
 
 
 def tar(*members):

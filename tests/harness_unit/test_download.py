@@ -16,7 +16,7 @@ from harness_unit.release_hosts import served, tar
 from pytest_apiservice.base import progress
 from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.errors import HarnessError
-from pytest_apiservice.programs import download, go, releases, tools
+from pytest_apiservice.programs import download, go, oci, releases, tools
 from pytest_apiservice.programs.cache import cache_dir
 
 OFFERED = ("kind", "helm", "helm4", "etcd", "kubectl")
@@ -280,7 +280,11 @@ def test_a_link_in_the_programs_place_is_refused(hosts, clean, monkeypatch, said
     assert "has something else than a program at" in said.getvalue()
 
 
-@pytest.mark.parametrize("content", [b"no tar", tar(("other", b"x")), tar(("linux-amd64/helm", b"x" * 5000))[:60]])
+@pytest.mark.parametrize(
+    "content",
+    [b"no tar", tar(("other", b"x")), tar(("linux-amd64/helm", b"x" * 5000))[:60]],
+    ids=["no archive", "another file", "cut off"],  # an archive has its time in it, and workers must agree on the names
+)
 def test_an_archive_without_the_program_is_refused(hosts, clean, monkeypatch, content):
     hosts.add(official("helm", monkeypatch), content)
     tools.tool("helm")
@@ -385,7 +389,7 @@ def test_a_family_that_replaces_a_module_by_another_never_uses_a_release(tmp_pat
     assert (found is not None) is offered
 
 
-def test_programs_that_are_ours_or_published_as_images_have_no_release():
+def test_programs_that_are_ours_or_not_published_have_no_release():
     assert [tools._release(name) for name in ("cert-manager", "controller-gen")] == [None, None]
 
 
@@ -427,18 +431,21 @@ def test_pinning_writes_what_is_published_by_official_url(clean, monkeypatch, tm
     pins.write_text("# why\nstale\n")
     monkeypatch.delenv("APISERVICE_MIRROR", raising=False)
     monkeypatch.setattr(pin_releases, "PINS", pins)
-    monkeypatch.setattr(download, "published", lambda _release: "a" * 64)
+    for module in (download, oci):
+        monkeypatch.setattr(module, "published", lambda _release: "a" * 64)
     pin_releases.main()
     comment, *lines = pins.read_text().splitlines()
     version = tools.pinned_version("kubectl")
     assert (comment, "stale" in lines) == ("# why", False)
     assert f"{'a' * 64}  https://dl.k8s.io/release/{version}/bin/linux/arm64/kubectl" in lines
+    assert len([line for line in lines if "/cert-manager-controller/manifests/v" in line]) == 1
 
 
 def test_every_pinned_checksum_is_of_a_release_that_is_asked_for(monkeypatch):
     """One of a version that is pinned no more would look like care that nobody takes."""
     monkeypatch.delenv("APISERVICE_MIRROR", raising=False)
-    monkeypatch.setattr(download, "published", lambda _release: "a" * 64)
+    for module in (download, oci):
+        monkeypatch.setattr(module, "published", lambda _release: "a" * 64)
     asked = {line.split()[1] for line in pin_releases.lines()}
     pins = [line.split() for line in (FAMILIES / "SHA256SUMS").read_text().splitlines() if not line.startswith("#")]
     assert {url for _, url in pins} <= asked

@@ -1,12 +1,15 @@
 """Which API `extension-apiserver dev` registers."""
 
+import json
 import socket
+from contextlib import nullcontext
 
 import pytest
 
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.embedded.control_plane import _reserve_port
-from pytest_apiservice.embedded.outside import registration
+from pytest_apiservice.embedded.folder import Lock
+from pytest_apiservice.embedded.outside import Outside, _created, registration
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,48 @@ def test_the_port_of_another_cluster_is_taken():
         other.listen()
         with pytest.raises(HarnessError, match="cannot be had"):
             _reserve_port(other.getsockname()[1])
+
+
+def test_what_the_api_server_has_to_know_goes_to_the_path_of_its_kind():
+    """As GET /api and /apis list them."""
+    sent = []
+
+    def send(method, path, body=None):
+        sent.append((method, path))
+        node = {"status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}]}}
+        return {"items": [node], "status": {"token": "abc"}}
+
+    assert _created(send, "dev-a", "a.example.com", ["v2", "v1"], b"") == ("10.0.0.1", "abc")
+    namespaced, rbac = "namespaces/default", "/apis/rbac.authorization.k8s.io/v1"
+    assert sent == [
+        ("GET", "/api/v1/nodes"),
+        ("POST", f"/api/v1/{namespaced}/serviceaccounts"),
+        ("POST", f"{rbac}/clusterrolebindings"),
+        ("POST", f"{rbac}/namespaces/kube-system/rolebindings"),
+        ("POST", f"/api/v1/{namespaced}/services"),
+        ("POST", f"/apis/discovery.k8s.io/v1/{namespaced}/endpointslices"),
+        ("POST", "/apis/apiregistration.k8s.io/v1/apiservices"),
+        ("POST", "/apis/apiregistration.k8s.io/v1/apiservices"),
+        ("POST", f"/api/v1/{namespaced}/serviceaccounts/dev-a/token"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "lives", "words"),
+    [
+        ("ready", True, None),
+        ("failed", True, "etcd ended"),
+        ("failed", False, "etcd ended"),
+        (None, False, "somebody has killed its supervisor"),
+    ],
+)
+def test_a_control_plane_that_has_ended_is_noticed(tmp_path, state, lives, words):
+    if state:
+        (tmp_path / "state.json").write_text(json.dumps({"phase": state, "message": words or ""}))
+    outside = Outside({}, "", ("", 0), None, None, ["v1"], tmp_path)
+    with Lock(tmp_path) if lives else nullcontext():
+        if words:
+            with pytest.raises(HarnessError, match=words):
+                outside.demand_control_plane()
+        else:
+            outside.demand_control_plane()

@@ -30,6 +30,8 @@ class FakeApiServer:
         review_code: HTTP code for reviews; anything but 201 is a failure.
         myself: user name of a SelfSubjectReview.
         watchable: False ends every watch as soon as it begins.
+        queries: of each GET of an object.
+        on_read: called when an object was read with a query, before the next.
         reads: how often the ConfigMap was read.
 
     """
@@ -51,6 +53,8 @@ class FakeApiServer:
         self.review_code = 201
         self.myself = ""
         self.watchable = True
+        self.queries: list[str] = []
+        self.on_read: Callable[[], object] = lambda: None
         self.reads = 0
         self.port = self._background.run(self._start())
 
@@ -157,9 +161,13 @@ class FakeApiServer:
 
     async def _get(self, request: web.Request) -> web.Response:
         found = self.objects.get(request.path, 404)
+        self.queries.append(request.query_string)
         if isinstance(found, int):
             return _failure(found, f"{request.path} cannot be read")
-        return web.json_response(found)
+        response = web.json_response(found)
+        if request.query_string:
+            self.on_read()
+        return response
 
 
 def _failure(code: int, message: str) -> web.Response:

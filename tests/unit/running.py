@@ -14,7 +14,10 @@ from extension_apiserver import Api, Resource, Settings, serve
 from extension_apiserver.apps.wsgi import WsgiApp
 from extension_apiserver.gateway.config import GatewayConfig
 from extension_apiserver.gateway.gateway import Gateway
-from extension_apiserver.serve import host
+from extension_apiserver.host import host
+from extension_apiserver.metrics_api.declared import Metric
+from extension_apiserver.metrics_mux.config import MuxConfig
+from extension_apiserver.metrics_mux.mux import Mux
 from header_echo.app import create_app
 from header_echo.echoes import ECHOES
 from unit.background import Background
@@ -145,13 +148,33 @@ def start(
         backend.wait_until_ready()
 
 
+def start_metrics(
+    backend: Backend, *metrics: Metric, ready: bool = True, environ: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Serve functions of metrics, and no group beside theirs, in a thread until `backend.stop()`."""
+    settings = Settings.from_environ(backend.environ(**environ))
+    _run(backend, lambda **how: serve(None, None, settings, blocking=True, metrics=metrics, **how))
+    if ready:
+        backend.wait_until_ready()
+
+
 def start_gateway(backend: Backend, config: GatewayConfig, *, ready: bool = True, **variables: str) -> None:
     """Serve a gateway in a thread until `backend.stop()`."""
     settings = Settings.from_environ(backend.environ(**{"MAX_STREAMED_BODY_BYTES": str(2**40), **variables}))
     gateway = Gateway(config, settings)
-    _run(backend, lambda **how: host(gateway.host, gateway.api, settings, **how))
+    _run(backend, lambda **how: host(gateway.host, settings, **how))
     if ready:
         backend.wait_until_ready()
+
+
+def start_mux(backend: Backend, config: MuxConfig, *, ready: bool = True, **variables: str) -> Mux:
+    """Serve a multiplexer in a thread until `backend.stop()`, and return it."""
+    settings = Settings.from_environ(backend.environ(**variables))
+    mux = Mux(config, settings)
+    _run(backend, lambda **how: host(mux.host, settings, **how))
+    if ready:
+        backend.wait_until_ready()
+    return mux
 
 
 def _run(backend: Backend, server: Callable[..., Coroutine[Any, Any, None]]) -> None:

@@ -13,9 +13,10 @@ from types import SimpleNamespace
 import pytest
 
 from extension_apiserver.command import dev
-from extension_apiserver.command.child import Child, readable
+from extension_apiserver.command.child import Child, readable, say
 from extension_apiserver.command.program import main
 
+ROOT = Path(__file__).parents[2]
 REQUEST = {
     "time": "2026-01-02T03:04:05.678Z",
     "level": "info",
@@ -54,9 +55,19 @@ class Script:
         """End."""
         self.events.append("stop")
 
+    def prepare_next(self) -> None:
+        """Have the next one wait, which is not noted."""
+
+    def close(self) -> None:
+        """End all."""
+        self.events.append("close")
+
     def is_ready(self, *_arguments: object) -> bool:
         """Say so at once."""
         return True
+
+    def demand_control_plane(self) -> None:
+        """Let it live."""
 
     def discover(self) -> None:
         """Note it."""
@@ -83,7 +94,7 @@ def nothing(_script):
 
 
 def test_it_starts_once_and_is_discovered_when_it_is_ready(monkeypatch, app):
-    assert played(monkeypatch, app, nothing, nothing) == ["stop", "start", "discover", "stop"]
+    assert played(monkeypatch, app, nothing, nothing) == ["stop", "start", "discover", "close"]
 
 
 def test_it_starts_anew_when_a_python_file_of_the_folder_changes(monkeypatch, app):
@@ -110,7 +121,94 @@ def test_what_has_ended_waits_for_an_edit_and_starts_anew(monkeypatch, app, caps
         os.utime(app, ns=(1, 1))
 
     assert played(monkeypatch, app, fail, nothing, nothing, edit, nothing).count("start") == 2
-    assert capsys.readouterr().err.count("ended with exit code 1: change app.py") == 1
+    assert capsys.readouterr().err.count("ended with exit code 1: save app.py") == 1
+
+
+def test_what_is_not_there_any_more_waits_until_it_is_there_again(monkeypatch, app, capsys):
+    def vanish(_script):
+        app.unlink()
+
+    def come(_script):
+        app.write_text("")
+
+    assert played(monkeypatch, app, vanish, nothing, nothing, come, nothing).count("start") == 2
+    assert capsys.readouterr().err.count("app.py is not there: it starts when it is there again") == 1
+
+
+@pytest.fixture
+def child(app):
+    """Yield one of app.py, as `dev` has it, that sees our code and is gone at the end."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "backend")}
+    child = Child(
+        [sys.executable, "-P", "-m", "extension_apiserver.command.warm", str(app)], environ, app.parent, waits=True
+    )
+    yield child
+    child.close()
+
+
+def shown(child, capfd, code):
+    """Have it begin, wait for its end, and return what it has shown."""
+    child.start()
+    assert child._process.wait(60) == code
+    child.stop()
+    return capfd.readouterr().err
+
+
+def test_the_next_one_runs_what_the_file_has_become(child, app, capfd):
+    app.write_text("print('old')")
+    child.prepare_next()
+    app.write_text("import sys; print(sys.argv, sys.path[0], __name__, sys.stdin.read() == '')")
+    waiting = child._next
+    assert shown(child, capfd, 0) == f"['{app}'] {app.parent} __main__ True\n"
+    assert waiting.returncode == 0
+
+
+def test_one_that_waits_is_ended_without_having_begun(child, app, capfd):
+    app.write_text("print('begun')")
+    child.prepare_next()
+    waiting = child._next
+    child.close()
+    assert waiting.returncode is not None
+    assert capfd.readouterr().err == ""
+
+
+def test_one_that_was_killed_while_it_waited_is_not_missed(child, app, capfd):
+    app.write_text("print('begun')")
+    child.prepare_next()
+    child._next.kill()
+    child._next.wait()
+    assert shown(child, capfd, 0) == "begun\n"
+
+
+def test_without_us_one_that_waits_ends(child, app, capfd):
+    app.write_text("print('begun')")
+    child.prepare_next()
+    child._next.stdin.close()
+    assert child._next.wait(60) == 0
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "frames", "error"),
+    [
+        ("import nonesuch", 1, "ModuleNotFoundError: No module named 'nonesuch'"),
+        ("def f():\n    raise KeyError(1)\nf()", 2, "KeyError: 1"),
+        ("def f(:", 1, "SyntaxError: invalid syntax"),
+    ],
+)
+def test_an_error_is_shown_with_its_own_frames_alone(child, app, capfd, text, frames, error):
+    app.write_text(text)
+    said = shown(child, capfd, 1)
+    assert said.count(f'File "{app}"') == said.count("  File ") == frames
+    assert said.splitlines()[-1] == error
+
+
+def test_a_terminal_that_is_gone_is_no_error(monkeypatch):
+    def write(_text):
+        raise OSError
+
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=write))
+    say("ended")
 
 
 def test_a_child_is_ended_with_what_it_started(tmp_path, capfd):
@@ -232,7 +330,13 @@ class Harness:
 )
 def test_what_keeps_a_cluster_from_coming_up_is_one_line(monkeypatch, capsys, ends, code, words):
     handled = []
-    monkeypatch.setattr(dev, "signal", SimpleNamespace(signal=lambda *one: handled.append(one)))
+    monkeypatch.setattr(
+        dev,
+        "signal",
+        SimpleNamespace(
+            signal=lambda *one: handled.append(one), getsignal=lambda _number: None, SIG_IGN=signal.SIG_IGN
+        ),
+    )
     monkeypatch.setattr(dev.importlib.util, "find_spec", lambda _name: object())
     monkeypatch.setattr(dev.importlib, "import_module", lambda _name: Harness(ends))
     assert main(["dev"]) == code

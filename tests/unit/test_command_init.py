@@ -89,20 +89,36 @@ def test_its_workflow_pins_the_actions_that_ours_do() -> None:
 
 
 def test_a_gateway_has_values_and_no_app() -> None:
-    """They name the service."""
+    """They name the service, which a stand-in plays in the tests."""
     main(["init", "pets", "--gateway", "http://pets.default.svc:8000"])
-    assert sorted(contents(Path("pets"))) == ["README.md", "values.yaml"]
+    made = {"README.md", "values.yaml", "conftest.py", "stand_in.py", "test_gateway.py", ".github/workflows/test.yaml"}
+    assert set(contents(Path("pets"))) == made | {"Dockerfile", "requirements.txt"}
     values = yaml.safe_load(Path("pets/values.yaml").read_text())
     assert values["gateway"]["upstream"] == "http://pets.default.svc:8000"
     assert values["apiService"]["group"] == "pets.example.com"
 
 
+@pytest.mark.parametrize(("name", "lines"), [("zoo", ["  cd zoo"]), (".", [])])
+def test_what_to_type_next_is_printed(
+    name: str, lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In an empty folder `init .` takes its name."""
+    (tmp_path / "zoo").mkdir()
+    monkeypatch.chdir(tmp_path / "zoo" if name == "." else tmp_path)
+    url = "http://127.0.0.1:8000/a;b"
+    assert main(["init", name, "--gateway", url]) == 0
+    printed = capsys.readouterr().out.partition("says more:\n\n")[2]
+    pip = "  pip install -r requirements.txt pytest-apiservice"
+    assert printed.splitlines() == [*lines, pip, f"  extension-apiserver dev --upstream '{url}'"]
+    assert yaml.safe_load((tmp_path / "zoo" / "values.yaml").read_text())["apiService"]["group"] == "zoo.example.com"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["My-API"], "not 'My-API'"),
-        (["class"], "not 'class'"),
-        (["a" * 41], "up to 40 letters"),
+        (["My-API"], "NAME cannot be 'My-API'"),
+        (["class"], "NAME cannot be 'class'"),
+        (["a" * 41], "at most 40"),
         (["zoo", "--kind", "animal"], "--kind must be"),
         (["zoo", "--kind", "Clas"], "choose another"),
         (["zoo", "--kind", "App"], "choose another"),

@@ -14,8 +14,8 @@ import pytest
 from extension_apiserver import Api, Settings, serve
 from extension_apiserver.apps.calls import _Threads
 from extension_apiserver.cluster.kubernetes import ApiClient, ApiError
+from extension_apiserver.host import _allow_descriptors
 from extension_apiserver.observe.metrics import Gauge, Metrics
-from extension_apiserver.serve import _allow_descriptors
 from extension_apiserver.trust import tls
 from extension_apiserver.wire.connections import Bounded, Connections
 from header_echo.app import create_app

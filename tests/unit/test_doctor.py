@@ -301,3 +301,33 @@ def test_without_a_service_account_exit_2(own: Backend, capsys: pytest.CaptureFi
 
     assert main(create_app(), arguments=["doctor"], environ=own.environ()) == 2
     assert "serviceaccount/ca.crt is missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["doctor", "selftest"])
+def test_each_api_of_metrics_that_is_registered_is_looked_at(installation: Backend, run: Run, command: str) -> None:
+    """Besides the own group, and each version by itself: an autoscaler asks for one, and a namespace's end for all."""
+    _, lines = run(command, METRICS_APIS="custom,resource")
+    named = ["v1beta2.custom.metrics.k8s.io", "v1beta1.custom.metrics.k8s.io", "v1beta1.metrics.k8s.io"]
+
+    assert [name for name in named if not any(line.startswith(f"[-] APIService {name} ") for line in lines)] == []
+    assert any(f"APIService v1.{GROUP}" in line for line in lines)
+
+
+@pytest.mark.parametrize("versions", [{}, {"VERSIONS": ""}])
+def test_a_program_without_a_group_of_its_own_looks_at_none(
+    installation: Backend, capsys: pytest.CaptureFixture[str], versions: dict[str, str]
+) -> None:
+    environ = installation.environ(METRICS_APIS="external", **versions)
+    main(arguments=["selftest"], environ=environ)
+
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()] == ["v1beta1.external.metrics.k8s.io"]
+
+
+def test_an_application_without_a_version_is_not_served(
+    installation: Backend, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The chart sets none for a release without a group of its own."""
+    environ = installation.environ(VERSIONS="")
+
+    assert main(create_app(), arguments=["serve"], environ=environ) == 2
+    assert "VERSIONS is empty, and main() has an application or `resources`" in capsys.readouterr().err

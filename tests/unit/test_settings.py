@@ -36,7 +36,7 @@ def test_ipv6_address_of_kube_apiserver() -> None:
     [
         ("GROUP", "cats", "at least two labels"),
         ("GROUP", "Cats.example.com", "DNS name"),
-        ("VERSIONS", "", "comma-separated"),
+        ("VERSIONS", "v1,", "comma-separated"),
         ("VERSIONS", "v1,v1", "different versions"),
         ("BIND_ADDRESS", "localhost", "IP address"),
         ("PORT", "65536", "port number"),

@@ -14,7 +14,7 @@ from typing import Any
 from extension_apiserver.request import Request, Response, json_response
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.selectors import selectors
-from extension_apiserver.status import StatusError
+from extension_apiserver.status import StatusError, no_such_path
 from extension_apiserver.trust.identity import Identity
 from extension_apiserver.verbs import DRY_RUN, VERBS, Place
 
@@ -99,7 +99,7 @@ class Rest:
             and not (resource.namespaced and info.name and not info.namespace)
         )
         if not whole_path_exists:
-            raise StatusError(404, "the server could not find the requested resource")
+            raise no_such_path()
         place: Place = "name" if info.name else "collection"
         in_namespace = bool(info.namespace)
         if not resource.takes(info.verb, place, in_namespace=in_namespace):

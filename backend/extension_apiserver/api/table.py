@@ -34,7 +34,9 @@ def form_of_object(form: tuple[str, str, str], resource: Resource, item: Object,
 
     """
     if form == _TABLE:
-        return _table(resource, [item], {"resourceVersion": item["metadata"]["resourceVersion"]}, include_object)
+        return _table(
+            resource, [item], {"resourceVersion": item["metadata"].get("resourceVersion", "")}, include_object
+        )
     return _partial(item) if form == _PARTIAL else item
 
 

@@ -7,16 +7,19 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from extension_apiserver.api.openapi import OpenApi
+from extension_apiserver.api.group import Group
+from extension_apiserver.cluster.kubernetes import ApiClient
+from extension_apiserver.observe.metrics import Metrics
 from extension_apiserver.observe.readiness import Check
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError
 from extension_apiserver.trust.authentication import Caller
+from extension_apiserver.trust.delegation import Authorizer
 
 from .answers import guarded
 from .asgi.caller import AsgiCaller
-from .calls import Calls
+from .open_streams import OpenStreams
 from .wsgi import WsgiCaller
 
 _SWITCHING = 101
@@ -75,28 +78,40 @@ async def _nothing() -> None:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Hosted:
-    """An application, and what the server does for it.
+class Host:
+    """What the server has for what it hosts.
 
     Attributes:
-        app: answers what is no resource's.
-        calls: where functions of resources run.
+        authorizer: asks kube-apiserver what callers may do; None if nobody does.
+        client: asks kube-apiserver for anything else, as the ServiceAccount.
+        metrics: of this server.
+        streams: counts answers that are still being made.
+
+    """
+
+    authorizer: Authorizer | None
+    client: ApiClient
+    metrics: Metrics
+    streams: OpenStreams
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Hosted:
+    """Groups, and what the server does for them.
+
+    Attributes:
+        groups: at least one, with different names.
         checks: conditions of readiness.
         run: goes on while the server does; if it ends, so does the server.
         access: returns what a request needs to be allowed besides what kube-apiserver has asked for.
         public: path → what returns a document for everybody who reaches the port, as JSON has it.
-        openapi: documents that are made anew while the server runs; by default they are made once.
         audit: returns what keeps the bodies of a request for the log, or None.
-        below_objects: paths below objects of a resource are the application's if the resource knows no such subresource.
 
     """
 
-    app: Application
-    calls: Calls
+    groups: Sequence[Group]
     checks: Sequence[Check] = ()
     run: Callable[[], Awaitable[None]] = _nothing
     access: Callable[[Request], RequestInfo | None] = lambda _: None
     public: Mapping[str, Callable[[], object]] = dataclasses.field(default_factory=dict)
-    openapi: OpenApi | None = None
     audit: Callable[[Request], Record | None] = lambda _: None
-    below_objects: bool = False

@@ -19,6 +19,7 @@ from .http_client import FAILURES, ClientConnection
 _TIMEOUT_SECONDS = 10
 #: Connections that are kept for the next call.
 _IDLE_CONNECTIONS = 4
+_JSON = "application/json"
 
 
 class ApiError(Exception):
@@ -32,6 +33,10 @@ class ApiError(Exception):
     def __init__(self, message: str, code: int = 0) -> None:
         super().__init__(message)
         self.code = code
+
+
+class TooLargeError(ApiError):
+    """The answer was longer than it might be, and was not read to its end."""
 
 
 def backoff_seconds(failures: int) -> float:
@@ -67,14 +72,15 @@ class ApiClient:
         while self._idle:
             await self._idle.pop().close()
 
-    async def get(self, path: str) -> dict[str, Any]:
-        """Return the object at a path.
+    async def get(self, path: str, *, accept: str = _JSON, most_bytes: int | None = None) -> dict[str, Any]:
+        """Return the object at a path, in a form of JSON that `accept` names.
 
         Raises:
+            TooLargeError: if it has more than `most_bytes`.
             ApiError: if kube-apiserver cannot be reached or answers anything but 200.
 
         """
-        return _document(*await self._call("GET", path, None))
+        return _document(*await self._call("GET", path, None, accept, most_bytes))
 
     async def create(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Post an object and return the answer.
@@ -102,14 +108,26 @@ class ApiClient:
                     for line in lines:
                         yield json.loads(line)
 
-    async def _call(self, method: str, path: str, document: Mapping[str, Any] | None) -> tuple[int, bytes]:
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        document: Mapping[str, Any] | None,
+        accept: str = _JSON,
+        most_bytes: int | None = None,
+    ) -> tuple[int, bytes]:
         with _translated():
-            async with asyncio.timeout(_TIMEOUT_SECONDS), self._exchange(method, path, document) as answer:
-                return answer.code, await answer.read()
+            async with asyncio.timeout(_TIMEOUT_SECONDS), self._exchange(method, path, document, accept) as answer:
+                body = bytearray()
+                async for piece in answer.pieces():
+                    body += piece
+                    if most_bytes is not None and len(body) > most_bytes:
+                        raise TooLargeError(f"kube-apiserver answers with more than {most_bytes} bytes", answer.code)
+                return answer.code, bytes(body)
 
     @contextlib.asynccontextmanager
     async def _exchange(
-        self, method: str, path: str, document: Mapping[str, Any] | None
+        self, method: str, path: str, document: Mapping[str, Any] | None, accept: str = _JSON
     ) -> AsyncIterator[ClientConnection]:
         """Send a request, yield the connection once the answer's header is there, and keep it if the answer was read whole."""
         try:
@@ -118,7 +136,7 @@ class ApiClient:
             raise ApiError(f"the ServiceAccount token cannot be read: {error}") from error
         headers = [
             ("Authorization", f"Bearer {token}"),
-            ("Accept", "application/json"),
+            ("Accept", accept),
             ("User-Agent", "extension-apiserver"),
         ]
         body = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -32,7 +33,7 @@ _LONGEST = 2000
 
 
 class Child:
-    """At most one process at a time, of one command."""
+    """At most one process at a time, of one command; and perhaps the next one, which waits for a line on its standard input."""
 
     def __init__(
         self,
@@ -40,6 +41,8 @@ class Child:
         environ: Mapping[str, str],
         folder: Path,
         prepare: Callable[[], None] | None = None,
+        *,
+        waits: bool = False,
     ) -> None:
         """Say what to start.
 
@@ -48,19 +51,37 @@ class Child:
             environ: its variables.
             folder: where it runs.
             prepare: called in the process before the program.
+            waits: the command begins when a line comes on standard input, and does before what it can.
 
         """
         self._command, self._environ, self._folder, self._prepare = command, environ, folder, prepare
+        self._waits = waits
         self._process: subprocess.Popen[str] | None = None
+        self._next: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
     def start(self) -> None:
         """Start it; what it writes goes to standard error, line by line."""
-        self._process = subprocess.Popen(
+        if self._next is not None and self._next.poll() is not None:  # somebody has killed it
+            self._forget_next()
+        self._process, self._next = self._next or self._begun(), None
+        self._reader = threading.Thread(target=_show, args=(self._process.stdout,), daemon=True)
+        self._reader.start()
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError), self._process.stdin as wanted:  # its end is looked at elsewhere
+                wanted.write("\n")
+
+    def prepare_next(self) -> None:
+        """Have the next one wait, if it can."""
+        if self._waits and self._next is None:
+            self._next = self._begun()
+
+    def _begun(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             self._command,
             env=dict(self._environ),
             cwd=self._folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if self._waits else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -69,10 +90,6 @@ class Child:
             preexec_fn=self._prepare,  # noqa: PLW1509 - it makes one system call
             start_new_session=True,  # Ctrl-C is for us, who end it
         )
-        output = self._process.stdout
-        assert output is not None  # noqa: S101
-        self._reader = threading.Thread(target=_show, args=(output,), daemon=True)
-        self._reader.start()
 
     @property
     def ended(self) -> int | None:
@@ -104,12 +121,29 @@ class Child:
         self._reader.join(_STOP_SECONDS)  # a process of its own may hold the pipe
         self._process = self._reader = None
 
+    def close(self) -> None:
+        """End it, and the next one."""
+        self.stop()
+        self._forget_next()
+
+    def _forget_next(self) -> None:
+        if self._next is not None:
+            with self._next:
+                self._next.kill()
+            self._next = None
+
+
+def say(text: str) -> None:
+    """Write to the terminal, if it is still there."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
 
 def _show(output: IO[str]) -> None:
     with output:
         for line in readable(iter(lambda: output.readline(_LONGEST), "")):
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+            say(line)
 
 
 def readable(lines: Iterable[str]) -> Iterator[str]:

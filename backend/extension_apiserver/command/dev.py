@@ -20,12 +20,12 @@ from typing import Any, NoReturn
 from extension_apiserver.apps.upstream.origin import origin
 from extension_apiserver.gateway.configuration_file import read_config
 
-from .child import Child
+from .child import Child, say
 from .errors import CommandError
 
 _HARNESS = "pytest_apiservice"
-#: Between two looks at the files.
-_PERIOD_SECONDS = 0.2
+#: Between two looks at the files; while a start is awaited, at that.
+_PERIOD_SECONDS, _SOON_SECONDS = 0.1, 0.02
 #: Folders with names such as these hold what others wrote.
 _NOT_OURS = re.compile(r"\..*|__pycache__|node_modules|venv|env|build|dist|reports")
 #: A look at so many takes a few milliseconds; further ones are not looked at.
@@ -52,24 +52,32 @@ def run(given: argparse.Namespace) -> int:
     command, watched, folder = _served(given)
     if importlib.util.find_spec(_HARNESS) is None:
         raise CommandError(f"dev needs a control plane, which is pytest-apiservice's: {_pip('pytest-apiservice')}")
-    # Not imported by name: this distribution does not require it, and its absence is said above.
-    harness: Any = importlib.import_module(f"{_HARNESS}.embedded.outside")
     for number in _ENDING:
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _interrupt)
+    try:
+        return _serve(given, command, watched, folder)
+    except KeyboardInterrupt:
+        say("ended")
+    return 0
+
+
+def _serve(given: argparse.Namespace, command: Sequence[str], watched: Path | None, folder: Path) -> NoReturn:
+    """Serve until an interrupt."""
+    # Not imported by name: this distribution does not require it, and its absence was said.
+    harness: Any = importlib.import_module(f"{_HARNESS}.embedded.outside")
     try:
         group, versions = harness.registration(folder / "values.yaml")
         with harness.outside(_service_name(group), group, versions) as outside:
             path = f"/apis/{group}/{versions[0]}"
             first = f"get --raw {path}/" if given.upstream else f"api-resources --api-group={group}"
-            _say(f"serving {path} from {given.upstream or given.config or command[-1]}; in another terminal:")
-            _say(f"\n  {outside.export}\n  kubectl {first}\n\nCtrl-C ends it all")
+            say(f"serving {path} from {given.upstream or given.config or command[-1]}; in another terminal:")
+            say(f"\n  {outside.export}\n  kubectl {first}\n\nCtrl-C ends it all")
             environ = {**os.environ, **outside.environment, "PYTHONUNBUFFERED": "1"}
-            _develop(Child(command, environ, folder, harness.die_with_parent()), watched, outside)
+            waits = given.upstream is None and given.config is None
+            _develop(Child(command, environ, folder, harness.die_with_parent(), waits=waits), watched, outside)
     except harness.HarnessError as error:
         raise CommandError(str(error)) from None
-    except KeyboardInterrupt:
-        _say("ended")
-    return 0
 
 
 def _served(given: argparse.Namespace) -> tuple[Sequence[str], Path | None, Path]:
@@ -92,7 +100,7 @@ def _served(given: argparse.Namespace) -> tuple[Sequence[str], Path | None, Path
         raise CommandError(
             f"{app} is no file: go to the folder of your app.py, or `extension-apiserver init NAME` makes one"
         )
-    return [sys.executable, str(app)], app, app.parent
+    return [sys.executable, "-P", "-m", f"{__package__}.warm", str(app)], app, app.parent
 
 
 def _develop(child: Child, watched: Path | None, outside: Any) -> NoReturn:  # noqa: ANN401 - of a distribution that may be missing
@@ -101,24 +109,32 @@ def _develop(child: Child, watched: Path | None, outside: Any) -> NoReturn:  # n
     known = waiting = False
     try:
         while True:
+            outside.demand_control_plane()
             now = dict(_times(watched)) if watched else {}
             if now != seen:
-                child.stop()
                 if seen is not None:
-                    _say("a file has changed: starting anew")
-                child.start()
-                seen, known, waiting = now, False, False
+                    say("a file has changed: starting anew")
+                child.stop()
+                seen = dict(_times(watched)) if watched else {}  # others that were saved meanwhile
+                known = waiting = False
+                if watched is None or seen[watched]:
+                    child.start()
+                else:
+                    say(f"{watched.name} is not there: it starts when it is there again")
+                    waiting = True
             elif child.ended is not None and not waiting:
-                what = f"change {watched.name}, and it starts anew" if watched else "Ctrl-C, and begin again"
-                _say(f"it has ended with exit code {child.ended}: {what}")
+                what = f"save {watched.name}, and it starts anew" if watched else "Ctrl-C, and begin again"
+                say(f"it has ended with exit code {child.ended}: {what}")
                 waiting = True
-            elif not known and child.is_ready(outside.address, outside.trust):
+                child.prepare_next()
+            elif not known and not waiting and child.is_ready(outside.address, outside.trust):
                 outside.discover()
                 known = True
-                _say("ready")
-            time.sleep(_PERIOD_SECONDS if known or waiting else _PERIOD_SECONDS / 4)
+                say("ready")
+                child.prepare_next()
+            time.sleep(_PERIOD_SECONDS if known or waiting else _SOON_SECONDS)
     finally:
-        child.stop()
+        child.close()
 
 
 def _times(watched: Path) -> Iterator[tuple[Path, int]]:
@@ -150,8 +166,3 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
     for number in _ENDING:  # a second one would leave half of it
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()

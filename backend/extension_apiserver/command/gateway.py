@@ -12,7 +12,7 @@ from extension_apiserver.diagnose.findings import Finding
 from extension_apiserver.gateway.configuration_file import read_config
 from extension_apiserver.gateway.gateway import Gateway
 from extension_apiserver.gateway.health import findings
-from extension_apiserver.serve import host
+from extension_apiserver.host import host
 from extension_apiserver.settings import DEFAULT_PREFIX, Settings
 
 #: A body on its way to an upstream is never held, so the upstream is to say what is too much.
@@ -33,9 +33,11 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return examine(selftest.examine, settings)
     if given.command == "doctor" and given.config is None and given.upstream is None:
         return examine(doctor.examine, settings)
+    if not settings.versions:
+        raise ValueError(f"{DEFAULT_PREFIX}VERSIONS is empty, and a gateway serves a group: say its versions")
     gateway = Gateway(read_config(given.config, given.upstream), settings)
     if given.command == "gateway":
-        return serving(host(gateway.host, gateway.api, settings), settings)
+        return serving(host(gateway.host, settings), settings)
 
     async def both(client: ApiClient, settings: Settings) -> AsyncIterator[Finding]:
         async for finding in findings(gateway.upstreams):

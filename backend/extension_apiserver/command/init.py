@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import keyword
 import re
+import shlex
 import sys
 from collections.abc import Mapping
 from importlib.resources import files
@@ -31,17 +32,26 @@ _COMMON = {
 }
 _WSGI = {"app.py": "wsgi/app.py", **_COMMON}
 _ASGI = {"app.py": "asgi/app.py", **_COMMON}
-_GATEWAY = {"values.yaml": "gateway/values.yaml", "README.md": "gateway/README.md"}
+_GATEWAY = {
+    "values.yaml": "gateway/values.yaml",
+    "Dockerfile": "gateway/Dockerfile",
+    "requirements.txt": "gateway/requirements.txt",
+    "conftest.py": "gateway/conftest.py",
+    "stand_in.py": "gateway/stand_in.py",
+    "test_gateway.py": "gateway/test_gateway.py",
+    "README.md": "gateway/README.md",
+    ".github/workflows/test.yaml": "app/test.yaml",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add those of `init`."""
-    parser.add_argument("name", metavar="NAME", help="of the folder, which must be empty or not there, and of the API")
+    parser.add_argument(
+        "name", metavar="NAME", help="of the folder, which must be empty or not there, and so of the API"
+    )
     parser.add_argument("--kind", help="of its one resource, e.g. Animal (default: Thing)")
     parser.add_argument("--asgi", action="store_true", help="with FastAPI instead of Flask")
-    parser.add_argument(
-        "--gateway", metavar="URL", help="no app.py: values for a gateway to the service that is there already"
-    )
+    parser.add_argument("--gateway", metavar="URL", help="no app.py, but a gateway to a service that is there already")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -52,7 +62,7 @@ def run(given: argparse.Namespace) -> int:
 
     """
     folder = Path(given.name)
-    templates, words = _chosen(given, folder.name)
+    templates, words = _chosen(given, folder.resolve().name)
     made = {path: _filled(template, words) for path, template in templates.items()}
     try:
         if folder.exists() and any(folder.iterdir()):
@@ -62,7 +72,10 @@ def run(given: argparse.Namespace) -> int:
             (folder / path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise CommandError(f"{folder} cannot be made: {error.strerror}") from None
-    sys.stdout.write("".join(f"{folder / path}\n" for path in made) + f"\nNext: cd {folder}; {words['next']}\n")
+    there = [f"cd {shlex.quote(given.name)}"] if folder.resolve() != Path.cwd() else []
+    lines = [*there, "pip install -r requirements.txt pytest-apiservice", words["next"]]
+    sys.stdout.write("".join(f"{folder / path}\n" for path in made))
+    sys.stdout.write("\nNext, and README.md says more:\n\n" + "".join(f"  {line}\n" for line in lines))
     return 0
 
 
@@ -70,7 +83,7 @@ def _chosen(given: argparse.Namespace, name: str) -> tuple[Mapping[str, str], Ma
     """Return what to make of which template, and the words for its placeholders."""
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
         raise CommandError(
-            f"NAME becomes names in Python and in Kubernetes: up to 40 letters a to z and digits, a letter first, no word of Python's, not '{name}'"
+            f"NAME cannot be '{name}': write small letters (a to z) and digits, a letter first, at most 40, and no keyword of Python; Kubernetes and Python will know it by that name"
         )
     words = {"name": name, "group": f"{name}.example.com"}
     if given.gateway is not None:
@@ -80,7 +93,9 @@ def _chosen(given: argparse.Namespace, name: str) -> tuple[Mapping[str, str], Ma
             origin(given.gateway)
         except ValueError as error:
             raise CommandError(f"--gateway: {error}") from None
-        return _GATEWAY, {**words, "url": given.gateway, "next": f"extension-apiserver dev --upstream {given.gateway}"}
+        quoted = shlex.quote(given.gateway)
+        words |= {"url": given.gateway, "quoted": quoted, "next": f"extension-apiserver dev --upstream {quoted}"}
+        return _GATEWAY, words
     kind = given.kind or "Thing"
     if not _KIND.fullmatch(kind) or keyword.iskeyword(kind):
         raise CommandError(f"--kind must be up to 40 letters and digits, a capital first, such as Animal, not '{kind}'")

@@ -12,7 +12,7 @@ from extension_apiserver.cli import CALLED_WRONGLY
 from extension_apiserver.gateway.configuration_file import ConfigError
 from extension_apiserver.settings import SettingsError
 
-from . import dev, gateway, init
+from . import dev, gateway, init, metrics_mux
 from .errors import CommandError
 
 _OF_A_GATEWAY = {
@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     dev.add_arguments(
         commands.add_parser("dev", help="run app.py, or --upstream, behind a kube-apiserver of this machine")
     )
+    words = "serve the metrics of several providers as one API, by the routes in --config"
+    metrics_mux.add_arguments(commands.add_parser("metrics-mux", help=words, description=words))
     for name, words in _OF_A_GATEWAY.items():
         _add_config(commands.add_parser(name, help=words, description=words))
     given = parser.parse_args(arguments)
@@ -44,7 +46,8 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
             return init.run(given)
         if given.command == "dev":
             return dev.run(given)
-        return gateway.run(given, os.environ if environ is None else environ)
+        serve = metrics_mux.run if metrics_mux.is_meant(given) else gateway.run
+        return serve(given, os.environ if environ is None else environ)
     except (CommandError, SettingsError, ConfigError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY

@@ -33,8 +33,8 @@ async def examine(client: ApiClient, settings: Settings) -> AsyncIterator[Findin
     ):
         if wanted:
             yield await _may_create(client, *resource)
-    for version in settings.versions:
-        async for finding in _registration(client, f"{version}.{settings.group}"):
+    for group, version in settings.registered:
+        async for finding in _registration(client, f"{version}.{group}"):
             yield finding
 
 

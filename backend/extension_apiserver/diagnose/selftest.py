@@ -18,8 +18,8 @@ _REFUSED = frozenset({401, 403})
 
 async def examine(client: ApiClient, settings: Settings) -> AsyncIterator[Finding]:
     """Yield one finding for each check and version."""
-    for version in settings.versions:
-        async for finding in _examine_version(client, settings.group, version):
+    for group, version in settings.registered:
+        async for finding in _examine_version(client, group, version):
             yield finding
 
 

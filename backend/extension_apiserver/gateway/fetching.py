@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from extension_apiserver.api.openapi import OpenApi
+from extension_apiserver.api.documents.openapi import OpenApi
 from extension_apiserver.apps.upstream.failures import UpstreamError
 from extension_apiserver.status import StatusError
 

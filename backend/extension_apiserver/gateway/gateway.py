@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from extension_apiserver.api.openapi import OpenApi
+from extension_apiserver.api.documents.openapi import OpenApi
 from extension_apiserver.api.resources import Api, Resource
-from extension_apiserver.apps.application import Hosted
+from extension_apiserver.apps.application import Host, Hosted
+from extension_apiserver.apps.table_group import TableGroup
 from extension_apiserver.request import Request
 from extension_apiserver.request_info import RequestInfo, request_info
 from extension_apiserver.settings import Settings
 from extension_apiserver.trust.authentication import Caller
-from extension_apiserver.trust.delegation import Authorizer
 from extension_apiserver.trust.identity import Identity
 
 from .access import Access
@@ -101,6 +101,7 @@ class Gateway:
             resources = mapped(config.resources, fetcher.fetch, self._wait, documents.schema)
         self.api = Api(settings.group, settings.versions, resources)
         self._openapi = OpenApi(self.api)
+        self._most_body_bytes = settings.most_body_bytes
         if config.access and not settings.delegated_authorization:
             raise ValueError("`access` asks kube-apiserver: set EXTENSION_APISERVER_DELEGATED_AUTHORIZATION to 'true'")
         self._access = Access(settings.group, config.access)
@@ -109,7 +110,7 @@ class Gateway:
         self._watch = DocumentWatch(self.upstreams, documents, self._openapi)
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def host(self, authorizer: Authorizer | None) -> Hosted:
+    def host(self, host: Host) -> Hosted:
         """Return what the server is to do for it; as `serve.host` wants it."""
         self._loop = asyncio.get_running_loop()
 
@@ -117,21 +118,29 @@ class Gateway:
             info = request_info(request)
             asked = before.is_resource and before.attributes() == info.attributes()
             needed = [one for one in (None if asked else info, self._access.needed(request)) if one is not None]
+            authorizer = host.authorizer
             for one in needed:
                 if authorizer is None or not await authorizer.allows(caller.identity, one, caller.payer):
                     return False
             return True
 
         return Hosted(
-            app=Forwarder(self.upstreams, self._teller, may),
-            calls=FairCalls(),
+            groups=[
+                TableGroup(
+                    api=self.api,
+                    app=Forwarder(self.upstreams, self._teller, may),
+                    calls=FairCalls(),
+                    streams=host.streams,
+                    most_body_bytes=self._most_body_bytes,
+                    openapi_source=self._openapi,
+                    below_objects=True,
+                )
+            ],
             checks=[self._health.check()],
             run=self._run,
             access=self._access.needed,
             public=self._public(),
-            openapi=self._openapi,
             audit=self._audit.begin,
-            below_objects=True,
         )
 
     def _public(self) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _DURATION_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
@@ -79,6 +79,28 @@ class Gauge:
             yield f"{self.name} {value:.15g}"
 
 
+class Rows:
+    """Shows values of now by labels, as they are read; whoever reads sees to it that there are few.
+
+    Attributes:
+        text: the HELP line.
+
+    """
+
+    def __init__(
+        self, name: str, text: str, read: Callable[[], Iterable[tuple[Mapping[str, str], float]]], *, kind: str
+    ) -> None:
+        self.name, self.text, self.kind = name, text, kind
+        self._read = read
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the exposition, HELP and TYPE first, without newlines."""
+        yield f"# HELP {self.name} {self.text}"
+        yield f"# TYPE {self.name} {self.kind}"
+        for labels, value in self._read():
+            yield f"{self.name}{_labels(tuple(labels.items()))} {value:.15g}"
+
+
 class Requests:
     """A histogram of durations for each verb and code."""
 
@@ -109,9 +131,15 @@ class Requests:
 
 
 class Metrics:
-    """The metrics of one server, each an attribute; those of connections and certificate are read when they are shown."""
+    """The metrics of one server, each an attribute; those of connections and certificate are read when they are shown.
+
+    Attributes:
+        others: of what this server hosts.
+
+    """
 
     def __init__(self) -> None:
+        self.others: list[Rows] = []
         self.requests = Requests()
         self.refused_identities = Counter(
             "extension_apiserver_refused_identities_total", "Requests whose identity was refused, by reason."
@@ -136,6 +164,9 @@ class Metrics:
         )
         for reason in ("max_bytes_in_flight", "max_streams"):
             self.refused_requests.show_zero(reason=reason)
+        self.metric_calls = Counter(
+            "extension_apiserver_metric_calls_total", "Calls of functions of metrics, by metric and result."
+        )
         self.certificate_not_after = Gauge(
             "extension_apiserver_certificate_not_after_seconds",
             "When the serving certificate expires, seconds since the epoch.",
@@ -151,17 +182,19 @@ class Metrics:
 
     def expose(self) -> bytes:
         """Return everything in the text format, UTF-8."""
-        parts = (
+        parts: tuple[Requests | Counter | Gauge | Rows, ...] = (
             self.requests,
             self.refused_identities,
             self.refused_reviews,
             self.refused_connections,
             self.refused_requests,
+            self.metric_calls,
             self.tls_reloads,
             self.requestheader_reloads,
             self.certificate_not_after,
             self.connections,
             self.streams,
             self.bytes_in_flight,
+            *self.others,
         )
         return ("\n".join(line for part in parts for line in part.lines()) + "\n").encode()

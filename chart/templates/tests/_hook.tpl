@@ -11,3 +11,8 @@ helm.sh/hook: test
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
 helm.sh/hook-output-log-policy: hook-succeeded,hook-failed
 {{- end }}
+
+{{- /* "true" if there is something to test, and pods of ours to test it with. */}}
+{{- define "header-echo.isTested" -}}
+{{- if and .Values.backend.create .Values.test.enabled (include "header-echo.registrations" . | fromJsonArray) }}true{{ end }}
+{{- end }}

@@ -35,7 +35,7 @@ from pytest_apiservice.images.offline.engine import ensure_engine
 from pytest_apiservice.images.registry import has_image, named_by
 from pytest_apiservice.programs import older
 from pytest_apiservice.programs.cache import cache_dir
-from pytest_apiservice.programs.tools import PROGRAMS as ALL_PROGRAMS
+from pytest_apiservice.programs.pinned import PROGRAMS as ALL_PROGRAMS
 from pytest_apiservice.programs.tools import prepare, tool
 
 KEPT_NAME = "header-echo"

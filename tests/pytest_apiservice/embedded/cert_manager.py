@@ -1,15 +1,14 @@
-"""cert-manager beside the embedded control plane: the same program as on kind, as a process."""
+"""cert-manager beside the embedded control plane, as processes."""
 
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import aiohttp
 import yaml
 
-from pytest_apiservice.base.authorities import write_private
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.embedded.control_plane import ControlPlane
 from pytest_apiservice.embedded.node.client import ApiClient, ApiError, Object
@@ -24,8 +23,8 @@ HEAD_START_SECONDS = 0.2
 SERVED_TIMEOUT_SECONDS = 150.0  # of which most is the API server's own start, on busy machines
 
 
-async def create_crds(client: ApiClient, folder: Path) -> float:
-    """Create the CRDs in ``folder`` as soon as the API server takes them; when it serves them, return until when it holds back objects.
+async def create_crds(client: ApiClient, folder: Path | None) -> float:
+    """Create the CRDs in ``folder``, if there is one, as soon as the API server takes them; when it serves them, return until when it holds back objects.
 
     That moment is in seconds since the epoch. What is created within two seconds after its CRD was Established, it holds back for two
     seconds (https://github.com/kubernetes/apiextensions-apiserver/blob/v0.37.2/pkg/apiserver/customresource_handler.go). So it is best
@@ -34,7 +33,7 @@ async def create_crds(client: ApiClient, folder: Path) -> float:
     Raises:
         HarnessError: the API server did not serve them in time.
     """
-    manifests = _read(folder)
+    manifests = _read(folder) if folder else []
     try:
         async with asyncio.timeout(SERVED_TIMEOUT_SECONDS):
             await asyncio.gather(*(_create(client, manifest) for manifest in manifests))
@@ -46,8 +45,10 @@ async def create_crds(client: ApiClient, folder: Path) -> float:
     return max(established, default=0) + HELD_BACK_SECONDS
 
 
-async def start_cert_manager(control_plane: ControlPlane, program: Path, held_back_until: float) -> None:
-    """Start cert-manager's ``program``; nothing happens when it runs already.
+async def start_cert_manager(
+    control_plane: ControlPlane, commands: Mapping[str, list[str]], held_back_until: float
+) -> None:
+    """Start ``commands``, which are cert-manager, by name; nothing happens with those that run already.
 
     Args:
         held_back_until: what `create_crds` returned. A little before it this returns: who then makes a namespace and runs
@@ -56,27 +57,25 @@ async def start_cert_manager(control_plane: ControlPlane, program: Path, held_ba
     Raises:
         HarnessError: it cannot be started.
     """
-    if all(component.name != "cert-manager" for component in control_plane.components):
-        await control_plane.launch("cert-manager", "--kubeconfig=kubeconfig", program=program)
+    running = {component.name for component in control_plane.components}
+    for name, (program, *arguments) in commands.items():
+        if name not in running:
+            await control_plane.launch(name, *arguments, program=Path(program))
     await asyncio.sleep(max(0, held_back_until - HEAD_START_SECONDS - time.time()))
 
 
 async def stop_cert_manager(control_plane: ControlPlane) -> None:
     """Stop it as if it were down; `start_cert_manager` brings it back. Nothing happens when it does not run."""
-    for component in [c for c in control_plane.components if c.name == "cert-manager"]:
+    for component in [c for c in control_plane.components if c.name.startswith("cert-manager")]:
         control_plane.components.remove(component)  # first, so that its end is not taken for a failure of the cluster
         await component.stop(STOP_SECONDS)
 
 
 def _read(folder: Path) -> list[Object]:
-    """Return the manifests in ``folder``; as JSON beside it they are read fifty times faster the next time."""
-    cached = folder.with_name(f"{folder.name}.json")
-    if cached.exists():
-        known: list[Object] = json.loads(cached.read_text())
-        return known
+    """Return the manifests in ``folder``: as JSON, which is read fifty times faster, or as YAML where a user named the folder."""
+    manifests: list[Object] = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    manifests = [yaml.load(path.read_text(), loader) for path in sorted(folder.glob("*.yaml"))]  # noqa: S506 - it is a safe one
-    write_private(cached, json.dumps(manifests).encode())
+    manifests += [yaml.load(path.read_text(), loader) for path in sorted(folder.glob("*.yaml"))]  # noqa: S506 - it is a safe one
     return manifests
 
 

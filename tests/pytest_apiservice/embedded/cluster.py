@@ -23,11 +23,11 @@ from pytest_apiservice.embedded.control import ask
 from pytest_apiservice.embedded.credentials import CONTEXT
 from pytest_apiservice.embedded.launch import START_TIMEOUT_SECONDS, start_supervisor, wait_until_ready
 from pytest_apiservice.embedded.node.images import LocalImage, compile_backend, local_image
-from pytest_apiservice.programs import older
+from pytest_apiservice.programs import cert_manager, older
 from pytest_apiservice.programs.crds import cert_manager_crds
-from pytest_apiservice.programs.tools import prepare, tool
+from pytest_apiservice.programs.tools import prepare
 
-PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "cert-manager", "kubectl", "helm")
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 
 
 class EmbeddedCluster:
@@ -46,6 +46,7 @@ class EmbeddedCluster:
         name: str = "kept",
         images: Mapping[str, LocalImage] | None = None,
         one_root: bool = False,
+        releases: bool = True,
     ) -> None:
         """Choose; nothing runs before `create`.
 
@@ -55,9 +56,10 @@ class EmbeddedCluster:
             name: tells kept clusters apart.
             images: local commands for images of your own, by the last part of the repository (pytest_apiservice.embedded.node.images).
             one_root: give pods no file system of their own, as where the kernel forbids it (pytest_apiservice.embedded.pod.root).
+            releases: have what releases of the chart need, helm and cert-manager with its kinds.
         """
         self.keep = keep
-        self._images = images
+        self._images, self._releases = images, releases
         self._options = [*(["--owned"] if not keep else []), *(["--one-root"] if one_root else [])]
         self._options += [f"--api-port={api_port}"] if api_port else []
         self._directory: Path | None = folder.kept_directory(name) if keep else None
@@ -90,9 +92,10 @@ class EmbeddedCluster:
         return not self.keep
 
     def prepare(self) -> None:
-        """Build its programs and cert-manager's CRDs unless they are there."""
-        prepare(PROGRAMS)
-        cert_manager_crds()
+        """Download or build its programs unless they are there."""
+        prepare((*PROGRAMS, "helm") if self._releases else PROGRAMS)
+        if self._releases:
+            cert_manager.commands()
 
     def collectors(self, _namespaces: Sequence[str]) -> Iterator[Collector]:
         """Yield the logs of components and pods, the ends of long ones."""
@@ -119,7 +122,7 @@ class EmbeddedCluster:
     def install_cert_manager(self) -> None:
         """Run cert-manager beside the control plane; nothing happens when it runs already."""
         with step("starting cert-manager"):
-            ask(self.directory, "install-cert-manager", program=str(tool("cert-manager")))
+            ask(self.directory, "install-cert-manager", commands=cert_manager.commands())
 
     @contextmanager
     def cert_manager_down(self) -> Iterator[None]:
@@ -186,7 +189,8 @@ class EmbeddedCluster:
         older.mark(self.directory)
         (self.directory / "logs").mkdir()
         try:
-            self._supervisor = start_supervisor(self.directory, self._options, outlives_us=self.keep)
+            crds = [f"--crds={cert_manager_crds()}"] if self._releases else []
+            self._supervisor = start_supervisor(self.directory, [*self._options, *crds], outlives_us=self.keep)
             compile_backend()
             wait_until_ready(self.directory, self._supervisor)
         except BaseException:

@@ -11,7 +11,6 @@ from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.process import last_lines
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.embedded.folder import Lock, state
-from pytest_apiservice.programs.crds import cert_manager_crds
 
 START_TIMEOUT_SECONDS = 180.0  # about 4 s on an idle machine
 
@@ -21,7 +20,7 @@ def start_supervisor(directory: Path, options: Sequence[str], *, outlives_us: bo
     command = [sys.executable, "-m", "pytest_apiservice.embedded.supervisor", f"--directory={directory}"]
     with Lock(directory) as lock, (directory / "logs" / "supervisor.log").open("wb") as log:
         supervisor = subprocess.Popen(
-            [*command, f"--crds={cert_manager_crds()}", *options],
+            [*command, *options],
             stdin=subprocess.DEVNULL if outlives_us else subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -34,7 +33,7 @@ def start_supervisor(directory: Path, options: Sequence[str], *, outlives_us: bo
 
 
 def wait_until_ready(directory: Path, supervisor: subprocess.Popen[bytes]) -> None:
-    """Wait until the cluster's API is ready and has cert-manager's kinds.
+    """Wait until the cluster's API is ready and has the kinds that were asked for.
 
     Raises:
         HarnessError: a component failed, or the supervisor ended; with the last lines.

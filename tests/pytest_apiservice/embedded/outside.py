@@ -1,50 +1,33 @@
 """An embedded cluster with an API that a process of this machine serves, no pod: what `extension-apiserver dev` of extension-apiserver calls."""
 
 import base64
-import json
 import secrets
 import shlex
 import ssl
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
-
-import yaml
 
 from pytest_apiservice.base.authorities import Authority
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.process import die_with_parent
 from pytest_apiservice.client.api import Api
 from pytest_apiservice.cluster import Choice
+from pytest_apiservice.embedded import folder
 from pytest_apiservice.embedded.cluster import EmbeddedCluster
 from pytest_apiservice.embedded.node.network import has_whole_loopback_network
+from pytest_apiservice.embedded.registration import registration
 from pytest_apiservice.programs.tools import tool
 
-__all__ = ["HarnessError", "Outside", "die_with_parent", "outside", "registration"]
+__all__ = ["HarnessError", "Outside", "die_with_parent", "outside", "registered", "registration"]
 
 NAMESPACE = "default"
 PORT = 10443  # of the node's address, which is this cluster's alone where a system has the whole of 127.0.0.0/8
-DEFAULT_GROUP, DEFAULT_VERSIONS = "cats.example.com", ["v1"]  # those of extension-apiserver's settings
-LASTS = "720h"  # longer than anybody leaves it running
-
-
-def registration(values: Path) -> tuple[str, list[str]]:
-    """Return the group and the versions that the chart's values in the file ``values`` say; without a file the library's.
-
-    Raises:
-        HarnessError: it cannot be read, or is no YAML of values.
-    """
-    try:
-        service = (yaml.safe_load(values.read_text()) or {}).get("apiService") or {}
-        versions = [str(each["name"]) for each in service.get("versions") or []]
-        return str(service.get("group") or DEFAULT_GROUP), versions or DEFAULT_VERSIONS
-    except FileNotFoundError:
-        return DEFAULT_GROUP, DEFAULT_VERSIONS
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
-        raise HarnessError(f"{values} is no values file of the chart: {' '.join(str(error).split())}") from None
+LASTS_SECONDS = 30 * 86400  # longer than anybody leaves it running
 
 
 @dataclass(frozen=True)
@@ -64,6 +47,7 @@ class Outside:
     trust: ssl.SSLContext
     _api: Api
     _versions: Sequence[str]
+    _directory: Path
 
     def discover(self) -> None:
         """Have the API server ask anew what resources there are; by itself it does once a minute."""
@@ -71,6 +55,12 @@ class Outside:
             path = f"/apis/apiregistration.k8s.io/v1/apiservices/{version}.{self._api.group}"
             change = {"metadata": {"annotations": {"extension-apiserver/started": secrets.token_hex(8)}}}
             self._api.send("PATCH", path, change, "application/merge-patch+json")
+
+    def demand_control_plane(self) -> None:
+        """Raise HarnessError if the control plane has ended by itself."""
+        phase, message = folder.state(self._directory)
+        if phase == "failed" or not folder.is_running(self._directory):
+            raise HarnessError(message or "the control plane has ended: somebody has killed its supervisor")
 
 
 @contextmanager
@@ -80,27 +70,25 @@ def outside(name: str, group: str, versions: Sequence[str]) -> Iterator[Outside]
     Raises:
         HarnessError: it does not come up, API_PORT is taken, or the API server refuses a name.
     """
-    cluster = EmbeddedCluster(api_port=Choice.read("embedded").api_port)
-    with tempfile.TemporaryDirectory(prefix="extension-apiserver-dev-") as folder:
-        try:
-            cluster.create()
-            yield _registered(cluster, Path(folder), name, group, versions)
-        finally:
-            cluster.delete()
+    cluster = EmbeddedCluster(api_port=Choice.read("embedded").api_port, releases=False)
+    try:
+        cluster.create()
+        place = cluster.directory / "outside"  # gone with the cluster, whatever ends us
+        place.mkdir()
+        yield registered(cluster, place, name, group, versions)
+    finally:
+        cluster.delete()
 
 
-def _registered(cluster: EmbeddedCluster, folder: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
+def registered(cluster: EmbeddedCluster, place: Path, name: str, group: str, versions: Sequence[str]) -> Outside:
+    """Register ``versions`` of ``group`` for a process behind the Service ``name``; its files go to ``place``."""
     api = Api(cluster, group, versions[0])
-    kubectl = api.kubectl
     authority, host = Authority("extension-apiserver dev"), f"{name}.{NAMESPACE}.svc"
-    authority.server([host]).write(folder, "tls")
-    (node,) = api.send("GET", "/api/v1/nodes")["items"]
-    ip = next(each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP")
-    kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": [*_account(name), *_service(name, ip)]}))
-    kubectl.apply(json.dumps(_registrations(name, group, versions, authority.certificate)))
-    token = kubectl("create", "token", name, f"--namespace={NAMESPACE}", f"--duration={LASTS}").stdout.strip()
+    authority.server([host]).write(place, "tls")
+    with api.session() as session:
+        ip, token = _created(partial(api.send, session=session), name, group, versions, authority.certificate)
     for file, text in (("token", token), ("namespace", NAMESPACE), ("ca.crt", Path(api.ca_file).read_text())):
-        (folder / file).write_text(text)
+        (place / file).write_text(text)
     server = urlsplit(api.server)
     address = f"127{ip[ip.index('.') :]}" if has_whole_loopback_network() else "127.0.0.1"
     environment = {
@@ -108,11 +96,11 @@ def _registered(cluster: EmbeddedCluster, folder: Path, name: str, group: str, v
         "VERSIONS": ",".join(versions),
         "BIND_ADDRESS": address,
         "PORT": str(PORT),
-        "TLS_DIRECTORY": str(folder),
-        "SERVICE_ACCOUNT_DIRECTORY": str(folder),
+        "TLS_DIRECTORY": str(place),
+        "SERVICE_ACCOUNT_DIRECTORY": str(place),
         "SERVICE_DNS_NAME": host,
         "SHUTDOWN_DELAY_SECONDS": "0",
-        "SHUTDOWN_TIMEOUT_SECONDS": "1",
+        "SHUTDOWN_TIMEOUT_SECONDS": "0.3",
     }
     trust = ssl.create_default_context(cadata=authority.certificate.decode())
     trust.check_hostname = False  # it is asked by its address
@@ -127,10 +115,30 @@ def _registered(cluster: EmbeddedCluster, folder: Path, name: str, group: str, v
         trust,
         api,
         versions,
+        cluster.directory,
     )
 
 
-def _account(name: str) -> Iterator[dict[str, object]]:
+def _created(
+    send: Callable[..., dict[str, Any]], name: str, group: str, versions: Sequence[str], ca: bytes
+) -> tuple[str, str]:
+    """Create all that the API server has to know, and return the node's address and the account's token."""
+    (node,) = send("GET", "/api/v1/nodes")["items"]
+    ip = next(each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP")
+    for one in (*_account(name), *_service(name, ip), *_registrations(name, group, versions, ca)):
+        version, namespace = one["apiVersion"], one["metadata"].get("namespace")
+        prefix = f"/{'apis' if '/' in version else 'api'}/{version}{f'/namespaces/{namespace}' if namespace else ''}"
+        send("POST", f"{prefix}/{one['kind'].lower()}s", one)
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": LASTS_SECONDS},
+    }
+    answer = send("POST", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{name}/token", request)
+    return ip, str(answer["status"]["token"])
+
+
+def _account(name: str) -> Iterator[dict[str, Any]]:
     yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}}
     subjects = [{"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}]
     rbac = "rbac.authorization.k8s.io"
@@ -147,7 +155,7 @@ def _account(name: str) -> Iterator[dict[str, object]]:
         }
 
 
-def _service(name: str, ip: str) -> Iterator[dict[str, object]]:
+def _service(name: str, ip: str) -> Iterator[dict[str, Any]]:
     """Yield the Service, and where it leads: the node's address, behind which this machine's loopback is."""
     place = {"name": name, "namespace": NAMESPACE}
     port = {"name": "https", "port": 443, "targetPort": PORT}
@@ -162,9 +170,9 @@ def _service(name: str, ip: str) -> Iterator[dict[str, object]]:
     }
 
 
-def _registrations(name: str, group: str, versions: Sequence[str], ca: bytes) -> dict[str, object]:
-    items = [
-        {
+def _registrations(name: str, group: str, versions: Sequence[str], ca: bytes) -> Iterator[dict[str, Any]]:
+    for place, version in enumerate(versions):
+        yield {
             "apiVersion": "apiregistration.k8s.io/v1",
             "kind": "APIService",
             "metadata": {"name": f"{version}.{group}"},
@@ -177,6 +185,3 @@ def _registrations(name: str, group: str, versions: Sequence[str], ca: bytes) ->
                 "service": {"name": name, "namespace": NAMESPACE, "port": 443},
             },
         }
-        for place, version in enumerate(versions)
-    ]
-    return {"apiVersion": "v1", "kind": "List", "items": items}

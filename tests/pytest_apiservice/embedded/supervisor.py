@@ -1,6 +1,6 @@
 """The process that owns one embedded cluster: it starts everything, and ends everything, whatever happens to who asked for it.
 
-    python -m pytest_apiservice.embedded.supervisor --directory DIR --crds DIR [--owned] [--api-port PORT] [--one-root]
+    python -m pytest_apiservice.embedded.supervisor --directory DIR [--crds DIR] [--owned] [--api-port PORT] [--one-root]
 
 With ``--owned`` its standard input is a pipe from its owner: end of file (the owner finished, or died in any way) ends the cluster and
 removes DIR. Without, it runs until SIGTERM. With ``--one-root`` pods have no file system of their own, even where they could. Everything it starts dies with it. DIR/state.json says how far it is; DIR/control.sock takes requests.
@@ -40,11 +40,11 @@ DEATH_POLL_SECONDS = 0.2
 class Supervisor:
     """One embedded cluster, running in this process's event loop."""
 
-    def __init__(self, directory: Path, crds: Path, api_port: int | None, ended: asyncio.Event) -> None:
+    def __init__(self, directory: Path, crds: Path | None, api_port: int | None, ended: asyncio.Event) -> None:
         """Reserve addresses and write credentials; call it inside a running event loop.
 
         Args:
-            crds: the folder of cert-manager's CRDs.
+            crds: the folder of cert-manager's CRDs; None for none.
             ended: is set when somebody asks for the end.
         """
         self._ended = ended
@@ -97,7 +97,7 @@ class Supervisor:
             "publish-front-proxy-ca": lambda _: self.control_plane.credentials.publish_front_proxy_ca(),
             "use-front-proxy-ca": lambda _: self.control_plane.credentials.use_front_proxy_ca(),
             "install-cert-manager": lambda request: start_cert_manager(
-                self.control_plane, Path(request["program"]), self._held_back
+                self.control_plane, request["commands"], self._held_back
             ),
             "stop-cert-manager": lambda _: stop_cert_manager(self.control_plane),
             "stop": lambda _: self._ended.set(),
@@ -120,7 +120,7 @@ class Supervisor:
             self._restarting = False
 
 
-async def supervise(directory: Path, crds: Path, *, owned: bool, api_port: int | None, no_root: str) -> int:
+async def supervise(directory: Path, crds: Path | None, *, owned: bool, api_port: int | None, no_root: str) -> int:
     """Run one cluster to its end and return the exit code: 0 when it was told to end, 1 when a component failed."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -164,7 +164,7 @@ def main() -> None:
     """Parse the command line, supervise, clean up."""
     parser = argparse.ArgumentParser(description="Run one embedded cluster.")
     parser.add_argument("--directory", type=Path, required=True)
-    parser.add_argument("--crds", type=Path, required=True)
+    parser.add_argument("--crds", type=Path)
     parser.add_argument("--owned", action="store_true")
     parser.add_argument("--api-port", type=int)
     parser.add_argument("--one-root", action="store_true")

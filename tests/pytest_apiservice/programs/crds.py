@@ -1,4 +1,4 @@
-"""CustomResourceDefinitions, generated from the Go types that ci/tools pins: no registry but Go's proxy is needed."""
+"""CustomResourceDefinitions: cert-manager's are kept, others generated from the Go types that ci/tools pins."""
 
 import os
 from collections.abc import Sequence
@@ -9,21 +9,18 @@ from pytest_apiservice.base.progress import step
 from pytest_apiservice.base.run import run
 from pytest_apiservice.programs import go
 from pytest_apiservice.programs.cache import cache_dir, digest, locked, whole
-from pytest_apiservice.programs.tools import pinned_version, tool
+from pytest_apiservice.programs.tools import tool
 
-CERT_MANAGER = tuple(f"github.com/cert-manager/cert-manager/pkg/apis/{group}/v1" for group in ("certmanager", "acme"))
 PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 
 
 def cert_manager_crds() -> Path:
-    """Return a folder with cert-manager's CRDs, one YAML file each.
+    """Return a folder with cert-manager's CRDs, one file each (ci/commands/keep_crds.py).
 
     APISERVICE_CERT_MANAGER_CRDS names a folder instead: those of the program that APISERVICE_CERT_MANAGER names.
     """
     named = os.environ.get("APISERVICE_CERT_MANAGER_CRDS")
-    if named:
-        return Path(named)
-    return generated_crds("cert-manager", f"cert-manager {pinned_version('cert-manager')}", CERT_MANAGER)
+    return Path(named) if named else FAMILIES / "cert-manager" / "crds"
 
 
 def generated_crds(family: str, title: str, packages: Sequence[str]) -> Path:

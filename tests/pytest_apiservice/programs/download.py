@@ -22,7 +22,9 @@ STALL_SECONDS = 30.0
 MOST_SECONDS = 300.0  # for a file: the longest build takes as long
 JUDGED_AFTER_SECONDS = 15.0  # from then on a file that would take longer than that is given up
 MOST_BYTES = 400 * 2**20
-CHECKSUMS_BYTES = 2**16
+TEXT_BYTES = 2**16
+ACCEPT = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, "
+ACCEPT += "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, */*"
 MIB = 2**20
 NEEDED_MIB = 500  # of disk: the largest tar and what is in it
 
@@ -45,40 +47,44 @@ def fetch(release: Release, target: Path, title: str) -> None:
         DownloadError: the host is silent, slow or has no such file, or the file is not whole or not the right one.
     """
     expected = release.sha256 or published(release)
-    response = _open(release.url, release)
+    source = "ci/tools/SHA256SUMS pins" if release.sha256 else f"{release.checksums} says"
     file = target.with_name(f"{target.name}.download")
-    with response, step(title) as detail:
-        found = _save(response, file, release, detail)
-        if found != expected:
-            source = "ci/tools/SHA256SUMS pins" if release.sha256 else f"{release.checksums} says"
-            raise DownloadError(f"{release.url} has the SHA-256 {found}, not {expected} as {source}")
-        if release.member:
-            _unpack(file, release, target)
+    response = opened(release.url, release)
+    with step(title) as detail:
+        save(response, file, release, detail, expected, source)
+        if not release.member:
+            file.rename(target)
+        elif unpack(file, release, target):
             file.unlink()
         else:
-            file.rename(target)
+            raise DownloadError(f"{release.url} has no {release.member}")
         target.chmod(0o755)
 
 
 def published(release: Release) -> str:
     """Return the SHA-256 that is published beside the file; DownloadError if none is."""
-    text, started = b"", time.monotonic()
-    with _open(release.checksums, release) as response:
-        try:
-            while len(text) < CHECKSUMS_BYTES and time.monotonic() < started + STALL_SECONDS:
-                chunk = response.read1(CHECKSUMS_BYTES)
-                if not chunk:
-                    break
-                text += chunk
-        except (OSError, HTTPException) as error:
-            raise DownloadError(f"{release.checksums} ended early ({_words(error)})") from error
-    found = named_sha256(text.decode(errors="replace"), release.url.rpartition("/")[2])
+    found = named_sha256(text(release.checksums, release).decode(errors="replace"), release.url.rpartition("/")[2])
     if not found:
         raise DownloadError(f"{release.checksums} has no SHA-256 of {release.url.rpartition('/')[2]}")
     return found
 
 
-def _open(url: str, release: Release) -> HTTPResponse:
+def text(url: str, release: Release) -> bytes:
+    """Return what is at ``url``, at most a little more than TEXT_BYTES of it."""
+    got, started = b"", time.monotonic()
+    with opened(url, release) as response:
+        try:
+            while len(got) < TEXT_BYTES and time.monotonic() < started + STALL_SECONDS:
+                chunk = response.read1(TEXT_BYTES)
+                if not chunk:
+                    break
+                got += chunk
+        except (OSError, HTTPException) as error:
+            raise DownloadError(f"{url} ended early ({words(error)})") from error
+    return got
+
+
+def opened(url: str, release: Release) -> HTTPResponse:
     """Return the answer to GET ``url``, redirects followed; its first word must come within ANSWER_SECONDS.
 
     In a thread, because no timeout of Python's ends the look-up of a name.
@@ -87,7 +93,7 @@ def _open(url: str, release: Release) -> HTTPResponse:
     results: SimpleQueue[HTTPResponse | Exception] = SimpleQueue()
 
     def ask() -> None:
-        request = Request(url, headers={"User-Agent": "pytest-apiservice"})  # noqa: S310 - https, or the user's mirror
+        request = Request(url, headers={"User-Agent": "pytest-apiservice", "Accept": ACCEPT})  # noqa: S310 - https, or the user's mirror
         try:
             results.put(build_opener(_Redirects(answered)).open(request, timeout=STALL_SECONDS))
         except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
@@ -106,7 +112,7 @@ def _open(url: str, release: Release) -> HTTPResponse:
         raise DownloadError(f"{url} answers {result.code}")
     if isinstance(result, OSError | HTTPException | ValueError):
         _given_up.add(release.host)
-        raise DownloadError(f"{release.host} cannot be asked ({_words(result)})")
+        raise DownloadError(f"{release.host} cannot be asked ({words(result)})")
     if isinstance(result, Exception):
         raise result
     return result
@@ -127,6 +133,16 @@ class _Redirects(HTTPRedirectHandler):
             fp.close()
             raise DownloadError(f"{req.full_url} redirects to what is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def save(
+    response: HTTPResponse, file: Path, release: Release, detail: Callable[[str], None], expected: str, source: str
+) -> None:
+    """Write the body to ``file``; ``detail`` hears how far it is. DownloadError unless its SHA-256 is ``expected``, as ``source`` says."""
+    with response:
+        found = _save(response, file, release, detail)
+    if found != expected:
+        raise DownloadError(f"{release.url} has the SHA-256 {found}, not {expected} as {source}")
 
 
 def _save(response: HTTPResponse, file: Path, release: Release, detail: Callable[[str], None]) -> str:
@@ -150,14 +166,14 @@ def _save(response: HTTPResponse, file: Path, release: Release, detail: Callable
                     _given_up.add(release.host)
                     raise DownloadError(f"{release.host} is slow: {got // MIB} MiB in {seconds:.0f} s")
     except (OSError, HTTPException) as error:
-        raise DownloadError(f"{release.url} ended after {got} bytes ({_words(error)})") from error
+        raise DownloadError(f"{release.url} ended after {got} bytes ({words(error)})") from error
     if got < size:
         raise DownloadError(f"{release.url} ended after {got} of {size} bytes")
     return sha.hexdigest()
 
 
-def _unpack(archive: Path, release: Release, target: Path) -> None:
-    """Write the one member of the tar to ``target``; where any other member would go doesn't matter, for none is written."""
+def unpack(archive: Path, release: Release, target: Path) -> bool:
+    """Write the one member of the tar to ``target``, False if it has none; where any other would go doesn't matter, for none is written."""
     try:
         with tarfile.open(archive) as tar:
             member = tar.getmember(release.member)
@@ -167,12 +183,13 @@ def _unpack(archive: Path, release: Release, target: Path) -> None:
             with content, target.open("wb") as output:
                 shutil.copyfileobj(content, output)
     except KeyError:
-        raise DownloadError(f"{release.url} has no {release.member}") from None
+        return False
     except (tarfile.TarError, OSError, EOFError) as error:
-        raise DownloadError(f"{release.url} is no tar that can be read ({_words(error)})") from error
+        raise DownloadError(f"{release.url} is no tar that can be read ({words(error)})") from error
+    return True
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
     """Return what an error says, without what would command a terminal: a host may have said it."""
     reason = getattr(error, "reason", error)
     text = str(getattr(reason, "strerror", None) or reason or type(error).__name__)

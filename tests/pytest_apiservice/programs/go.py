@@ -18,6 +18,9 @@ from pytest_apiservice.programs.cache import cache_dir, digest, locked, whole
 
 OLDEST = (1, 26)
 BUILD_TIMEOUT_SECONDS = 3600
+# The compiler is a Go program too: to collect its garbage a quarter as often spares a tenth of its work, and costs each of its processes
+# at most 200 MiB more (k8s.io/api/core/v1: 490 instead of 300).
+RARE_COLLECTION = {"GOGC": "400"}
 
 
 def platform() -> str:
@@ -71,7 +74,14 @@ def build(package: str, output: Path, *, directory: Path, link_flags: str, title
     Raises:
         HarnessError: the build failed (with Go's last lines) or took more than an hour.
     """
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
+    environment = {
+        **RARE_COLLECTION,
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "",
+        "GOWORK": "off",
+    }
     # What only a debugger reads is left out by -w anyway; not to make it spares a twelfth of the time. Stack traces stay as they are.
     flags = ["-trimpath", "-mod=readonly", "-buildvcs=false", "-v", "-gcflags=all=-dwarf=false"]
     flags += ["-ldflags", f"-s -w {link_flags}"]

@@ -19,7 +19,8 @@ GITHUB = "https://github.com/{project}/releases/download/{version}/"
 HELM = ("https://get.helm.sh/helm-{version}-{platform}.tar.gz", "{file}.sha256sum", "{platform}/helm")
 # Go package → URL of the file, URL of the text with its SHA-256, path of the program within a tar. The paths are those of
 # https://kubernetes.io/releases/download, https://helm.sh/docs/intro/install, https://etcd.io/docs/latest/install and
-# https://kind.sigs.k8s.io/docs/user/quick-start. cert-manager's controllers are published as images only.
+# https://kind.sigs.k8s.io/docs/user/quick-start. cert-manager's are published as images only: URL of the manifest, no text, path of the
+# program within (https://github.com/cert-manager/cert-manager/tree/v1.21.2/hack/containers).
 PLACES = {
     "helm.sh/helm/v3/cmd/helm": HELM,
     "helm.sh/helm/v4/cmd/helm": HELM,
@@ -34,12 +35,17 @@ PLACES = {
         "",
     ),
 }
+IMAGES = "github.com/cert-manager/cert-manager/cmd/"
+IMAGE = ("https://quay.io/v2/jetstack/cert-manager-{program}/manifests/{version}", "", "app/cmd/{program}/{program}")
 KUBERNETES = ("https://dl.k8s.io/release/{version}/bin/{os}/{architecture}/{program}", "{file}.sha256", "")
 
 
 @dataclass(frozen=True)
 class Release:
-    """A program's release: the file's URL, that of the text with its SHA-256, the program's path in it ("": it is the file), the pinned SHA-256 or ""."""
+    """A program's release: the file's URL, that of the text with its SHA-256, the program's path in it ("": it is the file), the pinned SHA-256 or "".
+
+    Of an image: the URL of the manifest that its tag names, "" for the text.
+    """
 
     url: str
     checksums: str
@@ -60,15 +66,21 @@ def release(package: str, family: Path, version: str, platform: str) -> Release 
     Raises:
         HarnessError: APISERVICE_MIRROR is no URL.
     """
-    program = package.removeprefix(KUBERNETES_PACKAGES)
-    place = PLACES.get(package) if program == package else KUBERNETES
-    if place is None or _changed(family):
+    program = package.removeprefix(KUBERNETES_PACKAGES).removeprefix(IMAGES)
+    if package.startswith(IMAGES):
+        place = IMAGE
+    elif _changed(family):
         return None
+    else:
+        found = PLACES.get(package) if program == package else KUBERNETES
+        if found is None:
+            return None
+        place = found
     system, _, architecture = platform.partition("-")
     words = {"version": version, "platform": platform, "os": system, "architecture": architecture, "program": program}
     file = place[0].format(**words)
     checksums = place[1].format(file=file, **words)
-    return Release(_mirrored(file), _mirrored(checksums), place[2].format(**words), pinned_sha256(file))
+    return Release(_mirrored(file), checksums and _mirrored(checksums), place[2].format(**words), pinned_sha256(file))
 
 
 def offline() -> bool:

@@ -8,58 +8,21 @@ import os
 import re
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say
-from pytest_apiservice.programs import download, go, older, releases, versions
+from pytest_apiservice.programs import download, go, oci, older, releases, versions
 from pytest_apiservice.programs.cache import cache_dir, digest, locked, make_room, whole
-from pytest_apiservice.programs.link_flags import VERSION_PACKAGE, link_flags
-from pytest_apiservice.programs.releases import KUBERNETES_PACKAGES
+from pytest_apiservice.programs.link_flags import link_flags
+from pytest_apiservice.programs.pinned import IMAGE_ONLY, PROGRAMS, Program
 
 BUILD_MIB = {"k8s.io/kubernetes": 4000}  # by the module that the program is from
 # For Go programs: collect garbage a quarter as often, until memory reaches the limit. A fifth less work before an API server is
 # ready, a tenth less for helm and kubectl (https://pkg.go.dev/runtime#hdr-Environment_Variables).
 RARE_COLLECTION = {"GOGC": "400", "GOMEMLIMIT": "512MiB"}
-
-
-@dataclass(frozen=True)
-class Program:
-    """A program: the family that pins it, its Go package, and how to ask a copy found on PATH for its version."""
-
-    family: str
-    package: str
-    version_arguments: tuple[str, ...] = ("--version",)
-
-    @property
-    def module(self) -> str:
-        """The module it is from, as BUILD_MIB and VERSION_PACKAGE name it; the package itself where neither does."""
-        return next((name for name in VERSION_PACKAGE if self.package.startswith(name)), self.package)
-
-
-PROGRAMS = {
-    "kind": Program("kind", "sigs.k8s.io/kind"),
-    "helm": Program("helm", "helm.sh/helm/v3/cmd/helm", ("version", "--short")),
-    "helm4": Program("helm4", "helm.sh/helm/v4/cmd/helm", ("version", "--short")),
-    "etcd": Program("etcd", "go.etcd.io/etcd/server/v3"),
-    "coredns": Program("coredns", "github.com/coredns/coredns", ("-version",)),
-    "kube-apiserver": Program("kubernetes", KUBERNETES_PACKAGES + "kube-apiserver"),
-    "kube-controller-manager": Program("kubernetes", KUBERNETES_PACKAGES + "kube-controller-manager"),
-    "kube-scheduler": Program("kubernetes", KUBERNETES_PACKAGES + "kube-scheduler"),
-    "kube-proxy": Program("kubernetes", KUBERNETES_PACKAGES + "kube-proxy"),
-    "kubeadm": Program("kubernetes", KUBERNETES_PACKAGES + "kubeadm", ("version", "-o", "short")),
-    "kubectl": Program("kubernetes", KUBERNETES_PACKAGES + "kubectl", ("version", "--client")),
-    "kubelet": Program("kubernetes", KUBERNETES_PACKAGES + "kubelet"),
-    "cert-manager": Program("cert-manager", "."),
-    "controller-gen": Program("cert-manager", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
-    "actionlint": Program("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
-    "sample-apiserver": Program("sample-apiserver", "k8s.io/sample-apiserver"),
-    "registry": Program("registry", "github.com/distribution/distribution/v3/cmd/registry"),
-    "cosign": Program("cosign", "github.com/sigstore/cosign/v3/cmd/cosign", ("version",)),
-}
 
 
 def variable(name: str) -> str:
@@ -69,7 +32,7 @@ def variable(name: str) -> str:
 
 def pinned_version(name: str) -> str:
     """Return the version that go.mod pins for the program's module, as "v1.37.2"."""
-    program = PROGRAMS[name]
+    program = _program(name)
     text = (FAMILIES / program.family / "go.mod").read_text()
     module = "github.com/cert-manager/cert-manager" if program.package == "." else program.package
     while module:
@@ -100,22 +63,29 @@ def tool(name: str) -> Path:
         HarnessError: a variable names something that cannot be run, Go is missing, the disk is full, the build failed.
     """
     prepare([name])
-    return _present(name) or _cached(name)
+    return present(name) or _cached(name)
+
+
+def downloaded(name: str) -> Path | None:
+    """Return the program ``name`` of IMAGE_ONLY, downloaded unless the cache has it; None if it is not to be had."""
+    with locked(f"build-{name}"):
+        path = _downloaded(name)
+        return path if path and (path.exists() or _download(name, "the image of its release")) else None
 
 
 def prepare(names: Iterable[str]) -> None:
     """Download or build those of the programs ``names`` that are neither named, on PATH nor in the cache, with visible progress."""
-    missing = [name for name in names if _present(name) is None]
+    missing = [name for name in names if present(name) is None]
     for position, name in enumerate(missing):
         rest = missing[position + 1 :]
         with locked(f"build-{name}"):
-            if _present(name) is None:  # another run may have built it meanwhile
+            if present(name) is None:  # another run may have built it meanwhile
                 queue = f"{len(rest)} more after it: {', '.join(rest)}" if rest else "the last one"
                 if not _download(name, queue):
                     _build(name, queue)
 
 
-def _present(name: str) -> Path | None:
+def present(name: str) -> Path | None:
     """Return the program if it is named, on PATH or in the cache."""
     kept = (find(name) for find in (_cached, _downloaded))
     return _found(name) or next((path for path in kept if path and path.exists()), None)
@@ -146,7 +116,7 @@ def _cached(name: str) -> Path:
 
 
 def _release(name: str) -> releases.Release | None:
-    program = PROGRAMS[name]
+    program = _program(name)
     return releases.release(program.package, FAMILIES / program.family, pinned_version(name), go.platform())
 
 
@@ -168,8 +138,9 @@ def _download(name: str, queue: str) -> bool:
     make_room(target.parent, name, download.NEEDED_MIB, f"downloading {name}")
     try:
         with whole(target.parent) as building:
-            download.fetch(release, building / name, f"downloading {name} {version} from {release.host} ({queue})")
-            if versions.said_by(building / name, PROGRAMS[name].version_arguments) != version:
+            fetch = download.fetch if release.checksums else oci.fetch
+            fetch(release, building / name, f"downloading {name} {version} from {release.host} ({queue})")
+            if not versions.fits(building / name, _program(name).version_arguments, version):
                 raise download.DownloadError(f"{release.url} does not run here as {name} {version}")  # noqa: TRY301 - whole() ends first
     except download.DownloadError as error:
         say(f"{error}: {name} is built instead")
@@ -192,3 +163,7 @@ def _build(name: str, queue: str) -> None:
 
 def _link_flags(name: str) -> str:
     return link_flags(PROGRAMS[name].module, pinned_version(name), kubernetes_version())
+
+
+def _program(name: str) -> Program:
+    return PROGRAMS.get(name) or IMAGE_ONLY[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import ssl
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from extension_apiserver.apps.upstream.client import Client
+from extension_apiserver.apps.upstream.origin import origin
 from extension_apiserver.apps.upstream.tls import ClientTls
 from extension_apiserver.trust.files import FileError, Reloaded
 from unit.pki import Authority, Pair
@@ -220,3 +223,30 @@ def test_files_are_read_once_for_each_change(tmp_path: Path) -> None:
         assert [reloaded.value() for _ in range(3)] == [content if content != "bad" else "1"] * 3
 
     assert readings == ["1", "bad", "longer"]
+
+
+def test_an_answer_of_many_tls_records_arrives_as_it_was_sent(ca: Path, tmp_path: Path) -> None:
+    """OpenSSL gives 16 KiB at a time; asyncio reads several into one buffer, which must not be a copy of ours."""
+    body = b"".join(b"%07d\n" % number for number in range(200_000))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*SERVERS.server("127.0.0.1").write(tmp_path, "server"))
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        writer.close()
+
+    async def received() -> bytes:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+        async with server:
+            where = origin(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            client = Client(where, ClientTls(host=where.host, ca_file=str(ca)))
+            exchange = await client.call("GET", b"/", ())
+            parts = []
+            while part := await exchange.part():
+                parts.append(part)
+            exchange.end()
+        return b"".join(parts)
+
+    assert asyncio.run(received()) == body

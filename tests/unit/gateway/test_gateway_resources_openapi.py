@@ -11,17 +11,16 @@ import pytest
 import schemathesis
 from schemathesis.specs.openapi.definitions import OPENAPI_30_VALIDATOR
 
-from extension_apiserver.api.openapi import OpenApi
+from extension_apiserver.api.documents.openapi import OpenApi
 from extension_apiserver.api.resources import Api
-from extension_apiserver.apps.application import Hosted
+from extension_apiserver.apps.application import Host, Hosted
 from extension_apiserver.apps.calls import Calls
-from extension_apiserver.apps.wsgi import WsgiCaller
+from extension_apiserver.apps.table_group import TableGroup
 from extension_apiserver.gateway.resources.openapi.collection import Origin, UpstreamDocuments
 from extension_apiserver.gateway.resources.openapi.document import OpenApiError, UpstreamOpenApi
 from extension_apiserver.gateway.resources.openapi.merging import merged
-from extension_apiserver.serve import host
+from extension_apiserver.host import host
 from extension_apiserver.settings import Settings
-from header_echo.app import create_app
 from unit.gateway.fake_pets import Upstream, pets
 from unit.running import BASE, GROUP, Backend, _run
 
@@ -389,8 +388,12 @@ def openapi(own: Backend, upstream: Upstream) -> OpenApi:
     api = Api(settings.group, settings.versions, upstream.resources(pets(schema="Pet", fields={"name": "id"})))
     openapi = OpenApi(api)
     calls = Calls(blocking=True)
-    hosted = Hosted(app=WsgiCaller(create_app(), calls, None), calls=calls, openapi=openapi)  # type: ignore[arg-type]  # nobody calls it
-    _run(own, lambda **how: host(lambda _: hosted, api, settings, **how))
+
+    def hosting(given: Host) -> Hosted:
+        group = TableGroup(api=api, calls=calls, streams=given.streams, most_body_bytes=2**20, openapi_source=openapi)
+        return Hosted(groups=[group])
+
+    _run(own, lambda **how: host(hosting, settings, **how))
     own.wait_until_ready()
     return openapi
 

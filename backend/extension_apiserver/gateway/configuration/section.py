@@ -56,6 +56,11 @@ class Section:
         """Whether nothing is said."""
         return not self._values
 
+    @property
+    def keys(self) -> set[str]:
+        """What is said."""
+        return set(self._values)
+
     def at(self, key: str) -> str:
         """Return the place of a key."""
         return f"{self.place}.{key}" if self.place else key
@@ -109,7 +114,7 @@ class Section:
         for key in self._written:
             if key not in self._known:
                 self._faults.append(
-                    f"{self.at(_key(key))} is no key of the gateway's configuration; {nearest(key, self._known)}"
+                    f"{self.at(_key(key))} is no key of this configuration; {nearest(key, self._known)}"
                 )
 
 

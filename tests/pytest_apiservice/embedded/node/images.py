@@ -11,7 +11,8 @@ from pathlib import Path
 from pytest_apiservice.base.data import module_path, package_folder
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.images.archive import short_name
-from pytest_apiservice.programs.tools import PROGRAMS, tool
+from pytest_apiservice.programs.pinned import PROGRAMS
+from pytest_apiservice.programs.tools import tool
 
 BACKEND = ("header_echo", "extension_apiserver")  # our own backend's packages: this Python's stand for the image
 

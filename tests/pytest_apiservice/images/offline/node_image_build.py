@@ -19,7 +19,8 @@ from pytest_apiservice.images.offline import debian
 from pytest_apiservice.images.registry import forget_others, has_image
 from pytest_apiservice.programs.cache import cache_dir, demand_free_disk, digest, locked
 from pytest_apiservice.programs.go import platform
-from pytest_apiservice.programs.tools import PROGRAMS, kubernetes_version, prepare, tool, variable
+from pytest_apiservice.programs.pinned import PROGRAMS
+from pytest_apiservice.programs.tools import kubernetes_version, prepare, tool, variable
 
 NAME = "header-echo-node"
 PACKAGES = (

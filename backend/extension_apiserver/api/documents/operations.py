@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
+from extension_apiserver.api.call import Subresource
+from extension_apiserver.api.resources import Resource
 from extension_apiserver.request import JSON
 from extension_apiserver.verbs import VERBS, Parameter, Place, Verb
 
-from .call import Subresource
 from .definitions import GVK, Definitions, Json
-from .resources import Resource
 
 #: Codes that any operation may answer.
 _FAILURES = ("400", "401", "403", "404", "406", "413", "415", "422", "500", "503")

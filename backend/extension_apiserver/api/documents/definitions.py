@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from .resources import Api, Resource
-from .schema import METADATA
+from extension_apiserver.api.resources import Api, Resource
+from extension_apiserver.api.schema import METADATA
 
 Json = dict[str, Any]
 

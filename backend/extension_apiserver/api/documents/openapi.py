@@ -8,16 +8,15 @@ https://github.com/kubernetes/kube-openapi
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from extension_apiserver.request import JSON, Request, Response
+from extension_apiserver.api.resources import Api
+from extension_apiserver.request import JSON
 from extension_apiserver.verbs import Parameter
 
 from .definitions import Definitions, Json
-from .documents import Document
+from .document import Document, compact
 from .operations import operations
-from .resources import Api
 
 _IN_PATH = {
     "{namespace}": {"name": "namespace", "in": "path", "required": True, "description": "Namespace of the object."},
@@ -30,67 +29,41 @@ Extend = Callable[[str, Json], Json]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Documents:
-    """All documents of one moment.
+class OpenApiDocuments:
+    """What OpenAPI says of one group at one moment.
 
     Attributes:
-        v2: of all versions.
-        v3: the list of `versions`; it names only our own, because kube-apiserver merges it unfiltered.
-        versions: version → its document.
+        v2_paths: the `paths` of OpenAPI 2 of all versions, JSON; bytes, since those of a large upstream's may be megabytes.
+        v2_definitions: likewise its `definitions`.
+        v3: version → its whole document.
 
     """
 
-    v2: Document
-    v3: Document
-    versions: dict[str, Document]
+    v2_paths: bytes
+    v2_definitions: bytes
+    v3: Mapping[str, Document]
 
 
 class OpenApi:
-    """The documents below `/openapi`.
-
-    Attributes:
-        v3_versions: version → function that answers its document. The hash in the query is only there to defeat caches; an old
-            one gets the document of now, never a redirect, which the aggregator would refuse.
-
-    """
+    """The documents of a table of resources."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._documents = _documents(api, lambda _, document: document)
-        self.v3_versions: dict[str, Callable[[Request], Response]] = {
-            version: functools.partial(self._v3_version, version) for version in api.versions
-        }
+        self.documents = _documents(api, lambda _, document: document)
 
     def renew(self, extend: Extend) -> None:
         """Make the documents anew, from what the schemas of the resources are now; it may take seconds, and may be called in a thread."""
-        self._documents = _documents(self._api, extend)
-
-    def v2(self, request: Request) -> Response:
-        """Answer the document of OpenAPI 2."""
-        return self._documents.v2.response(request)
-
-    def v3(self, request: Request) -> Response:
-        """Answer the list of documents of OpenAPI 3."""
-        return self._documents.v3.response(request)
-
-    def _v3_version(self, version: str, request: Request) -> Response:
-        document = self._documents.versions[version]
-        current = request.query().get("hash") == [document.etag]
-        return document.response(request, [("Cache-Control", "public, immutable")] if current else ())
+        self.documents = _documents(self._api, extend)
 
 
-def _documents(api: Api, extend: Extend) -> _Documents:
+def _documents(api: Api, extend: Extend) -> OpenApiDocuments:
+    paths, definitions = _v2(api)
     versions = {version: Document(JSON, extend(version, _v3(api, version))) for version in api.versions}
-    relative_urls = {
-        f"apis/{api.group}/{version}": {
-            "serverRelativeURL": f"/openapi/v3/apis/{api.group}/{version}?hash={document.etag}"
-        }
-        for version, document in versions.items()
-    }
-    return _Documents(Document(JSON, _v2(api)), Document(JSON, {"paths": relative_urls}), versions)
+    return OpenApiDocuments(compact(paths), compact(definitions), versions)
 
 
-def _v2(api: Api) -> Json:
+def _v2(api: Api) -> tuple[Json, Json]:
+    """Return paths and definitions."""
     paths: Json = {}
     schemas: Json = {}
     for version in api.versions:
@@ -114,7 +87,7 @@ def _v2(api: Api) -> Json:
                 "consumes": [JSON],
                 "produces": sorted({answer.media_type for answer in one.answers if answer.schema}),
             }
-    return {"swagger": "2.0", "info": _info(api), "paths": paths, "definitions": schemas}
+    return paths, schemas
 
 
 def _v3(api: Api, version: str) -> Json:
@@ -140,14 +113,10 @@ def _v3(api: Api, version: str) -> Json:
         paths.setdefault(one.path, {})[one.method] = operation
     return {
         "openapi": "3.0.0",
-        "info": _info(api),
+        "info": {"title": api.group, "version": api.versions[0]},
         "paths": paths,
         "components": {"schemas": definitions.schemas()},
     }
-
-
-def _info(api: Api) -> Json:
-    return {"title": api.group, "version": api.versions[0]}
 
 
 def _in_path(path: str) -> list[Json]:
