@@ -19,7 +19,7 @@ def searcher(pattern: str) -> Callable[[str], bool]:
     try:
         import re2
     except ImportError:
-        raise ValueError("a schema with `pattern` needs RE2: install google-re2") from None
+        raise ValueError("a schema with `pattern` needs RE2: install extension-apiserver[patterns]") from None
     options = re2.Options()
     options.log_errors = False  # else RE2 writes to standard error by itself
     try:
