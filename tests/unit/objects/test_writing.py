@@ -1,4 +1,4 @@
-"""A request makes of an object what kube-apiserver makes of it; the words are compared with a CustomResourceDefinition's in tests/embedded."""
+"""A request makes of an object what kube-apiserver makes of it, by its sources: the words are theirs."""
 
 import datetime as dt
 import json
