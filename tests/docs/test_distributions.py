@@ -15,7 +15,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "tests" / "README.md").read_text()
 PROJECTS = dict(distributions.projects())
 # What a distribution is called whose module has another name.
-CALLED = {"yaml": "pyyaml", "pytest_kind": "pytest-kind", "extension_apiserver": "extension-apiserver"}
+CALLED = {
+    "yaml": "pyyaml",
+    "re2": "google-re2",
+    "pytest_kind": "pytest-kind",
+    "extension_apiserver": "extension-apiserver",
+}
 PACKAGES = {"backend": "extension_apiserver", "backend/header_echo": "header_echo", "tests": "pytest_apiservice"}
 
 

@@ -1,0 +1,75 @@
+"""Whether an object may be stored: the rules of metadata, schema, embedded objects and lists together.
+
+https://github.com/kubernetes/apiextensions-apiserver/blob/v0.37.2/pkg/registry/customresource/strategy.go
+"""
+
+from __future__ import annotations
+
+from itertools import chain, islice
+
+from .causes import MOST_CAUSES, Cause, invalid_object
+from .decoding import type_causes
+from .kind import Kind
+from .metadata.rules import NameRule, create_causes, dns_subdomain, update_causes
+from .paths import ROOT, field
+from .schema.embedded import embedded_causes
+from .schema.list_types import list_causes
+from .schema.structural import ABSENT
+from .schema.validation import schema_causes
+from .values import Object
+
+
+def check_create(new: Object, kind: Kind, *, faults_of: NameRule = dns_subdomain) -> None:
+    """Check a new object.
+
+    Raises:
+        StatusError: 422, with its causes.
+
+    """
+    found = type_causes(new, kind) or list(
+        islice(
+            chain(
+                create_causes(new["metadata"], namespaced=kind.namespaced, faults_of=faults_of),
+                schema_causes(new, kind.schema),
+                embedded_causes(new, kind.schema),
+                list_causes(new, kind.schema),
+            ),
+            MOST_CAUSES,
+        )
+    )
+    _refuse(found, new, kind)
+
+
+def check_update(new: Object, old: Object, kind: Kind, *, subresource: str = "") -> None:
+    """Check a changed object; what was wrong before and stays as it is may stay.
+
+    Args:
+        new: after `lifecycle.prepare_update`, or prepare_status_update.
+        old: as it is stored.
+        kind: the version that both are of.
+        subresource: "status", by which only that field is checked, or "".
+
+    Raises:
+        StatusError: 422, with its causes.
+
+    """
+    metadata = update_causes(new["metadata"], old["metadata"], namespaced=kind.namespaced)
+    if subresource == "status":
+        checks = chain(metadata, _status_causes(new, old, kind))
+    else:
+        checks = chain(metadata, schema_causes(new, kind.schema, old=old), embedded_causes(new, kind.schema))
+    again = () if next(list_causes(old, kind.schema), None) else list_causes(new, kind.schema)
+    _refuse(type_causes(new, kind) or list(islice(chain(checks, again), MOST_CAUSES)), new, kind)
+
+
+def _status_causes(new: Object, old: Object, kind: Kind) -> list[Cause]:
+    schema = kind.schema.of("status")
+    if schema is None or "status" not in new:
+        return []
+    return schema_causes(new["status"], schema, old=old.get("status", ABSENT), path=field(ROOT, "status"))
+
+
+def _refuse(found: list[Cause], new: Object, kind: Kind) -> None:
+    if found:
+        name = str(new["metadata"].get("name", ""))
+        raise invalid_object(kind.group, kind.name, name, list(dict.fromkeys(found)))

@@ -1,0 +1,100 @@
+"""From what a client sent to an object that the schema knows: pruned, filled in, with what fieldValidation says about it.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
+https://github.com/kubernetes/apiextensions-apiserver/blob/v0.37.2/pkg/apiserver/customresource_handler.go (unstructuredSchemaCoercer)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from extension_apiserver.status import StatusError
+
+from .causes import MOST_CAUSES, Cause, invalid, not_supported
+from .go_words import shortened
+from .json_text import parse
+from .kind import Kind
+from .metadata.shape import WrongTypeError, shaped
+from .schema.defaulting import fill_defaults
+from .schema.embedded import shape_embedded
+from .schema.pruning import prune, prune_nulls
+from .values import MOST_OWN_LEVELS, Object, Value, too_deep
+
+#: The default is what kube-apiserver takes since 1.27.
+DIRECTIVES = ("Ignore", "Warn", "Strict")
+
+
+def directive_causes(directive: str) -> list[Cause]:
+    """Return what is wrong with the query parameter fieldValidation; "" is Warn."""
+    if directive in {"", *DIRECTIVES}:
+        return []
+    return [not_supported("fieldValidation", directive, ["", "Ignore", "Strict", "Warn"])]
+
+
+def decode(text: bytes, kind: Kind, directive: str) -> tuple[Object, list[str]]:
+    """Return the object in a body, and the warnings about it.
+
+    Args:
+        text: JSON.
+        kind: what it must be.
+        directive: one of DIRECTIVES, or "" for Warn.
+
+    Raises:
+        StatusError: 400, it is no such object; with Strict, fields are unknown or came twice.
+
+    """
+    value, twice = parse(text)
+    if not isinstance(value, dict):
+        raise StatusError(400, "the body of the request must be a JSON object")
+    # Upstream takes what is missing from the path.
+    value["apiVersion"] = value.get("apiVersion") or kind.api_version
+    value["kind"] = value.get("kind") or kind.name
+    if (value["apiVersion"], value["kind"]) != (kind.api_version, kind.name):
+        raise StatusError(400, f"the object must be of apiVersion '{kind.api_version}' and kind '{kind.name}'")
+    beginning = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: '
+    try:
+        unknown = coerce(value, kind)
+    except WrongTypeError as error:
+        raise StatusError(400, f"{beginning}{error}") from None
+    faults = complaints(twice, unknown)
+    if faults and directive == "Strict":
+        raise StatusError(400, f"{beginning}{strict_words(faults)}")
+    fill_defaults(value, kind.schema)
+    return value, faults if directive in {"", "Warn"} else []
+
+
+def coerce(value: Object, kind: Kind) -> list[str]:
+    """Give an object the shape of its schema, in place; return the paths of what was unknown.
+
+    Raises:
+        StatusError: 400, it is deeper than MOST_OWN_LEVELS.
+        WrongTypeError: its metadata, or that of an object within it, has a value of a wrong type.
+
+    """
+    if too_deep({name: item for name, item in value.items() if name != "metadata"}, MOST_OWN_LEVELS):
+        raise StatusError(400, f"the object is nested deeper than {MOST_OWN_LEVELS} levels")
+    metadata, unknown = shaped(value.get("metadata"), "metadata")
+    unknown += prune(value, kind.schema)
+    prune_nulls(value, kind.schema)
+    embedded: list[str] = []
+    shape_embedded(value, kind.schema, embedded)
+    # Whatever the schema says about it, the metadata is there.
+    value["metadata"] = metadata
+    return unknown + sorted(embedded)
+
+
+def complaints(twice: Sequence[str], unknown: Sequence[str]) -> list[str]:
+    """Return a sentence for each field that came twice or is unknown, the first MOST_CAUSES."""
+    faults = [f'duplicate field "{shortened(name)}"' for name in twice]
+    return (faults + [f'unknown field "{shortened(name)}"' for name in unknown])[:MOST_CAUSES]
+
+
+def strict_words(faults: Sequence[str]) -> str:
+    """Return the sentence of fieldValidation=Strict."""
+    return f"strict decoding error: {', '.join(faults)}"
+
+
+def type_causes(value: Object, kind: Kind) -> list[Cause]:
+    """Return what is wrong with apiVersion and kind of an object that is to be stored."""
+    wanted: tuple[tuple[str, Value], ...] = (("kind", kind.name), ("apiVersion", kind.api_version))
+    return [invalid(name, value.get(name, ""), f"must be {word}") for name, word in wanted if value.get(name) != word]

@@ -1,0 +1,32 @@
+"""A version of a kind: what its objects are called, and its schema."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .schema.structural import Structural
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kind:
+    """One version of a kind.
+
+    Attributes:
+        schema: of the whole object; says nothing about apiVersion, kind and metadata unless the author wants it to.
+        namespaced: objects are in namespaces.
+        has_status: there is the subresource `status`; the object's own path then ignores that field, and `/status` all others.
+
+    """
+
+    group: str
+    version: str
+    name: str
+    plural: str
+    schema: Structural
+    namespaced: bool = True
+    has_status: bool = False
+
+    @property
+    def api_version(self) -> str:
+        """Group and version, `cats.example.com/v1`."""
+        return f"{self.group}/{self.version}" if self.group else self.version

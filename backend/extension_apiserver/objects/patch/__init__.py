@@ -1,0 +1,1 @@
+"""The two patches that need no schema: JSON Patch and JSON Merge Patch."""

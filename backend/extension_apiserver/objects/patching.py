@@ -1,0 +1,109 @@
+"""What a patch and an apply make of an object, as it is then stored.
+
+https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/endpoints/handlers/patch.go
+"""
+
+from __future__ import annotations
+
+from extension_apiserver.status import StatusError
+
+from .apply.field_manager import apply as apply_fields
+from .apply.field_manager import track_update
+from .causes import invalid, invalid_object, required
+from .decoding import coerce, complaints, strict_words, type_causes
+from .json_text import parse
+from .metadata.shape import WrongTypeError
+from .patch.json_patch import json_patch
+from .patch.merge_patch import merge_patch
+from .request import Request, place
+from .schema.defaulting import fill_defaults
+from .values import Object, Value, canonical, copied
+from .writing import Written, created, updated
+
+JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
+
+
+def patch(text: bytes, old: Object, request: Request, how: str) -> Written:
+    """Return a patched object, ``old`` itself if nothing changes, and the warnings about it.
+
+    Args:
+        text: the body.
+        old: as it is stored, of the version of the request.
+        request: how it came.
+        how: JSON_PATCH or MERGE_PATCH.
+
+    Raises:
+        StatusError: 400, it is no patch; 409, it says a resourceVersion or uid that the object does not have; 413, 422, it cannot be applied, or
+            makes the object invalid.
+
+    """
+    said, twice = parse(text)
+    faults = complaints([f"json patch {name}" for name in twice] if how == JSON_PATCH else twice, [])
+    patched = json_patch(old, said) if how == JSON_PATCH else copied(merge_patch(old, said))
+    sent, warnings = _decoded(patched, faults, request)
+    place(sent, request)
+    return updated(track_update(old, sent, request.writer, request.versions), old, request, warnings)
+
+
+def _decoded(patched: Value, faults: list[str], request: Request) -> Written:
+    kind = request.kind
+    if not isinstance(patched, dict) or not patched.get("kind"):
+        raise _patch_fault(patched, "Object 'Kind' is missing")
+    if type_causes(patched, kind):
+        raise _patch_fault(patched, f"it must stay of apiVersion '{kind.api_version}' and kind '{kind.name}'")
+    shown = copied(patched)
+    try:
+        unknown = coerce(patched, kind)
+    except WrongTypeError as error:
+        raise _patch_fault(shown, str(error)) from None
+    faults += complaints([], unknown)
+    if faults and request.directive == "Strict":
+        raise _patch_fault(shown, strict_words(faults))
+    fill_defaults(patched, kind.schema)
+    return patched, faults if request.directive in {"", "Warn"} else []
+
+
+def _patch_fault(patched: Value, words: str) -> StatusError:
+    return invalid_object("", "", "", [invalid("patch", canonical(patched), words)])
+
+
+def apply(
+    said: Value, twice: list[str], old: Object | None, request: Request, *, force: bool, uid: str = ""
+) -> Written:
+    """Return an object to which something was applied, ``old`` itself if nothing changes, and the warnings about it.
+
+    Args:
+        said: the body, parsed from YAML or JSON.
+        twice: fields that came twice in it.
+        old: as it is stored, of the version of the request; None creates it.
+        request: how it came.
+        force: take over what others own.
+        uid: new, for one that is created.
+
+    Raises:
+        StatusError: 400, it is no such object, or nobody is named as manager; 409, others own what it would change; 422, it is invalid.
+
+    """
+    kind = request.kind
+    if not request.manager:
+        raise invalid_object(
+            "meta.k8s.io", "PatchOptions", "", [required("fieldManager", "is required for apply patch")]
+        )
+    if not isinstance(said, dict):
+        raise StatusError(400, "error decoding patch: the body of an apply must be an object")
+    if (said.get("apiVersion"), said.get("kind")) != (kind.api_version, kind.name):
+        raise StatusError(400, f"invalid object type: {said.get('apiVersion')}, Kind={said.get('kind')}")
+    faults = complaints(twice, [])
+    new = copied(apply_fields(old, said, request.writer, request.versions, force=force))
+    if faults and request.directive == "Strict":
+        raise StatusError(400, f"error strict decoding patch: {strict_words(faults)}")
+    try:
+        coerce(new, kind)
+    except WrongTypeError as error:
+        raise StatusError(400, str(error)) from None
+    fill_defaults(new, kind.schema)
+    place(new, request)
+    warnings = faults if request.directive in {"", "Warn"} else []
+    if old is None:
+        return created(new, request, uid, "", warnings)
+    return updated(new, old, request, warnings)
