@@ -64,13 +64,15 @@ class Supervisor:
 
     async def start(self) -> None:
         """Bring the cluster up; what it needs from the network and the disk is there already."""
-        self.node.proxy = await self.egress.start(self.directory / "egress.sock")
+        # From where we are: the path of a socket has 107 bytes at most (unix(7)), and the folder may be deep.
+        here = Path(os.path.relpath(self.directory))
+        self.node.proxy = await self.egress.start(here / "egress.sock")
         await self.agent.kubelet.start(
             self.network.kubelet_socket, self.control_plane.credentials.node_server_context()
         )
         _, self._held_back = await asyncio.gather(self.control_plane.start(), create_crds(self.client, self._crds))
         await self.agent.start()
-        await serve_control(self.directory / "control.sock", self.requests())
+        await serve_control(here / "control.sock", self.requests())
 
     async def stop(self) -> None:
         """End everything: pods first, etcd last."""
