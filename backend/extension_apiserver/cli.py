@@ -91,6 +91,18 @@ def serving(server: Coroutine[Any, Any, None], settings: Settings) -> int:
     return 0
 
 
+def examine_both(own: Callable[[], AsyncIterator[Finding]], settings: Settings) -> int:
+    """Print what a program finds out by itself, then what `doctor` does, and return the exit code."""
+
+    async def both(client: ApiClient, settings: Settings) -> AsyncIterator[Finding]:
+        async for finding in own():
+            yield finding
+        async for finding in doctor.examine(client, settings):
+            yield finding
+
+    return examine(both, settings)
+
+
 def examine(examination: Callable[[ApiClient, Settings], AsyncIterator[Finding]], settings: Settings) -> int:
     """Print what is found, and return the exit code."""
 

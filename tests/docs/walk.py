@@ -23,6 +23,11 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (\w+\.\w+)\n")
 
 
+def hear_ctrl_c():
+    """Undo, in a new process, what a shell's background job begins with and hands down: SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class Block:
     """A fenced block of a page, the words between it and the block before it, and the line that it begins at."""
@@ -156,6 +161,7 @@ class Walk:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - it takes no lock
             )
         self._until(re.compile(r"(?:.*\n)*ready\n"))
         if shown:

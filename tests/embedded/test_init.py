@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from readme import blocks
+from walk import hear_ctrl_c
 
 from pytest_apiservice.base.data import module_path
 from pytest_apiservice.base.run import run
@@ -53,6 +54,7 @@ def dev(folder, tmp_path):
             env=ENVIRONMENT,
             stdout=output,
             stderr=output,
+            preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - it takes no lock
         )
     yield process, log.read_text
     process.send_signal(signal.SIGINT)

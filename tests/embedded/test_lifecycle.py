@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from walk import hear_ctrl_c
 
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.embedded.folder import PREFIX, inhabitants
@@ -40,11 +41,6 @@ def test_one_pod(cluster):
 """
 
 pytestmark = pytest.mark.only_on("embedded", reason="its processes and folders are looked at")
-
-
-def hear_ctrl_c():
-    """Undo what a shell's background job begins with and hands down: SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")

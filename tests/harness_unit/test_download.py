@@ -54,14 +54,6 @@ def clean(tmp_path, monkeypatch, said):
 
 
 @pytest.fixture
-def said(monkeypatch):
-    """Yield the file that progress and messages go to."""
-    file = io.StringIO()
-    monkeypatch.setattr(progress.console, "file", file)
-    return file
-
-
-@pytest.fixture
 def hosts(clean, monkeypatch):
     """Yield the hosts of releases, which have no file yet."""
     with served() as serving:

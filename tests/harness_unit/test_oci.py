@@ -1,12 +1,10 @@
 """A program is taken out of its official image, each part verified by digest, or it is not there. From a registry on loopback."""
 
 import hashlib
-import io
 
 import pytest
 
 from harness_unit.release_hosts import served, tar
-from pytest_apiservice.base import progress
 from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.programs import cert_manager, download, go, oci, releases, tools
 
@@ -29,14 +27,6 @@ def registry(tmp_path, monkeypatch):
         monkeypatch.setenv("APISERVICE_MIRROR", serving.url)
         yield serving
     forget()
-
-
-@pytest.fixture
-def said(monkeypatch):
-    """Yield the file that progress and messages go to."""
-    file = io.StringIO()
-    monkeypatch.setattr(progress.console, "file", file)
-    return file
 
 
 def forget():

@@ -196,7 +196,7 @@ def _mux(folder, *peers):
         for name, peer in zip(names, peers, strict=True)
     ]
     config = folder / "mux.json"
-    config.write_text(json.dumps({"providers": providers, "routes": [{"metric": "other-*", "provider": "ours"}]}))
+    config.write_text(json.dumps({"providers": providers, "routes": [{"metric": "other-*", "provider": "adapter"}]}))
     return [sys.executable, "-m", "extension_apiserver", "metrics-mux", f"--config={config}"]
 
 

@@ -227,6 +227,16 @@ def test_a_child_is_ended_with_what_it_started(tmp_path, capfd):
     assert capfd.readouterr().err == "here\n"
 
 
+def test_ctrl_c_at_its_very_beginning_ends_it_without_a_word(tmp_path, capfd):
+    """Where Python's own handler would raise KeyboardInterrupt in the new process, and print a traceback."""
+    before = signal.signal(signal.SIGINT, lambda *_: sys.exit("heard"))
+    try:
+        child = Child(["true"], os.environ, tmp_path, lambda: os.kill(os.getpid(), signal.SIGINT))
+        assert shown(child, capfd, -signal.SIGINT) == ""
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_nobody_is_not_ready(tmp_path):
     assert not Child(["true"], {}, tmp_path).is_ready(("127.0.0.1", 1), ssl.create_default_context())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -17,8 +18,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO
 
-_STOP_SECONDS = 3.0
-_READY_SECONDS = 1.0
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOP_SECONDS, _READY_SECONDS = 3.0, 1.0
 _TRACEBACK = "Traceback (most recent call last):"
 #: Of a traceback: the last frames and the error.
 _SHOWN_LINES = 9
@@ -77,19 +78,24 @@ class Child:
             self._next = self._begun()
 
     def _begun(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self._command,
-            env=dict(self._environ),
-            cwd=self._folder,
-            stdin=subprocess.PIPE if self._waits else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            preexec_fn=self._prepare,  # noqa: PLW1509 - it makes one system call
-            start_new_session=True,  # Ctrl-C is for us, who end it
-        )
+        # Ctrl-C reaches a new process, too, that is no session of its own yet. There it waits until no handler of ours would hear it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            return subprocess.Popen(
+                self._command,
+                env=dict(self._environ),
+                cwd=self._folder,
+                stdin=subprocess.PIPE if self._waits else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                preexec_fn=functools.partial(_begin, mask, self._prepare),  # noqa: PLW1509 - it makes a few system calls
+                start_new_session=True,  # Ctrl-C is for us, who end it
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     @property
     def ended(self) -> int | None:
@@ -131,6 +137,16 @@ class Child:
             with self._next:
                 self._next.kill()
             self._next = None
+
+
+def _begin(mask: Iterable[int], prepare: Callable[[], None] | None) -> None:
+    """Hear signals as a program does that has not begun, in the new process."""
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if prepare is not None:
+        prepare()
 
 
 def say(text: str) -> None:

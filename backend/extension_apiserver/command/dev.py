@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from extension_apiserver.apps.upstream.origin import origin
 from extension_apiserver.gateway.configuration_file import read_config
 
-from .child import Child, say
+from .child import ENDING, Child, say
 from .errors import CommandError
 
 _HARNESS = "pytest_apiservice"
@@ -31,7 +31,6 @@ _NOT_OURS = re.compile(r"\..*|__pycache__|node_modules|venv|env|build|dist|repor
 #: A look at so many takes a few milliseconds; further ones are not looked at.
 _MOST_FILES = 2000
 _NO_LABEL = re.compile(r"[^a-z0-9]+")
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +51,7 @@ def run(given: argparse.Namespace) -> int:
     command, watched, folder = _served(given)
     if importlib.util.find_spec(_HARNESS) is None:
         raise CommandError(f"dev needs a control plane, which is pytest-apiservice's: {_pip('pytest-apiservice')}")
-    for number in _ENDING:
+    for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, _interrupt)
     try:
@@ -163,6 +162,6 @@ def _pip(distribution: str) -> str:
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:
-    for number in _ENDING:  # a second one would leave half of it
+    for number in ENDING:  # a second one would leave half of it
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
-from extension_apiserver.cli import examine, serving
-from extension_apiserver.cluster.kubernetes import ApiClient
+from extension_apiserver.cli import examine, examine_both, serving
 from extension_apiserver.diagnose import doctor, selftest
-from extension_apiserver.diagnose.findings import Finding
 from extension_apiserver.gateway.configuration_file import read_config
 from extension_apiserver.gateway.gateway import Gateway
 from extension_apiserver.gateway.health import findings
@@ -38,11 +36,4 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     gateway = Gateway(read_config(given.config, given.upstream), settings)
     if given.command == "gateway":
         return serving(host(gateway.host, settings), settings)
-
-    async def both(client: ApiClient, settings: Settings) -> AsyncIterator[Finding]:
-        async for finding in findings(gateway.upstreams):
-            yield finding
-        async for finding in doctor.examine(client, settings):
-            yield finding
-
-    return examine(both, settings)
+    return examine_both(lambda: findings(gateway.upstreams), settings)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from extension_apiserver.cli import examine, serving
-from extension_apiserver.cluster.kubernetes import ApiClient
-from extension_apiserver.diagnose import doctor
-from extension_apiserver.diagnose.findings import Finding
+from extension_apiserver.cli import examine_both, serving
 from extension_apiserver.host import host
 from extension_apiserver.metrics_mux.configuration_file import is_mux, read_config
 from extension_apiserver.metrics_mux.findings import findings
@@ -44,11 +41,4 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     mux = Mux(read_config(given.config), settings)
     if given.command == "metrics-mux":
         return serving(host(mux.host, settings), settings)
-
-    async def both(client: ApiClient, settings: Settings) -> AsyncIterator[Finding]:
-        async for finding in findings(mux.providers):
-            yield finding
-        async for finding in doctor.examine(client, settings):
-            yield finding
-
-    return examine(both, settings)
+    return examine_both(lambda: findings(mux.providers), settings)

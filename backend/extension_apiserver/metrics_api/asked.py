@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from extension_apiserver.api.negotiation import as_kind
 from extension_apiserver.request import Request, Response, json_response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.selectors import Requirement, label_requirements
+from extension_apiserver.selectors import Requirement, label_requirements, required_name
 from extension_apiserver.status import StatusError
 
 _PLAIN = ("", "", "")
 #: Not upstream's: a selector is a key of the cache, and each requirement is held against each value.
-_LONGEST_SELECTOR, _MOST_REQUIREMENTS = 4096, 64
+LONGEST_SELECTOR, _MOST_REQUIREMENTS = 4096, 64
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 #: Of so many values a document is made in the event loop; of more it would hold everybody.
@@ -45,9 +45,14 @@ def require_get(request: Request, info: RequestInfo) -> None:
     as_kind(request.header(b"accept"), [_PLAIN])
 
 
+def can_be_namespace(name: str) -> bool:
+    """Tell whether there can be a namespace of that name."""
+    return _NAMESPACE.fullmatch(name) is not None
+
+
 def require_namespace(namespace: str) -> None:
     """Check that there can be such a namespace. Raises StatusError 400."""
-    if not _NAMESPACE.fullmatch(namespace):
+    if not can_be_namespace(namespace):
         raise StatusError(400, "the namespace of the path must be a DNS label")
 
 
@@ -59,12 +64,18 @@ def selector(query: Mapping[str, Sequence[str]], parameter: str) -> tuple[str, l
 
     """
     text = (query.get(parameter) or [""])[0]
-    if len(text) > _LONGEST_SELECTOR:
-        raise StatusError(400, f"{parameter} must be at most {_LONGEST_SELECTOR} characters")
+    if len(text) > LONGEST_SELECTOR:
+        raise StatusError(400, f"{parameter} must be at most {LONGEST_SELECTOR} characters")
     requirements = label_requirements(text)
     if len(requirements) > _MOST_REQUIREMENTS:
         raise StatusError(400, f"{parameter} must have at most {_MOST_REQUIREMENTS} requirements")
     return ",".join(sorted(map(str, requirements))), requirements
+
+
+def require_field_of(name: str, query: Mapping[str, Sequence[str]]) -> None:
+    """Check that a field selector, if there is one, asks for the name of the path, '*' for all. Raises StatusError 400."""
+    if any(query.get("fieldSelector", ())) and (required_name(query) or "*") != name:
+        raise StatusError(400, "fieldSelector metadata.name doesn't match requested name")
 
 
 def selects(requirements: Sequence[Requirement], labels: Mapping[str, str]) -> bool:

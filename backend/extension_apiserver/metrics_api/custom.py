@@ -15,11 +15,11 @@ from typing import Any
 
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.selectors import Requirement, required_name
+from extension_apiserver.selectors import Requirement
 from extension_apiserver.status import StatusError, no_such_path
 from extension_apiserver.trust.authentication import Caller
 
-from .asked import answer, require_get, require_namespace, segments, selector, selects
+from .asked import answer, require_field_of, require_get, require_namespace, segments, selector, selects
 from .declared import CustomMetric, Query
 from .functions import Functions, Measured
 from .objects import Kind, Lookup, Objects
@@ -64,8 +64,7 @@ class CustomMetrics:
         query = request.query()
         _, of_objects = selector(query, "labelSelector")
         text, of_metric = selector(query, "metricLabelSelector")
-        if any(query.get("fieldSelector", ())) and (required_name(query) or _ALL) != name:
-            raise StatusError(400, "fieldSelector metadata.name doesn't match requested name")
+        require_field_of(name, query)
         metric = self._metrics.get((resource, metric_name, bool(namespace)))
         if metric is None:
             raise StatusError(404, f"the server could not find the metric {metric_name} for {resource}")

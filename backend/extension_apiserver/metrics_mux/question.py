@@ -10,18 +10,17 @@ import dataclasses
 import re
 from urllib.parse import quote, urlencode
 
+from extension_apiserver.metrics_api.asked import LONGEST_SELECTOR, can_be_namespace, require_field_of
 from extension_apiserver.request import Request
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.selectors import label_requirements, required_name
+from extension_apiserver.selectors import label_requirements
 from extension_apiserver.status import StatusError
 
 from .config import GROUPS
 
 _API = {group: api for api, (group, _) in GROUPS.items()}
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 #: One segment of a path; U+FFFD is what became of bytes that are no UTF-8, which RBAC was asked about as they were.
 _WORD = re.compile(r"[^\x00-\x20\x7f-\x9f/\\%\ufffd]{1,253}")
-_LONGEST_SELECTOR = 4096
 _SELECTORS = {"external": ("labelSelector",), "custom": ("labelSelector", "metricLabelSelector")}
 #: Of those, the one for labels of the metric.
 _OF_THE_METRIC = {"external": "labelSelector", "custom": "metricLabelSelector"}
@@ -95,8 +94,7 @@ def question(request: Request, info: RequestInfo) -> Question:
     if found is None or f"/apis/{found.group_version}/{'/'.join(found.segments)}" != request.path:
         raise StatusError(404, "the server could not find the requested resource")
     query = request.query()
-    if any(query.get("fieldSelector", ())) and (required_name(query) or "*") != found.name:
-        raise StatusError(400, "fieldSelector metadata.name doesn't match requested name")
+    require_field_of(found.name, query)
     given = tuple((name, _selector(name, query[name])) for name in _SELECTORS[api] if any(query.get(name, ())))
     demanded = label_requirements(dict(given).get(_OF_THE_METRIC[api], ""))
     alone = [one for one in demanded if one.operator == "In" and len(one.values) == 1]
@@ -119,7 +117,7 @@ def _place(api: str, info: RequestInfo) -> Question | None:
             return None
     # Of a custom metric all namespaces can be asked for, which RBAC allows to those alone who may read it in each.
     namespace = found.namespace or (found.name if found.resource == "namespaces" else "")
-    if namespace and not _NAMESPACE.fullmatch(namespace) and not (api == "custom" and namespace == "*"):
+    if namespace and not can_be_namespace(namespace) and not (api == "custom" and namespace == "*"):
         return None
     return None if found.metric == "*" else found
 
@@ -127,7 +125,7 @@ def _place(api: str, info: RequestInfo) -> Question | None:
 def _selector(name: str, given: list[str]) -> str:
     if len(given) > 1:
         raise StatusError(400, f"{name} stands {len(given)} times in the query; which of them counts is not said")
-    if len(given[0]) > _LONGEST_SELECTOR:
-        raise StatusError(400, f"{name} is longer than {_LONGEST_SELECTOR} characters")
+    if len(given[0]) > LONGEST_SELECTOR:
+        raise StatusError(400, f"{name} is longer than {LONGEST_SELECTOR} characters")
     label_requirements(given[0])  # it can be read
     return given[0]

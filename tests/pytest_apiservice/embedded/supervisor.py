@@ -61,16 +61,18 @@ class Supervisor:
         self.node = Node(self.client, self.network, directory, self.control_plane.port, config_maps, secrets)
         self.agent = NodeAgent(self.node, self.client, policies.store)
         self._restarting = False
+        # From where we are: the path of a socket has 107 bytes at most (unix(7)), and the folder may be deep.
+        self._here = Path(os.path.relpath(directory))
 
     async def start(self) -> None:
         """Bring the cluster up; what it needs from the network and the disk is there already."""
-        self.node.proxy = await self.egress.start(self.directory / "egress.sock")
+        self.node.proxy = await self.egress.start(self._here / "egress.sock")
         await self.agent.kubelet.start(
             self.network.kubelet_socket, self.control_plane.credentials.node_server_context()
         )
         _, self._held_back = await asyncio.gather(self.control_plane.start(), create_crds(self.client, self._crds))
         await self.agent.start()
-        await serve_control(self.directory / "control.sock", self.requests())
+        await serve_control(self._here / "control.sock", self.requests())
 
     async def stop(self) -> None:
         """End everything: pods first, etcd last."""

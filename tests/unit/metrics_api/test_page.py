@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from extension_apiserver.metrics_api import cache, objects, values
-from extension_apiserver.metrics_api.asked import _LONGEST_SELECTOR, _MOST_REQUIREMENTS
+from extension_apiserver.metrics_api.asked import _MOST_REQUIREMENTS, LONGEST_SELECTOR
 from extension_apiserver.metrics_api.declared import Metric
 from extension_apiserver.observe.metrics import Metrics
 from unit.fake_aggregator import Aggregator
@@ -83,7 +83,7 @@ def test_the_first_program_is_ten_lines() -> None:
 def test_the_bounds_are_those_of_the_library() -> None:
     """And the metric is there."""
     numbers = [
-        cache._MOST_KEPT, cache._AT_ONCE, cache.MOST_OF_ONE, values.MOST_VALUES, objects._MOST_OBJECTS, _LONGEST_SELECTOR, _MOST_REQUIREMENTS
+        cache._MOST_KEPT, cache._AT_ONCE, cache.MOST_OF_ONE, values.MOST_VALUES, objects._MOST_OBJECTS, LONGEST_SELECTOR, _MOST_REQUIREMENTS
     ]  # fmt: skip
     table = PAGE.partition("| bound |")[2].partition("\n\n")[0].replace(",", "")
     assert [number for number in numbers if str(number) not in table] == []
