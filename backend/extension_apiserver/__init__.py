@@ -8,7 +8,9 @@ if __name__ == "__main__":
 """
 
 from .api.call import Call, Object, Subresource
-from .api.resources import Api, Column, Resource
+from .api.column import Column
+from .api.resources import Api, Resource
+from .api.stored import Scale, Version
 from .apps.wsgi import HEADERS_KEY, IDENTITY_KEY
 from .cli import main
 from .serve import serve
@@ -28,10 +30,12 @@ __all__ = [
     "Object",
     "Peer",
     "Resource",
+    "Scale",
     "Settings",
     "SettingsError",
     "StatusError",
     "Subresource",
+    "Version",
     "invalid",
     "main",
     "not_found",

@@ -18,7 +18,7 @@ from .cluster.kubernetes import ApiClient
 from .observe.logs import RequestLog
 from .observe.metrics import Metrics
 from .observe.readiness import Check, Readiness
-from .settings import Settings
+from .settings import SECRETS, Settings
 from .trust.authentication import Authenticator
 from .trust.budget import Budget
 from .trust.certificates import authorities_pem
@@ -147,4 +147,8 @@ def _allow_descriptors(count: int) -> None:
 
 
 def _summary(settings: Settings) -> str:
-    return ", ".join(f"{field.name}={getattr(settings, field.name)}" for field in dataclasses.fields(settings))
+    return ", ".join(
+        f"{field.name}={getattr(settings, field.name)}"
+        for field in dataclasses.fields(settings)
+        if field.name not in SECRETS
+    )

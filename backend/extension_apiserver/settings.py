@@ -16,6 +16,8 @@ from . import variables
 
 DEFAULT_PREFIX = "EXTENSION_APISERVER_"
 _OLDER_PREFIX = "HEADER_ECHO_"
+#: Fields whose values nobody is shown.
+SECRETS = ("store_url",)
 
 # The kubelet adds variables for every Service of the namespace, and the Service may have the name of this program:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
@@ -39,6 +41,8 @@ class Settings:
     versions: tuple[str, ...] = _variable("v1", variables.api_versions)
     #: Which of the APIs of metrics have an APIService that leads here: external, custom, resource.
     metrics_apis: tuple[str, ...] = _variable("", variables.metrics_apis)
+    #: Where resources with a store keep their objects. It may have a password, so that it is never shown.
+    store_url: str = _variable("", variables.store_url)
     bind_address: str = _variable("0.0.0.0", variables.ip_address)  # noqa: S104 - a server behind a Service; the chart gives the pod address
     port: int = _variable("10250", variables.port)
     #: Holds `tls.crt` and `tls.key`; mount the whole Secret, since a subPath is never updated.
@@ -112,7 +116,7 @@ class Settings:
             try:
                 values[field.name] = field.metadata["parse"](text)
             except ValueError as error:
-                faults.append(f"{name} {error}, not '{text}'")
+                faults.append(f"{name} {error}" + ("" if field.name in SECRETS else f", not '{text}'"))
         if prefix == DEFAULT_PREFIX:
             faults += _older(environ, known)
         faults += [

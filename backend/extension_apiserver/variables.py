@@ -139,6 +139,13 @@ def service_dns_name(text: str) -> str:
     return text
 
 
+def store_url(text: str) -> str:
+    """Accept '' and what begins like the URL of a store; `store.opening` reads the rest."""
+    if text and not text.startswith(("memory:", "sqlite:", "postgresql:", "postgres:")):
+        raise ValueError("must be empty, memory:, sqlite:///path/of/the/file or postgresql://user@host:port/database")
+    return text
+
+
 def kube_apiserver_host(text: str) -> str:
     """Accept a name or an address, but not ''."""
     if not text:

@@ -45,12 +45,13 @@ class Verb:
         name: as RBAC and discovery have it.
         method: of HTTP.
         on: what the path ends in.
-        answer: what success returns. None if a resource cannot have the verb yet; then what follows is not read.
+        answer: what success returns; None for events, which come on the path of `list`.
         description: for OpenAPI; the kind is appended.
         code: HTTP code of success.
         has_body: the request carries an object.
         across_namespaces: it is also for all namespaces at once.
         action: its name in OpenAPI, '' if that is `name`.
+        by_functions: a resource can have it without a store.
         parameters: of the query.
 
     """
@@ -64,6 +65,7 @@ class Verb:
     has_body: bool = False
     across_namespaces: bool = False
     action: str = ""
+    by_functions: bool = True
     parameters: tuple[Parameter, ...] = ()
 
 
@@ -73,7 +75,7 @@ VERBS: Mapping[str, Verb] = {
     for verb in (
         Verb("get", "GET", "name", "object", "read the object of kind"),
         Verb("list", "GET", "collection", "list", "list objects of kind", across_namespaces=True),
-        Verb("watch", "GET", "collection"),
+        Verb("watch", "GET", "collection", across_namespaces=True, by_functions=False),
         Verb(
             "create", "POST", "collection", "object", "create an object of kind", 201,
             has_body=True, action="post", parameters=(DRY_RUN, FIELD_VALIDATION),
@@ -82,12 +84,20 @@ VERBS: Mapping[str, Verb] = {
             "update", "PUT", "name", "object", "replace the object of kind",
             has_body=True, action="put", parameters=(DRY_RUN, FIELD_VALIDATION),
         ),
-        Verb("patch", "PATCH", "name"),
+        Verb(
+            "patch", "PATCH", "name", "object", "partially update the object of kind",
+            has_body=True, by_functions=False, parameters=(DRY_RUN, FIELD_VALIDATION),
+        ),
         Verb("delete", "DELETE", "name", "status", "delete the object of kind", parameters=(DRY_RUN,)),
-        Verb("deletecollection", "DELETE", "collection"),
+        Verb(
+            "deletecollection", "DELETE", "collection", "status", "delete a collection of objects of kind",
+            by_functions=False, parameters=(DRY_RUN,),
+        ),
     )
 }  # fmt: skip
 
-#: Names of those that a resource may have, sorted. The others are left out whole: a promise that is half kept blocks namespace
+#: Names of all, sorted: a resource with a store has them.
+SERVED = tuple(sorted(VERBS))
+#: Names of those that functions may answer, sorted. The others are left out whole: a promise that is half kept blocks namespace
 #: deletion and garbage collection for the whole cluster.
-SERVED = tuple(sorted(verb.name for verb in VERBS.values() if verb.answer))
+FUNCTIONS = tuple(sorted(verb.name for verb in VERBS.values() if verb.by_functions))

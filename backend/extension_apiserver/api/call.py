@@ -27,7 +27,7 @@ class Call:
     Attributes:
         request: the raw request.
         identity: who calls.
-        verb: its name, one of `verbs.SERVED`.
+        verb: its name, one of `verbs.FUNCTIONS`.
         api_version: '<group>/<version>' of the path.
         namespace: '' for cluster scope or all namespaces.
         name: '' for `list` and `create`.

@@ -7,37 +7,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from extension_apiserver.verbs import SERVED, VERBS, Place
+from extension_apiserver.store.protocol import Store
+from extension_apiserver.verbs import FUNCTIONS, SERVED, VERBS, Place
 
-from .call import Call, Object, Subresource
+from .call import Call, Subresource
+from .column import Column
+from .stored import Scale, Version
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Column:
-    """One column of `kubectl get`.
-
-    Attributes:
-        name: heading.
-        value: returns the cell for an object.
-        type: OpenAPI type of the cell: string, integer, number, boolean or date.
-        format: 'name' marks the column that holds the name.
-        priority: above 0 it shows only with `-o wide`.
-        description: for people.
-
-    """
-
-    name: str
-    value: Callable[[Object], Any]
-    type: str = "string"
-    format: str = ""
-    priority: int = 0
-    description: str = ""
-
-
-NAME_COLUMN = Column("Name", lambda item: item["metadata"]["name"], format="name", description="Name of the object.")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,23 +27,32 @@ class Resource:
         plural: the name in the path, such as 'echoes'.
         verbs: verb → function. `get`, `create` and `update` return an object, `list` returns a sequence of objects, `delete`
             returns nothing. They raise StatusError; kind, apiVersion and the metadata that every object has are filled in.
+            With a store there are none.
         description: one sentence for `kubectl explain`.
-        schema: OpenAPI v3 schemas of the fields beside `metadata`, such as {"spec": {"type": "object", …}}.
+        schema: OpenAPI v3 schemas of the fields beside `metadata`, such as {"spec": {"type": "object", …}}; or of the whole object, such as
+            {"type": "object", "required": ["spec"], "properties": {"spec": …}}. With a store it is a structural one, as that of a
+            CustomResourceDefinition: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
         columns: what `kubectl get` shows after the name.
         namespaced: objects live in namespaces.
         singular: by default the kind in lower case.
         short_names: aliases for kubectl.
         categories: groups of resources, such as 'all'.
         subresources: name → what each object has at `…/<plural>/<its name>/<name>`.
+        store: keeps the objects, and answers all verbs; True for the one that the setting STORE_URL names.
+        status: there is the subresource `status`: controllers write that field there, and whoever writes the object does not.
+        scale: there is the subresource `scale`.
+        versions: version → the resource in a version that is not stored. Those of the group that are not here are as the stored one.
+        stored_version: the version in which objects are stored, by default the group's preferred one.
+        selectable_fields: paths that field selectors know besides those of metadata, such as 'spec.color'.
 
     Raises:
-        ValueError: if there is a verb that resources cannot have, or a subresource whose name is none.
+        ValueError: if there is a verb that resources cannot have, or a subresource whose name is none, or what needs a store and has none.
 
     """
 
     kind: str
     plural: str
-    verbs: Mapping[str, Callable[[Call], Any]]
+    verbs: Mapping[str, Callable[[Call], Any]] = dataclasses.field(default_factory=dict)
     description: str
     schema: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     columns: Sequence[Column] = ()
@@ -74,17 +61,50 @@ class Resource:
     short_names: Sequence[str] = ()
     categories: Sequence[str] = ()
     subresources: Mapping[str, Subresource] = dataclasses.field(default_factory=dict)
+    store: Store | bool = False
+    status: bool = False
+    scale: Scale | None = None
+    versions: Mapping[str, Version] = dataclasses.field(default_factory=dict)
+    stored_version: str = ""
+    selectable_fields: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.verbs) - set(SERVED))
+        unknown = sorted(set(self.verbs) - set(FUNCTIONS))
         if unknown:
             raise ValueError(
-                f"resource '{self.plural}' has the unknown verb '{unknown[0]}'; known are {', '.join(SERVED)}"
+                f"resource '{self.plural}' has the unknown verb '{unknown[0]}'; known are {', '.join(FUNCTIONS)}"
             )
+        if self.stored and self.verbs:
+            raise ValueError(f"resource '{self.plural}' has a store, which answers all verbs: leave out `verbs`")
+        needs = {
+            name: getattr(self, name) for name in ("status", "scale", "versions", "stored_version", "selectable_fields")
+        }
+        if not self.stored and any(needs.values()):
+            name = next(name for name, value in needs.items() if value)
+            raise ValueError(f"resource '{self.plural}' has `{name}`, which needs a store: say `store=True`")
+        own = {"status": self.status, "scale": self.scale is not None}
         for name in self.subresources:
             if not _LABEL.fullmatch(name):
                 raise ValueError(f"resource '{self.plural}' has the subresource '{name}', which must be a DNS label")
+            if own.get(name):
+                raise ValueError(f"resource '{self.plural}' has two subresources '{name}': the store answers that one")
         object.__setattr__(self, "singular", self.singular or self.kind.lower())
+
+    @property
+    def stored(self) -> bool:
+        """Whether a store keeps the objects."""
+        return self.store is not False
+
+    @property
+    def verb_names(self) -> Sequence[str]:
+        """The names of its verbs, sorted."""
+        return SERVED if self.stored else sorted(self.verbs)
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The schemas of the fields beside `metadata`."""
+        fields: Mapping[str, Any] = whole_schema(self.schema).get("properties", {})
+        return fields
 
     def takes(self, verb: str, place: Place, *, in_namespace: bool) -> bool:
         """Return whether a path takes a verb.
@@ -95,14 +115,19 @@ class Resource:
             in_namespace: it names a namespace. Without one, a namespaced resource can only be asked about all of them.
 
         """
-        if verb not in self.verbs:
+        if verb not in self.verb_names:
             return False
         row = VERBS[verb]
         return row.on == place and (in_namespace or not self.namespaced or row.across_namespaces)
 
     def verbs_on(self, place: Place, *, in_namespace: bool) -> list[str]:
         """Return the names of the verbs that a path takes, sorted; `place` and `in_namespace` as for `takes`."""
-        return [verb for verb in sorted(self.verbs) if self.takes(verb, place, in_namespace=in_namespace)]
+        return [verb for verb in self.verb_names if self.takes(verb, place, in_namespace=in_namespace)]
+
+
+def whole_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema of an object, of what `Resource.schema` may be: a field's is never a text, which its `type` is."""
+    return schema if isinstance(schema.get("type"), str) else {"type": "object", "properties": schema}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

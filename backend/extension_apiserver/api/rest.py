@@ -74,12 +74,12 @@ class Rest:
                     "metadata": {"resourceVersion": _RESOURCE_VERSION},
                     "items": [item for item in items if all(selects(item) for selects in selected)],
                 }
-                return json_response(table.form_of_list(form, resource, document, include_object), verb.code)
+                return json_response(table.form_of_list(form, resource.columns, document, include_object), verb.code)
             result = function(call)
             if verb.answer == "status":
                 return json_response(_success(info), verb.code)
             item = _completed(result, call, resource)
-            return json_response(table.form_of_object(form, resource, item, include_object), verb.code, headers)
+            return json_response(table.form_of_object(form, resource.columns, item, include_object), verb.code, headers)
 
         # All of it where functions of the table run: ten thousand objects as JSON would hold the event loop for a second.
         answer: Response = await self._run(response, call)

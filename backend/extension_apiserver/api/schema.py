@@ -55,7 +55,7 @@ def object_schema(resource: Resource) -> dict[str, Any]:
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": METADATA,
-            **resource.schema,
+            **resource.fields,
         },
     }
 

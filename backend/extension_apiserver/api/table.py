@@ -11,7 +11,7 @@ from typing import Any
 from extension_apiserver.status import StatusError
 
 from .call import Object
-from .resources import NAME_COLUMN, Column, Resource
+from .column import NAME_COLUMN, Column
 
 _META = "meta.k8s.io"
 _TABLE = ("Table", _META, "v1")
@@ -23,35 +23,33 @@ OBJECT_FORMS = (_PLAIN, _TABLE, _PARTIAL)
 LIST_FORMS = (_PLAIN, _TABLE, _PARTIAL_LIST)
 
 
-def form_of_object(form: tuple[str, str, str], resource: Resource, item: Object, include_object: str) -> Object:
+def form_of_object(form: tuple[str, str, str], columns: Sequence[Column], item: Object, include_object: str) -> Object:
     """Return one object in the form asked for.
 
     Args:
         form: one of OBJECT_FORMS.
-        resource: its resource.
+        columns: of its resource, after the name.
         item: the complete object.
         include_object: for a Table: None, Metadata or Object.
 
     """
     if form == _TABLE:
-        return _table(
-            resource, [item], {"resourceVersion": item["metadata"].get("resourceVersion", "")}, include_object
-        )
+        return _table(columns, [item], {"resourceVersion": item["metadata"].get("resourceVersion", "")}, include_object)
     return _partial(item) if form == _PARTIAL else item
 
 
-def form_of_list(form: tuple[str, str, str], resource: Resource, whole: Object, include_object: str) -> Object:
+def form_of_list(form: tuple[str, str, str], columns: Sequence[Column], whole: Object, include_object: str) -> Object:
     """Return a list in the form asked for.
 
     Args:
         form: one of LIST_FORMS.
-        resource: its resource.
+        columns: of its resource, after the name.
         whole: the list with complete objects.
         include_object: for a Table: None, Metadata or Object.
 
     """
     if form == _TABLE:
-        return _table(resource, whole["items"], whole["metadata"], include_object)
+        return _table(columns, whole["items"], whole["metadata"], include_object)
     if form == _PARTIAL_LIST:
         items = [_partial(item) for item in whole["items"]]
         return {"kind": _PARTIAL_LIST[0], "apiVersion": f"{_META}/v1", "metadata": whole["metadata"], "items": items}
@@ -75,14 +73,14 @@ def _partial(item: Object) -> Object:
     return {"kind": _PARTIAL[0], "apiVersion": f"{_META}/v1", "metadata": item["metadata"]}
 
 
-def _table(resource: Resource, items: Sequence[Object], metadata: Object, include_object: str) -> Object:
-    columns = (NAME_COLUMN, *resource.columns)
+def _table(columns: Sequence[Column], items: Sequence[Object], metadata: Object, include_object: str) -> Object:
+    shown = (NAME_COLUMN, *columns)
     return {
         "kind": _TABLE[0],
         "apiVersion": f"{_META}/v1",
         "metadata": metadata,
-        "columnDefinitions": [_definition(column) for column in columns],
-        "rows": [_row(columns, item, include_object) for item in items],
+        "columnDefinitions": [_definition(column) for column in shown],
+        "rows": [_row(shown, item, include_object) for item in items],
     }
 
 

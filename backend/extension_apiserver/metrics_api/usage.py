@@ -11,10 +11,11 @@ from typing import Any
 
 from extension_apiserver.api import table
 from extension_apiserver.api.call import Object
+from extension_apiserver.api.column import Column
 from extension_apiserver.api.documents.discovery import entries
 from extension_apiserver.api.documents.openapi import OpenApi, OpenApiDocuments
 from extension_apiserver.api.negotiation import as_kind
-from extension_apiserver.api.resources import Api, Column, Resource
+from extension_apiserver.api.resources import Api, Resource
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.selectors import selectors
@@ -112,14 +113,14 @@ class ResourceMetrics:
                 if item is None:
                     name = f"{info.namespace}/{info.name}" if info.namespace else info.name
                     raise not_found(self.name, resource.kind.lower(), name)
-                return table.form_of_object(form, resource, item, include_object)
+                return table.form_of_object(form, resource.columns, item, include_object)
             whole = {
                 "kind": f"{resource.kind}List",
                 "apiVersion": f"{self.name}/v1beta1",
                 "metadata": {},
                 "items": [one for one in items(objects) if all(selects(one) for selects in selected)],
             }
-            return table.form_of_list(form, resource, whole, include_object)
+            return table.form_of_list(form, resource.columns, whole, include_object)
 
         return await answer(1 if info.name else len(objects), document)
 

@@ -81,7 +81,7 @@ class Definitions:
         return {
             "type": "object",
             "description": resource.description,
-            "properties": {**_TYPE_META, "metadata": self.ref("ObjectMeta"), **resource.schema},
+            "properties": {**_TYPE_META, "metadata": self.ref("ObjectMeta"), **resource.fields},
             GVK: [self.gvk(resource.kind)],
         }
 

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from extension_apiserver.api.call import Object
-from extension_apiserver.api.resources import Column
+from extension_apiserver.api.column import Column
 
 from .entries.entry import ColumnEntry
 from .entries.expressions import ExpressionError

@@ -1,0 +1,78 @@
+"""Answers requests for one resource with a store, verb by verb."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from extension_apiserver.request import Request, Response
+from extension_apiserver.request_info import RequestInfo
+from extension_apiserver.status import StatusError, no_such_path
+from extension_apiserver.verbs import VERBS, Place
+
+from .answers import Answers
+from .deletes import Deletes
+from .failures import translated
+from .kept import Kept
+from .lists import Lists
+from .namespaces import Namespaces
+from .scales import Scales
+from .watches import Watches
+from .work import Work
+from .writes import Writes
+
+Answer = Callable[[Request, RequestInfo], Awaitable[Response]]
+
+
+class Registry:
+    """Answers requests for a resource and its subresources `status` and `scale`."""
+
+    def __init__(self, kept: Kept, namespaces: Namespaces | None) -> None:
+        """Take the resource, and who knows which namespaces there are; None for none, then each is taken to exist."""
+        work, answers = Work(), Answers(kept)
+        writes = Writes(kept, answers, work, namespaces)
+        deletes = Deletes(kept, answers, work)
+        lists = Lists(kept, answers, work)
+        watches = Watches(kept, answers)
+        scales = Scales(kept, answers, work)
+        self._kept = kept
+        self._by_subresource: Mapping[str, Mapping[str, Answer]] = {
+            "": {
+                "get": lists.get, "list": lists.list, "watch": watches.watch, "create": writes.create,
+                "update": writes.update, "patch": writes.patch, "delete": deletes.delete,
+                "deletecollection": deletes.deletecollection,
+            },
+            "status": {"get": lists.get, "update": writes.update, "patch": writes.patch} if kept.resource.status else {},
+            "scale": {"get": scales.get, "update": scales.update, "patch": scales.patch} if kept.resource.scale else {},
+        }  # fmt: skip
+
+    async def answer(self, request: Request, info: RequestInfo) -> Response:
+        """Answer one request.
+
+        Raises:
+            StatusError: what the client is told instead.
+
+        """
+        verbs = self._by_subresource.get(info.subresource)
+        place: Place = "name" if info.name else "collection"
+        resource = self._kept.resource
+        in_namespace = bool(info.namespace)
+        path_exists = in_namespace <= resource.namespaced and not (
+            resource.namespaced and info.name and not in_namespace
+        )
+        if not verbs or not path_exists:
+            raise no_such_path()
+        allowed = [
+            verb
+            for verb in verbs
+            if VERBS[verb].on == place and (in_namespace or not resource.namespaced or VERBS[verb].across_namespaces)
+        ]
+        if info.verb not in allowed:
+            what = f"{resource.plural}/{info.subresource}" if info.subresource else resource.plural
+            raise StatusError(
+                405,
+                f"the server does not allow this method on the requested resource: {request.method} {what}",
+                details={"group": info.group, "kind": resource.plural},
+                headers=[("Allow", ", ".join(sorted({VERBS[verb].method for verb in allowed})))],
+            )
+        with translated():
+            return await verbs[info.verb](request, info)
