@@ -5,8 +5,8 @@ from __future__ import annotations
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 
-from .answers import Answers
 from .kept import Kept
+from .reading.answers import Answers
 from .work import Work
 
 

@@ -9,14 +9,14 @@ from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError, no_such_path
 from extension_apiserver.verbs import VERBS, Place
 
-from .answers import Answers
 from .deletes import Deletes
 from .failures import translated
 from .kept import Kept
-from .lists import Lists
 from .namespaces import Namespaces
+from .reading.answers import Answers
+from .reading.lists import Lists
+from .reading.watches import Watches
 from .scales import Scales
-from .watches import Watches
 from .work import Work
 from .writes import Writes
 

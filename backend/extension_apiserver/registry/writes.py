@@ -5,9 +5,9 @@ from __future__ import annotations
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 
-from .answers import Answers
 from .kept import Kept
 from .namespaces import Namespaces
+from .reading.answers import Answers
 from .work import Work
 
 

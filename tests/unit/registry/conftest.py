@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from unit.registry.cats import Cats
+from unit.registry.client import Cats
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from extension_apiserver.registry.kept import Kept
+from extension_apiserver.registry.work import Work
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 
 from .answers import Answers
-from .kept import Kept
-from .work import Work
 
 
 class Lists:
