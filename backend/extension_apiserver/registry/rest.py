@@ -9,16 +9,17 @@ from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError, no_such_path
 from extension_apiserver.verbs import VERBS, Place
 
-from .deletes import Deletes
 from .failures import translated
 from .kept import Kept
 from .namespaces import Namespaces
 from .reading.answers import Answers
 from .reading.lists import Lists
 from .reading.watches import Watches
-from .scales import Scales
 from .work import Work
-from .writes import Writes
+from .writing.deletes import Deletes
+from .writing.scales import Scales
+from .writing.storing import Storing
+from .writing.writes import MayCreate, Writes
 
 Answer = Callable[[Request, RequestInfo], Awaitable[Response]]
 
@@ -29,11 +30,12 @@ class Registry:
     def __init__(self, kept: Kept, namespaces: Namespaces | None) -> None:
         """Take the resource, and who knows which namespaces there are; None for none, then each is taken to exist."""
         work, answers = Work(), Answers(kept)
-        writes = Writes(kept, answers, work, namespaces)
-        deletes = Deletes(kept, answers, work)
+        storing = Storing(kept, work)
+        self._writes = writes = Writes(kept, answers, work, storing, namespaces)
+        deletes = Deletes(kept, answers, work, storing)
         lists = Lists(kept, answers, work)
         watches = Watches(kept, answers)
-        scales = Scales(kept, answers, work)
+        scales = Scales(kept, work, storing)
         self._kept = kept
         self._by_subresource: Mapping[str, Mapping[str, Answer]] = {
             "": {
@@ -45,8 +47,13 @@ class Registry:
             "scale": {"get": scales.get, "update": scales.update, "patch": scales.patch} if kept.resource.scale else {},
         }  # fmt: skip
 
-    async def answer(self, request: Request, info: RequestInfo) -> Response:
+    async def answer(self, request: Request, info: RequestInfo, may_create: MayCreate | None = None) -> Response:
         """Answer one request.
+
+        Args:
+            request: as it came.
+            info: what it asks for, which its caller may do.
+            may_create: asked before an apply, which RBAC knows as a patch, creates an object.
 
         Raises:
             StatusError: what the client is told instead.
@@ -75,4 +82,6 @@ class Registry:
                 headers=[("Allow", ", ".join(sorted({VERBS[verb].method for verb in allowed})))],
             )
         with translated():
+            if info.verb == "patch" and info.subresource != "scale":
+                return await self._writes.patch(request, info, may_create)
             return await verbs[info.verb](request, info)
