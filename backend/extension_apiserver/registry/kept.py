@@ -22,7 +22,7 @@ from extension_apiserver.status import StatusError
 from extension_apiserver.store.feed import Feed
 from extension_apiserver.store.protocol import Key, Store
 
-from .writing.scale_paths import scale_rules
+from .scaling.scale_paths import scale_rules
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 

@@ -15,9 +15,9 @@ from .namespaces import Namespaces
 from .reading.answers import Answers
 from .reading.lists import Lists
 from .reading.watches import Watches
+from .scaling.scales import Scales
 from .work import Work
 from .writing.deletes import Deletes
-from .writing.scales import Scales
 from .writing.storing import Storing
 from .writing.writes import MayCreate, Writes
 

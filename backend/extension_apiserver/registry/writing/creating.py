@@ -5,12 +5,14 @@ https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/registry/generic/regist
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 from collections.abc import Callable
 
 from extension_apiserver.objects.go_words import quote
 from extension_apiserver.objects.metadata.names import SUFFIX_LENGTH, SUFFIX_LETTERS
+from extension_apiserver.objects.values import Object
 from extension_apiserver.objects.writing import Written
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.registry.namespaces import Namespaces
@@ -59,7 +61,7 @@ class Creating:
         """
         for tried in range(1, MOST_NAMES + 1):
             suffix = "".join(random.choices(SUFFIX_LETTERS, k=SUFFIX_LENGTH))  # noqa: S311 - not a secret: it only has to differ
-            new, warnings, value = await self._work.run(size_bytes, lambda suffix=suffix: self._made(make, suffix))
+            new, warnings, value = await self._work.run(size_bytes, functools.partial(self._made, make, suffix))
             metadata = new["metadata"]
             key = self._kept.key(namespace, metadata["name"])
             await self.check_place(namespace, metadata["name"])
@@ -77,7 +79,7 @@ class Creating:
             return Outcome(item, warnings, created=True)
         raise AssertionError("unreachable")
 
-    def _made(self, make: Callable[[str], Written], suffix: str) -> tuple[dict[str, object], list[str], bytes]:
+    def _made(self, make: Callable[[str], Written], suffix: str) -> tuple[Object, list[str], bytes]:
         new, warnings = make(suffix)
         return new, warnings, self._kept.value(new)
 

@@ -54,7 +54,8 @@ def json_of_yaml(text: bytes) -> bytes:
         raise StatusError(400, f"error decoding YAML: {words}") from None
     loader = getattr(yaml, "CLoader", yaml.Loader)
     try:
-        return "".join(_pieces(yaml, yaml.parse(text, Loader=loader))).encode(errors="replace")  # type: ignore[no-untyped-call]
+        made = "".join(_pieces(yaml, yaml.parse(text, Loader=loader)))
+        return made.encode(errors="replace") or b"null"
     except _YamlError as error:
         raise StatusError(400, f"error converting YAML to JSON: yaml: {error}") from None
     except yaml.YAMLError as error:
@@ -64,36 +65,47 @@ def json_of_yaml(text: bytes) -> bytes:
 
 def _pieces(yaml: Any, events: Any) -> Iterator[str]:  # noqa: ANN401 - PyYAML has no types
     """Yield the parts of the JSON text."""
-    within: list[list[Any]] = []  # of each collection: whether it is a mapping, and how many nodes it has yet
+    within: list[_Collection] = []
     for event in events:
-        if isinstance(event, yaml.DocumentEndEvent):
+        if isinstance(event, yaml.DocumentEndEvent | yaml.StreamEndEvent):
             return
-        if isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
-            continue
-        if isinstance(event, yaml.StreamEndEvent):
-            yield "null"
-            return
-        line = f"line {event.start_mark.line + 1}"
         if isinstance(event, yaml.CollectionEndEvent):
-            yield "}" if within.pop()[0] else "]"
-            continue
-        if isinstance(event, yaml.AliasEvent):
-            raise _YamlError(f"{line}: an alias is refused: write what it stands for")
-        is_key = bool(within) and within[-1][0] and within[-1][1] % 2 == 0
-        if within:
-            separator = ":" if within[-1][0] and not is_key else ","
-            yield separator if within[-1][1] else ""
-            within[-1][1] += 1
-        if isinstance(event, yaml.ScalarEvent):
-            yield _scalar(event, line, is_key=is_key)
-            continue
-        _refuse_tag(event.tag, line, {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
-        if is_key:
-            raise _YamlError(f"{line}: a key is no text")
-        within.append([isinstance(event, yaml.MappingStartEvent), 0])
-        if len(within) > MOST_LEVELS:
-            raise _YamlError(f"{line}: it is nested deeper than {MOST_LEVELS} levels")
-        yield "{" if within[-1][0] else "["
+            yield "}" if within.pop().is_mapping else "]"
+        elif isinstance(event, yaml.NodeEvent):
+            outer = within[-1] if within else _Collection(is_mapping=False)
+            is_key, separator = outer.add()
+            line = f"line {event.start_mark.line + 1}"
+            if isinstance(event, yaml.ScalarEvent):
+                yield separator + _scalar(event, line, is_key=is_key)
+                continue
+            within.append(_Collection(is_mapping=isinstance(event, yaml.MappingStartEvent)))
+            _refuse(event, line, is_alias=isinstance(event, yaml.AliasEvent), is_key=is_key, levels=len(within))
+            yield separator + ("{" if within[-1].is_mapping else "[")
+
+
+class _Collection:
+    """A mapping or a sequence, and how many nodes it has yet."""
+
+    def __init__(self, *, is_mapping: bool) -> None:
+        self.is_mapping = is_mapping
+        self._nodes = 0
+
+    def add(self) -> tuple[bool, str]:
+        """Return whether the next node is a key, and what separates it from the one before."""
+        is_key = self.is_mapping and self._nodes % 2 == 0
+        separator = ":" if self.is_mapping and not is_key else "," if self._nodes else ""
+        self._nodes += 1
+        return is_key, separator
+
+
+def _refuse(event: Any, line: str, *, is_alias: bool, is_key: bool, levels: int) -> None:  # noqa: ANN401
+    if is_alias:
+        raise _YamlError(f"{line}: an alias is refused: write what it stands for")
+    if is_key:
+        raise _YamlError(f"{line}: a key is no text")
+    if levels > MOST_LEVELS:
+        raise _YamlError(f"{line}: it is nested deeper than {MOST_LEVELS} levels")
+    _refuse_tag(event.tag, line, {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 
 
 def _scalar(event: Any, line: str, *, is_key: bool) -> str:  # noqa: ANN401

@@ -18,14 +18,14 @@ from extension_apiserver.objects.writing import Written
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.registry.reading.warned import warning_headers
 from extension_apiserver.registry.work import Work
+from extension_apiserver.registry.writing.bodies import APPLY, as_json, object_type, patch_type
+from extension_apiserver.registry.writing.options import Options, write_options
+from extension_apiserver.registry.writing.storing import Outcome, Storing
 from extension_apiserver.request import JSON, Request, Response
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import not_found
 
-from .bodies import APPLY, as_json, object_type, patch_type
-from .options import Options, write_options
 from .scale_object import scaling
-from .storing import Outcome, Storing
 
 #: https://github.com/kubernetes/apiextensions-apiserver/blob/v0.37.2/pkg/apiserver/customresource_handler.go (scaleColumns)
 _COLUMNS = (

@@ -40,10 +40,12 @@ def text_at(item: Object, path: str) -> str:
         PathError: it is no text.
 
     """
-    found, value = _at(item, path) if path else (False, None)
-    if found and not isinstance(value, str):
+    found, value = _at(item, path) if path else (False, "")
+    if not found:
+        return ""
+    if not isinstance(value, str):
         raise _wrong(path, value, "string")
-    return value if found else ""
+    return value
 
 
 def put_number(item: Object, path: str, value: int) -> Object:
