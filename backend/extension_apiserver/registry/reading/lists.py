@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from extension_apiserver.registry.kept import Kept
+from extension_apiserver.registry.work import Work
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 
 from .answers import Answers
-from .kept import Kept
-from .work import Work
 
 
-class Deletes:
+class Lists:
     """To do."""
 
     def __init__(self, kept: Kept, answers: Answers, work: Work) -> None:
         self._kept = kept
 
-    async def delete(self, request: Request, info: RequestInfo) -> Response:
+    async def get(self, request: Request, info: RequestInfo) -> Response:
         """To do."""
         raise NotImplementedError
 
-    async def deletecollection(self, request: Request, info: RequestInfo) -> Response:
+    async def list(self, request: Request, info: RequestInfo) -> Response:
         """To do."""
         raise NotImplementedError
