@@ -32,7 +32,7 @@ class Registry:
         writes = Writes(kept, answers, work, namespaces)
         deletes = Deletes(kept, answers, work)
         lists = Lists(kept, answers, work)
-        watches = Watches(kept, answers)
+        watches = Watches(kept, answers, work)
         scales = Scales(kept, answers, work)
         self._kept = kept
         self._by_subresource: Mapping[str, Mapping[str, Answer]] = {
