@@ -9,44 +9,58 @@ from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError, no_such_path
 from extension_apiserver.verbs import VERBS, Place
 
-from .deletes import Deletes
 from .failures import translated
 from .kept import Kept
 from .namespaces import Namespaces
 from .reading.answers import Answers
 from .reading.lists import Lists
 from .reading.watches import Watches
-from .scales import Scales
+from .scaling.scales import Scales
 from .work import Work
-from .writes import Writes
+from .writing.deletes import Deletes
+from .writing.storing import Storing
+from .writing.writes import MayCreate, Writes
 
 Answer = Callable[[Request, RequestInfo], Awaitable[Response]]
 
 
 class Registry:
-    """Answers requests for a resource and its subresources `status` and `scale`."""
+    """Answers requests for a resource and its subresources `status` and `scale`.
+
+    Attributes:
+        subresources: names of those that it answers; "" is the object itself.
+
+    """
 
     def __init__(self, kept: Kept, namespaces: Namespaces | None) -> None:
         """Take the resource, and who knows which namespaces there are; None for none, then each is taken to exist."""
         work, answers = Work(), Answers(kept)
-        writes = Writes(kept, answers, work, namespaces)
-        deletes = Deletes(kept, answers, work)
+        storing = Storing(kept, work)
+        self._writes = writes = Writes(kept, answers, work, storing, namespaces)
+        deletes = Deletes(kept, answers, work, storing)
         lists = Lists(kept, answers, work)
         watches = Watches(kept, answers, work)
-        scales = Scales(kept, answers, work)
+        scales = Scales(kept, work, storing)
         self._kept = kept
-        self._by_subresource: Mapping[str, Mapping[str, Answer]] = {
+        by_subresource: Mapping[str, Mapping[str, Answer]] = {
             "": {
                 "get": lists.get, "list": lists.list, "watch": watches.watch, "create": writes.create,
                 "update": writes.update, "patch": writes.patch, "delete": deletes.delete,
                 "deletecollection": deletes.deletecollection,
             },
-            "status": {"get": lists.get, "update": writes.update, "patch": writes.patch} if kept.resource.status else {},
-            "scale": {"get": scales.get, "update": scales.update, "patch": scales.patch} if kept.resource.scale else {},
+            "status": {"get": lists.get, "update": writes.update, "patch": writes.patch},
+            "scale": {"get": scales.get, "update": scales.update, "patch": scales.patch},
         }  # fmt: skip
+        self.subresources = frozenset({"", *kept.resource.own_subresources})
+        self._by_subresource = {name: verbs for name, verbs in by_subresource.items() if name in self.subresources}
 
-    async def answer(self, request: Request, info: RequestInfo) -> Response:
+    async def answer(self, request: Request, info: RequestInfo, may_create: MayCreate | None = None) -> Response:
         """Answer one request.
+
+        Args:
+            request: as it came.
+            info: what it asks for, which its caller may do.
+            may_create: asked before an apply, which RBAC knows as a patch, creates an object.
 
         Raises:
             StatusError: what the client is told instead.
@@ -75,4 +89,6 @@ class Registry:
                 headers=[("Allow", ", ".join(sorted({VERBS[verb].method for verb in allowed})))],
             )
         with translated():
+            if info.verb == "patch" and info.subresource != "scale":
+                return await self._writes.patch(request, info, may_create)
             return await verbs[info.verb](request, info)

@@ -58,9 +58,12 @@ async def test_a_watch_tells_what_happens_after_a_revision() -> None:
 
         told = await watch.until(4)
         assert told[1:] == [("MODIFIED", "tom", "3"), ("ADDED", "new", "4"), ("DELETED", "kit", "5")]
-        assert [
-            one["object"]["spec"] for one in watch.events
-        ] == [{"color": "red"}, {"color": "blue"}, {}, {"color": "red"}]
+        assert [one["object"]["spec"] for one in watch.events] == [
+            {"color": "red"},
+            {"color": "blue"},
+            {},
+            {"color": "red"},
+        ]
         await watch.leave()
     assert not client.kept.feed._watchers
 
@@ -277,9 +280,12 @@ async def test_a_watch_of_tables_says_its_columns_once() -> None:
 
     assert {"Table"} == {one["kind"] for one in objects}
     assert [one["columnDefinitions"] and len(one["columnDefinitions"]) for one in objects] == [2, None, None, None]
-    assert [
-        one["rows"][0]["cells"] for one in objects
-    ] == [["tom", "red"], ["", None], ["tom", "blue"], ["tom", "blue"]]
+    assert [one["rows"][0]["cells"] for one in objects] == [
+        ["tom", "red"],
+        ["", None],
+        ["tom", "blue"],
+        ["tom", "blue"],
+    ]
     assert [one["rows"][0]["object"]["metadata"]["resourceVersion"] for one in objects] == ["1", "1", "2", "3"]
     assert [one["metadata"]["resourceVersion"] for one in objects] == ["1", "1", "2", "3"]
     assert objects[1]["rows"][0]["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"] == "true"
@@ -347,7 +353,7 @@ async def test_a_watch_that_is_too_slow_is_cut_off(monkeypatch: pytest.MonkeyPat
             await client.write("tom", note=str(number))
             await asyncio.sleep(0)
         await watch.until(1)
-        await until(lambda: not client.kept.feed._watchers)
+        assert not client.kept.feed._watchers
         await watch.leave()
 
 
@@ -382,12 +388,6 @@ async def test_a_conversion_that_fails_ends_a_watch_with_what_failed() -> None:
         assert await watch.ended() == [("ERROR", "", "")]
         assert watch.events[0]["object"]["code"] == 500
         assert "conversion of Cat 'tom'" in watch.events[0]["object"]["message"]
-
-
-async def until(true: Any) -> None:
-    """Wait for something."""
-    while not true():
-        await asyncio.sleep(0.001)
 
 
 @asynchronous

@@ -10,7 +10,7 @@ from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.token import BadToken, parsed
 
-from .forms import LIST, Form, Forms, wanted
+from .forms.form import LIST, Form, Forms, wanted
 from .options import options_of
 from .pages import Start, start_of
 from .selection import Selection, selection_of

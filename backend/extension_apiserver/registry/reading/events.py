@@ -6,8 +6,8 @@ from extension_apiserver.registry.kept import Kept
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.protocol import Change, Stored
 
-from .forms import Form, Forms
-from .recent import Recent
+from .forms.form import Form, Forms
+from .forms.recent import Recent
 from .selection import Seen, Selection
 
 #: Of lines, and of objects that were read, for those who are told of the same change soon after.

@@ -12,7 +12,7 @@ from extension_apiserver.selectors import Requirement, field_terms, label_requir
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.protocol import Key
 
-from .forms import metadata_of
+from .forms.form import metadata_of
 from .options import Query
 
 _NAME, _NAMESPACE = "metadata.name", "metadata.namespace"

@@ -15,7 +15,7 @@ from extension_apiserver.streams import Peer
 
 from . import sending
 from .events import Events
-from .forms import Form
+from .forms.form import Form
 from .options import Options
 from .pages import start_of
 from .selection import Selection

@@ -18,7 +18,7 @@ from extension_apiserver.streams import Stream
 
 from .answers import Answers
 from .events import Events
-from .forms import wanted
+from .forms.form import wanted
 from .options import options_of
 from .pages import Pages, start_of
 from .selection import selection_of
