@@ -27,7 +27,7 @@ class FakeClient:
         self.asked = []
         self.idle = asyncio.Event()
 
-    async def get(self, path, *, accept, most_bytes=None):
+    async def get(self, path, *, accept, **_most):
         assert "as=PartialObjectMetadata" in accept
         self.asked.append(path)
         if "?" not in path:
@@ -42,7 +42,7 @@ class FakeClient:
             raise page
         return page
 
-    async def watch(self, path, *, timeout_seconds, accept):
+    async def watch(self, path, *, accept, **_timeout):
         assert "as=PartialObjectMetadata" in accept
         self.asked.append(path)
         if not self.watched:

@@ -12,7 +12,8 @@ from extension_apiserver.objects.values import Object, copied, same
 
 from .times import written
 
-_OF_THE_SERVER = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
+#: Wiped from what a client wants to create, before anybody is told to own it.
+OF_THE_SERVER = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
 def prepare_create(sent: Object, *, name: str, uid: str, now: dt.datetime, has_status: bool) -> Object:
@@ -27,7 +28,7 @@ def prepare_create(sent: Object, *, name: str, uid: str, now: dt.datetime, has_s
 
     """
     new = {key: value for key, value in sent.items() if key != "status" or not has_status}
-    metadata = {key: value for key, value in sent["metadata"].items() if key not in _OF_THE_SERVER}
+    metadata = {key: value for key, value in sent["metadata"].items() if key not in OF_THE_SERVER}
     new["metadata"] = metadata | {"uid": uid, "creationTimestamp": written(now), "generation": 1}
     if name:
         new["metadata"]["name"] = name
