@@ -19,6 +19,7 @@ from .diagnose.findings import Finding, report
 from .metrics_api.declared import Metric
 from .metrics_api.groups import MetricsError
 from .observe import logs
+from .registry.stores import STORES, ResourceError
 from .serve import serve
 from .settings import DEFAULT_PREFIX, Settings, SettingsError
 from .trust.tls import TlsError
@@ -62,19 +63,27 @@ def main(
         return CALLED_WRONGLY
     has_group = app is not None or bool(resources)
     if command == "serve":
-        if has_group and not settings.versions:
-            sys.stderr.write(
-                f"{prefix}VERSIONS is empty, and main() has an application or `resources`: say a version, or leave these out\n"
-            )
+        complaint = _complaint(settings, resources, prefix, has_group=has_group, serves=has_group or bool(metrics))
+        if complaint:
+            sys.stderr.write(f"{complaint}\n")
             return CALLED_WRONGLY
         api = Api(settings.group, settings.versions, resources) if has_group else None
-        if api is None and not metrics:
-            sys.stderr.write("nothing is served: give main() an application, `resources` or `metrics`\n")
-            return CALLED_WRONGLY
         return serving(serve(app, api, settings, blocking=blocking, metrics=metrics), settings)
     if not has_group:
         settings = dataclasses.replace(settings, versions=())
     return examine(doctor.examine if command == "doctor" else selftest.examine, settings)
+
+
+def _complaint(settings: Settings, resources: Sequence[Resource], prefix: str, *, has_group: bool, serves: bool) -> str:
+    """Return why these cannot be served with these settings, or ''."""
+    if not serves:
+        return "nothing is served: give main() an application, `resources` or `metrics`"
+    if has_group and not settings.versions:
+        return f"{prefix}VERSIONS is empty, and main() has an application or `resources`: say a version, or leave these out"
+    stored = next((one.plural for one in resources if one.store is True), None)
+    if stored and not settings.store_url:
+        return f"{prefix}STORE_URL is empty, and resource '{stored}' has a store: {STORES}"
+    return ""
 
 
 def serving(server: Coroutine[Any, Any, None], settings: Settings) -> int:
@@ -82,7 +91,7 @@ def serving(server: Coroutine[Any, Any, None], settings: Settings) -> int:
     logs.configure(settings.log_level)
     try:
         asyncio.run(server)
-    except (AppError, TlsError, MetricsError, FileNotFoundError) as error:
+    except (AppError, TlsError, MetricsError, ResourceError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return CALLED_WRONGLY
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -18,6 +19,10 @@ from .host import Hosting, host, stop_by_signals
 from .metrics_api.declared import Metric
 from .metrics_api.groups import check, groups
 from .observe.metrics import Metrics
+from .observe.readiness import Check
+from .registry.namespaces import Namespaces
+from .registry.rest import Registry
+from .registry.stores import Stores
 from .settings import Settings
 from .wire.connections import BytesInFlight
 
@@ -47,6 +52,7 @@ async def serve(
         started: called with the port when it is open.
 
     Raises:
+        ResourceError: if a resource with a store cannot be served as it is.
         MetricsError: if the metrics do not go together, or not with those that are registered.
         AppError: if the application is none, or does not start.
         TlsError: if the certificate pair cannot be used.
@@ -57,12 +63,24 @@ async def serve(
     calls = Calls(blocking=blocking)
 
     check(metrics, settings.metrics_apis)
+    stores = Stores(api, settings.store_url) if api else None
 
     def hosting(app: WebApp | None) -> Hosting:
         def hosted(host: Host) -> Hosted:
+            more = groups(metrics, calls, host)
+            if api is None or stores is None:
+                return Hosted(groups=more)
             most = settings.most_body_bytes
-            own = [TableGroup(api=api, app=app, calls=calls, streams=host.streams, most_body_bytes=most)] if api else []
-            return Hosted(groups=[*own, *groups(metrics, calls, host)])
+            in_namespaces = any(one.resource.namespaced for one in stores.kept)
+            namespaces = Namespaces(host.client) if in_namespaces else None
+            registries = {one.resource.plural: Registry(one, namespaces) for one in stores.kept}
+            own = TableGroup(
+                api=api, app=app, calls=calls, streams=host.streams, most_body_bytes=most, registries=registries
+            )
+            checks = [Check("store", stores.complaint)] if stores.kept else []
+            if namespaces is not None:
+                checks.append(Check("namespaces", namespaces.complaint))
+            return Hosted(groups=[own, *more], checks=checks, run=functools.partial(_run, stores, namespaces))
 
         return hosted
 
@@ -85,3 +103,10 @@ async def serve(
     finally:
         await asgi.stop(_LAST_SECONDS)
         await lifespan.stop()
+
+
+async def _run(stores: Stores, namespaces: Namespaces | None) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stores.run())
+        if namespaces is not None:
+            group.create_task(namespaces.run())

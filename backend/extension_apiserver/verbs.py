@@ -22,19 +22,60 @@ class Parameter:
     Attributes:
         name: in the query.
         description: one sentence for OpenAPI.
-        values: all it may be.
+        values: all it may be; () for anything of its type.
+        type: in OpenAPI: string, boolean or integer.
 
     """
 
     name: str
     description: str
-    values: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    type: str = "string"
 
 
 DRY_RUN = Parameter("dryRun", "'All' stores nothing.", ("All",))
 FIELD_VALIDATION = Parameter(
     "fieldValidation", "What to do about unknown and duplicate fields.", ("Ignore", "Warn", "Strict")
 )
+_MANAGER = Parameter(
+    "fieldManager", "Who makes the change, for managedFields; by default the User-Agent up to its first slash."
+)
+_SELECT = (
+    Parameter("fieldSelector", "Restricts the objects by fields, all by default."),
+    Parameter("labelSelector", "Restricts the objects by labels, all by default."),
+)
+_PAGE = (
+    Parameter("continue", "Where the last page ended, as its metadata says."),
+    Parameter("limit", "How many objects an answer has at most.", type="integer"),
+)
+_VERSION = Parameter("resourceVersion", "How new what is answered must be.")
+_SINCE = (
+    _VERSION,
+    Parameter("resourceVersionMatch", "What resourceVersion is to a list.", ("Exact", "NotOlderThan")),
+    Parameter("sendInitialEvents", "The watch begins with the objects that there are.", type="boolean"),
+    Parameter("timeoutSeconds", "How long the watch goes on.", type="integer"),
+)
+#: Verb → what it takes besides of a resource with a store.
+STORED_PARAMETERS: Mapping[str, tuple[Parameter, ...]] = {
+    "get": (_VERSION,),
+    "list": (
+        Parameter("allowWatchBookmarks", "The watch may say how far it is.", type="boolean"),
+        *_SELECT,
+        *_PAGE,
+        *_SINCE,
+        Parameter("watch", "Answer with what changes instead.", type="boolean"),
+    ),
+    "create": (_MANAGER,),
+    "update": (_MANAGER,),
+    "patch": (_MANAGER, Parameter("force", "An apply takes over what others own.", type="boolean")),
+    "delete": (
+        Parameter("gracePeriodSeconds", "Has no effect.", type="integer"),
+        Parameter("propagationPolicy", "What becomes of dependents.", ("Orphan", "Background", "Foreground")),
+    ),
+    "deletecollection": (*_SELECT, *_PAGE, *_SINCE),
+}
+#: Media types of what a PATCH carries. There is no strategic merge, as for custom resources.
+PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -63,6 +63,10 @@ volumeMounts:
     mountPath: {{ include "header-echo.gatewayFolder" . }}
     readOnly: true
   {{- end }}
+  {{- if eq .Values.store.mode "sqlite" }}
+  - name: store
+    mountPath: {{ include "header-echo.storeFolder" . }}
+  {{- end }}
   {{- with .Values.volumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

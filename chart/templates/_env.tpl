@@ -19,6 +19,7 @@ What the backend is told: the same values that the other objects are made from. 
 {{- define "header-echo.serveEnv" -}}
 {{ include "header-echo.commonEnv" . }}
 {{- include "header-echo.metricsEnv" . }}
+{{- include "header-echo.storeEnv" . }}
 {{- if ne .Values.tls.mode "insecure" }}
 # The backend compares its certificate with this name and says where they differ, instead of kube-apiserver's mere "x509".
 - name: EXTENSION_APISERVER_SERVICE_DNS_NAME

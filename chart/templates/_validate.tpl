@@ -3,7 +3,7 @@ Values that Kubernetes or cert-manager would refuse later, or, worse, accept. Ea
 All faults are shown at once. What one value alone decides (types, unknown keys, ranges, patterns) is the business of values.schema.json, which Helm asks first and editors read.
 */}}
 {{- define "header-echo.validate" -}}
-{{- $faults := print (include "header-echo.faultsOfRegistration" .) (include "header-echo.faultsOfTLS" .) (include "header-echo.faultsOfPKI" .) (include "header-echo.faultsOfBackend" .) (include "header-echo.faultsOfGateway" .) (include "header-echo.faultsOfMetrics" .) | trim }}
+{{- $faults := print (include "header-echo.faultsOfRegistration" .) (include "header-echo.faultsOfTLS" .) (include "header-echo.faultsOfPKI" .) (include "header-echo.faultsOfBackend" .) (include "header-echo.faultsOfStore" .) (include "header-echo.faultsOfGateway" .) (include "header-echo.faultsOfMetrics" .) | trim }}
 {{- if $faults }}{{ fail (printf "\n\n%s\n" $faults) }}{{ end }}
 {{- end }}
 

@@ -23,6 +23,7 @@ NEEDS = {
     "gateway": "pods that reach Services by name, which the embedded cluster's do by a proxy alone; tests/e2e runs it on kind",
     "host-network": "pods on the node's network, which Pod Security 'restricted' refuses; tests/chart renders it",
     "monitoring": "the Prometheus operator's CRDs; tests/embedded/test_monitoring.py installs it beside them",
+    "postgresql": "a database beside it; tests/chart renders it",
     "openshift": "OpenShift's service-ca operator; tests/embedded/test_openshift_simulated.py installs it beside one",
 }
 

@@ -145,6 +145,41 @@ def test_a_root_that_the_pod_wants_read_only_is(pods):
     assert (said.count("Read-only file system"), "written" in said) == (2, True), said
 
 
+def claim(name, **spec):
+    storage = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": storage | spec}
+
+
+def test_what_a_claim_holds_outlives_its_pods_and_ends_with_it(pods):
+    """A claim that a pod uses stays until the pod is gone, as everywhere."""
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "kept"}}]
+    pods.apply(json.dumps(claim("kept")))
+    create(pods, "echo hello > /data/word; sleep 1000", volumes=volumes, volumeMounts=mounts)
+    until(pods, "the first pod to run", is_ready)
+    pods("delete", "pvc", "kept", "--wait=false")
+    assert pods.get("pvc", "kept")["status"]["phase"] == "Bound"
+    pods("delete", "pod", "subject", "--grace-period=0", "--force")
+    pods("wait", "--for=delete", "pvc/kept", "--timeout=60s")
+    pods.apply(json.dumps(claim("kept")))
+    create(
+        pods, "ls /data | wc -l; echo again > /data/word", volumes=volumes, volumeMounts=mounts, restart_policy="Never"
+    )
+    until(pods, "the second pod to end", lambda pod: pod["status"]["phase"] == "Succeeded")
+    assert pods("logs", "subject").stdout.strip() == "0"
+    pods("delete", "pod", "subject")
+    create(pods, "cat /data/word", volumes=volumes, volumeMounts=mounts, restart_policy="Never")
+    until(pods, "the third pod to end", lambda pod: pod["status"]["phase"] == "Succeeded")
+    assert pods("logs", "subject").stdout == "again\n"
+
+
+def test_a_claim_of_a_class_that_nobody_provides_leaves_its_pod_waiting(pods):
+    pods.apply(json.dumps(claim("fast", storageClassName="fast")))
+    volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "fast"}}]
+    create(pods, "true", volumes=volumes)
+    has_event(pods, "FailedMount", "is not bound: those of storageClassName 'standard'")
+
+
 def test_a_probe_sees_what_the_container_wrote(pods):
     """Also outside its volumes: both are in one root."""
     mounts = [{"name": "data", "mountPath": "/absent/data"}]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.embedded.node.claims import Claims
 from pytest_apiservice.embedded.node.images import LocalImage, local_image
 from pytest_apiservice.embedded.node.ports import taken_port
 from pytest_apiservice.embedded.pod.environment import Mounts, command_line, environment, expand
@@ -38,7 +39,7 @@ def node(tmp_path):
     secret = {"data": {"password": encoded("s3cret")}}
     network = SimpleNamespace(node_ip="10.1.2.1", local_address=lambda ip: ip.replace("10.", "127.", 1))
     stores = [SimpleNamespace(objects={("cats", "c"): config_map}), SimpleNamespace(objects={("cats", "s"): secret})]
-    return Node(None, network, tmp_path, 6443, *stores)
+    return Node(None, network, tmp_path, 6443, *stores, Claims(None, tmp_path / "claims"))
 
 
 def variables(node, *entries, **container):
@@ -93,6 +94,8 @@ def test_paths_below_a_mount_move_to_its_folder(tmp_path):
     assert mounts.rewrite("/var/run/tls/tls.crt") == f"{tmp_path}/tls/tls.crt"
     assert mounts.rewrite("/var/run/tls/ca/x") == f"{tmp_path}/ca/x"
     assert mounts.rewrite("--dir=/var/run/tls") == f"--dir={tmp_path}/tls"
+    assert mounts.rewrite("sqlite:////var/run/tls/db") == f"sqlite:///{tmp_path}/tls/db"
+    assert mounts.rewrite("https://host/var/run/tls") == "https://host/var/run/tls"
     assert mounts.rewrite("/var/run/tlsx /usr/var/run/tls") == "/var/run/tlsx /usr/var/run/tls"
 
 
@@ -186,8 +189,28 @@ def test_an_ordinary_pod_is_not_refused():
     volumes = [
         {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
         {"name": "e", "emptyDir": {}},
+        {"name": "c", "persistentVolumeClaim": {"claimName": "c"}},
     ]
     assert refusals({"spec": {"containers": [container], "volumes": volumes}}, {"x": IMAGE}) == []
+
+
+def claim(phase, name="c"):
+    return {"metadata": {"name": name, "namespace": "cats", "uid": f"uid-{name}"}, "status": {"phase": phase}}
+
+
+def test_a_bound_claim_is_one_folder_for_all_pods(node):
+    node.claims.store.objects["cats", "c"] = claim("Bound")
+    (node.claimed("cats", "c") / "x").touch()
+    assert [entry.name for entry in node.claimed("cats", "c").iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("c", "is not bound: those of storageClassName 'standard'"), ("d", "not found")]
+)
+def test_a_claim_that_has_no_folder_says_why(node, name, words):
+    node.claims.store.objects["cats", "c"] = claim("Pending")
+    with pytest.raises(Missing, match=words):
+        node.claimed("cats", name)
 
 
 def test_a_volume_follows_what_was_published(tmp_path):

@@ -354,6 +354,14 @@ def test_what_keeps_a_cluster_from_coming_up_is_one_line(monkeypatch, capsys, en
     assert {number for number, _ in handled} == {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
+def test_a_store_that_is_named_already_is_kept():
+    """All else is as the control plane needs it."""
+    place = {"EXTENSION_APISERVER_STORE_URL": "sqlite:////here", "EXTENSION_APISERVER_PORT": "10443"}
+    named = {"EXTENSION_APISERVER_STORE_URL": "memory:", "EXTENSION_APISERVER_PORT": "1"}
+    assert dev._environment({"HOME": "/"}, place).items() >= place.items()
+    assert dev._environment(named, place).items() >= {**place, "EXTENSION_APISERVER_STORE_URL": "memory:"}.items()
+
+
 def test_without_the_harness_it_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr(dev.importlib.util, "find_spec", lambda _name: None)
     assert main(["dev"]) == 2

@@ -10,7 +10,7 @@ import pytest
 from extension_apiserver import Call, Resource
 from extension_apiserver.request import Connection, Request
 from extension_apiserver.request_info import request_info
-from extension_apiserver.verbs import SERVED, VERBS
+from extension_apiserver.verbs import FUNCTIONS, VERBS
 from unit.fake_aggregator import Aggregator
 from unit.running import BASE, GROUP, Backend, start
 from unit.test_metrics import scrape
@@ -31,8 +31,8 @@ def resource(plural: str, verbs: tuple[str, ...], *, namespaced: bool) -> Resour
 
 
 RESOURCES = [
-    resource("cats", SERVED, namespaced=True),
-    resource("cows", SERVED, namespaced=False),
+    resource("cats", FUNCTIONS, namespaced=True),
+    resource("cows", FUNCTIONS, namespaced=False),
     resource("dogs", ("create", "get"), namespaced=True),
     resource("hens", ("list",), namespaced=True),
 ]
@@ -144,9 +144,9 @@ async def _no_body() -> bytes:
 
 
 @pytest.mark.parametrize("name", ["patch", "watch", "deletecollection", "dance"])
-def test_what_resources_cannot_serve_yet_is_refused_in_their_table(name: str) -> None:
-    """A verb that authorization knows may still be one that no resource can promise."""
-    assert name not in SERVED
+def test_what_functions_cannot_answer_is_refused_in_their_table(name: str) -> None:
+    """A verb that authorization knows may still be one that only a store answers."""
+    assert name not in FUNCTIONS
     with pytest.raises(ValueError, match=f"unknown verb '{name}'; known are create, delete, get, list, update"):
         resource("cats", ("get", name), namespaced=True)
 

@@ -82,11 +82,10 @@ class Resource:
         if not self.stored and any(needs.values()):
             name = next(name for name, value in needs.items() if value)
             raise ValueError(f"resource '{self.plural}' has `{name}`, which needs a store: say `store=True`")
-        own = {"status": self.status, "scale": self.scale is not None}
         for name in self.subresources:
             if not _LABEL.fullmatch(name):
                 raise ValueError(f"resource '{self.plural}' has the subresource '{name}', which must be a DNS label")
-            if own.get(name):
+            if name in self.own_subresources:
                 raise ValueError(f"resource '{self.plural}' has two subresources '{name}': the store answers that one")
         object.__setattr__(self, "singular", self.singular or self.kind.lower())
 
@@ -94,6 +93,11 @@ class Resource:
     def stored(self) -> bool:
         """Whether a store keeps the objects."""
         return self.store is not False
+
+    @property
+    def own_subresources(self) -> Sequence[str]:
+        """The names of the subresources that the store answers, sorted."""
+        return [name for name, there in (("scale", self.scale is not None), ("status", self.status)) if there]
 
     @property
     def verb_names(self) -> Sequence[str]:

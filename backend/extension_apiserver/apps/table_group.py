@@ -10,6 +10,7 @@ from extension_apiserver.api.documents.discovery import entries
 from extension_apiserver.api.documents.openapi import OpenApi, OpenApiDocuments
 from extension_apiserver.api.resources import Api
 from extension_apiserver.api.rest import Rest
+from extension_apiserver.registry.rest import Registry
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError, no_such_path
@@ -32,6 +33,7 @@ class TableGroup:
         streams: lets nobody begin more of them than there may be.
         most_body_bytes: of a body that is read at all.
         app: answers what is no resource's; None answers it with 404.
+        registries: plural → who answers for the objects of a resource with a store.
         openapi_source: documents that are made anew while the server runs; by default they are made once.
         below_objects: paths below objects of a resource are the application's if the resource knows no such subresource.
 
@@ -42,6 +44,7 @@ class TableGroup:
     streams: OpenStreams
     most_body_bytes: int
     app: Application | None = None
+    registries: Mapping[str, Registry] = dataclasses.field(default_factory=dict)
     openapi_source: OpenApi | None = None
     below_objects: bool = False
     name: str = dataclasses.field(init=False)
@@ -70,6 +73,13 @@ class TableGroup:
         """Answer a request, as `Group` says."""
         # What is below …/proxy/ is the application's, whatever resource its permission names.
         resource = self.api.resource(info.resource) if info.is_resource and info.verb != "proxy" else None
+        registry = self.registries.get(info.resource) if resource is not None else None
+        if registry is not None and info.subresource in registry.subresources:
+            if request.length is not None and request.length > self.most_body_bytes:
+                raise body_too_large(self.most_body_bytes)
+            if request.header(b"upgrade"):
+                raise StatusError(400, "connections cannot be upgraded here")
+            return await registry.answer(request, info)
         if resource is not None and self.below_objects and info.subresource not in {"", *resource.subresources}:
             resource = None
         if resource is not None and info.subresource:

@@ -24,6 +24,8 @@ from .child import ENDING, Child, say
 from .errors import CommandError
 
 _HARNESS = "pytest_apiservice"
+#: Of a program with resources that have a store; which one that is, nobody knows before it runs.
+_STORE_URL = "EXTENSION_APISERVER_STORE_URL"
 #: Between two looks at the files; while a start is awaited, at that.
 _PERIOD_SECONDS, _SOON_SECONDS = 0.1, 0.02
 #: Folders with names such as these hold what others wrote.
@@ -72,11 +74,19 @@ def _serve(given: argparse.Namespace, command: Sequence[str], watched: Path | No
             first = f"get --raw {path}/" if given.upstream else f"api-resources --api-group={group}"
             say(f"serving {path} from {given.upstream or given.config or command[-1]}; in another terminal:")
             say(f"\n  {outside.export}\n  kubectl {first}\n\nCtrl-C ends it all")
-            environ = {**os.environ, **outside.environment, "PYTHONUNBUFFERED": "1"}
+            environ = _environment(os.environ, outside.environment)
             waits = given.upstream is None and given.config is None
+            if waits and _STORE_URL not in os.environ:
+                say(f"what resources with a store keep ends then, too, unless {_STORE_URL} names a place of yours")
             _develop(Child(command, environ, folder, harness.die_with_parent(), waits=waits), watched, outside)
     except harness.HarnessError as error:
         raise CommandError(str(error)) from None
+
+
+def _environment(own: Mapping[str, str], outside: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the variables of the process that serves: all of ours, as the control plane needs them; a store of ours stays."""
+    kept = {_STORE_URL: own[_STORE_URL]} if _STORE_URL in own else {}
+    return {**own, **outside, **kept, "PYTHONUNBUFFERED": "1"}
 
 
 def _served(given: argparse.Namespace) -> tuple[Sequence[str], Path | None, Path]:

@@ -25,7 +25,12 @@ Answer = Callable[[Request, RequestInfo], Awaitable[Response]]
 
 
 class Registry:
-    """Answers requests for a resource and its subresources `status` and `scale`."""
+    """Answers requests for a resource and its subresources `status` and `scale`.
+
+    Attributes:
+        subresources: names of those that it answers; "" is the object itself.
+
+    """
 
     def __init__(self, kept: Kept, namespaces: Namespaces | None) -> None:
         """Take the resource, and who knows which namespaces there are; None for none, then each is taken to exist."""
@@ -37,15 +42,17 @@ class Registry:
         watches = Watches(kept, answers)
         scales = Scales(kept, work, storing)
         self._kept = kept
-        self._by_subresource: Mapping[str, Mapping[str, Answer]] = {
+        by_subresource: Mapping[str, Mapping[str, Answer]] = {
             "": {
                 "get": lists.get, "list": lists.list, "watch": watches.watch, "create": writes.create,
                 "update": writes.update, "patch": writes.patch, "delete": deletes.delete,
                 "deletecollection": deletes.deletecollection,
             },
-            "status": {"get": lists.get, "update": writes.update, "patch": writes.patch} if kept.resource.status else {},
-            "scale": {"get": scales.get, "update": scales.update, "patch": scales.patch} if kept.resource.scale else {},
+            "status": {"get": lists.get, "update": writes.update, "patch": writes.patch},
+            "scale": {"get": scales.get, "update": scales.update, "patch": scales.patch},
         }  # fmt: skip
+        self.subresources = frozenset({"", *kept.resource.own_subresources})
+        self._by_subresource = {name: verbs for name, verbs in by_subresource.items() if name in self.subresources}
 
     async def answer(self, request: Request, info: RequestInfo, may_create: MayCreate | None = None) -> Response:
         """Answer one request.

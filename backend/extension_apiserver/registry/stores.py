@@ -12,12 +12,22 @@ from extension_apiserver.store.protocol import Store
 
 from .kept import Kept, kept
 
+#: What to do about a store that is not known.
+STORES = "set it to sqlite:///path/of/the/file, postgresql://user@host:port/database or, for what may be lost with the process, memory:"
+
+
+class ResourceError(Exception):
+    """A resource with a store cannot be served as it is; the message is one sentence."""
+
 
 class Stores:
     """The stores that the resources of a table name.
 
+    Attributes:
+        kept: the resources.
+
     Raises:
-        ValueError: if a resource has a store and nothing says which, or a schema or version of one is wrong.
+        ResourceError: if a resource has a store and nothing says which, or a schema or version of one is wrong.
 
     """
 
@@ -54,8 +64,5 @@ class Stores:
 
     def _configured(self, resource: Resource) -> Store:
         if not self._url:
-            raise ValueError(
-                f"resource '{resource.plural}' has a store, and STORE_URL says none: set it to sqlite:///path/of/the/file, "
-                "postgresql://user@host:port/database or, for what may be lost with the process, memory:"
-            )
+            raise ValueError(f"resource '{resource.plural}' has a store, and nothing says which: {STORES}")
         return store_of(self._url)

@@ -23,7 +23,7 @@ CONFLICT = 409
 
 
 class NodeAgent:
-    """Follows pods, ConfigMaps, Secrets and NetworkPolicies; has one worker per pod."""
+    """Follows pods, ConfigMaps, Secrets, claims and NetworkPolicies; has one worker per pod."""
 
     def __init__(self, node: Node, client: ApiClient, policies: Store) -> None:
         self._node = node
@@ -39,8 +39,8 @@ class NodeAgent:
 
     async def start(self) -> None:
         """Register the node and begin to take pods."""
-        await self._register()
-        stores = (self._node.config_maps, self._node.secrets, self._policies, self._pods)
+        await asyncio.gather(self._register(), self._node.claims.offer())
+        stores = (self._node.config_maps, self._node.secrets, self._node.claims.store, self._policies, self._pods)
         self._followers = [asyncio.create_task(store.run()) for store in stores]
 
     def broken(self) -> str | None:

@@ -24,7 +24,7 @@ POLL_SECONDS = 0.02
 STOP_SECONDS = 5.0
 RESTART_GRACE_SECONDS = 1.0  # open watches keep it from ending by itself
 
-# What a Deployment with a Service, a PodDisruptionBudget, a HorizontalPodAutoscaler and a Job needs; each further controller costs start time.
+# What a Deployment with a Service, a PersistentVolumeClaim, a PodDisruptionBudget, a HorizontalPodAutoscaler and a Job needs, and a ResourceQuota; each further controller costs start time.
 CONTROLLERS = (
     "deployment-controller",
     "replicaset-controller",
@@ -37,6 +37,8 @@ CONTROLLERS = (
     "root-ca-certificate-publisher-controller",
     "clusterrole-aggregation-controller",
     "horizontal-pod-autoscaler-controller",
+    "persistentvolumeclaim-protection-controller",  # it lets go of claims that no pod uses
+    "resourcequota-controller",
 )
 AUTOSCALER_SECONDS = (
     2  # between two looks at each HorizontalPodAutoscaler; Kubernetes' own 15 are most of what a test of one would take

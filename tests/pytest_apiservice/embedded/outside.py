@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pytest_apiservice.base.authorities import Authority
 from pytest_apiservice.base.errors import HarnessError
@@ -99,6 +99,8 @@ def registered(cluster: EmbeddedCluster, place: Path, name: str, group: str, ver
         "TLS_DIRECTORY": str(place),
         "SERVICE_ACCOUNT_DIRECTORY": str(place),
         "SERVICE_DNS_NAME": host,
+        # A file, so that objects outlive each change of the program; it ends with the cluster, whose namespaces they are in.
+        "STORE_URL": f"sqlite:///{quote(str(place / 'objects.db'))}",
         "SHUTDOWN_DELAY_SECONDS": "0",
         "SHUTDOWN_TIMEOUT_SECONDS": "0.3",
     }
@@ -141,15 +143,23 @@ def _created(
 def _account(name: str) -> Iterator[dict[str, Any]]:
     yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}}
     subjects = [{"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}]
-    rbac = "rbac.authorization.k8s.io"
-    for kind, role, place in (
-        ("ClusterRole", "system:auth-delegator", {}),
-        ("Role", "extension-apiserver-authentication-reader", {"namespace": "kube-system"}),
+    rbac, own = "rbac.authorization.k8s.io", f"extension-apiserver-dev:{name}"
+    namespaces = f"{own}:namespaces"
+    yield {
+        "apiVersion": f"{rbac}/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": namespaces},
+        "rules": [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]}],
+    }
+    for binding, kind, role, place in (
+        (namespaces, "ClusterRole", namespaces, {}),
+        (own, "ClusterRole", "system:auth-delegator", {}),
+        (own, "Role", "extension-apiserver-authentication-reader", {"namespace": "kube-system"}),
     ):
         yield {
             "apiVersion": f"{rbac}/v1",
             "kind": f"{kind}Binding",
-            "metadata": {"name": f"extension-apiserver-dev:{name}", **place},
+            "metadata": {"name": binding, **place},
             "roleRef": {"apiGroup": rbac, "kind": kind, "name": role},
             "subjects": subjects,
         }

@@ -26,6 +26,7 @@ from pytest_apiservice.embedded.agent import NodeAgent
 from pytest_apiservice.embedded.cert_manager import create_crds, start_cert_manager, stop_cert_manager
 from pytest_apiservice.embedded.control import Requests, serve_control
 from pytest_apiservice.embedded.control_plane import ControlPlane, death
+from pytest_apiservice.embedded.node.claims import Claims
 from pytest_apiservice.embedded.node.client import ApiClient, ApiError, Object, Store
 from pytest_apiservice.embedded.node.egress import EgressProxy, ServiceNames
 from pytest_apiservice.embedded.node.images import LocalImage
@@ -58,7 +59,8 @@ class Supervisor:
         policies = NetworkPolicies(self.client, self.network.node_ip)
         self.egress = EgressProxy(self.network, ServiceNames(self.client), policies)
         config_maps, secrets = Store(self.client, "/api/v1/configmaps"), Store(self.client, "/api/v1/secrets")
-        self.node = Node(self.client, self.network, directory, self.control_plane.port, config_maps, secrets)
+        claims = Claims(self.client, directory / "claims")
+        self.node = Node(self.client, self.network, directory, self.control_plane.port, config_maps, secrets, claims)
         self.agent = NodeAgent(self.node, self.client, policies.store)
         self._restarting = False
         # From where we are: the path of a socket has 107 bytes at most (unix(7)), and the folder may be deep.

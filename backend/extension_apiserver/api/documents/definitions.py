@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from extension_apiserver.api.resources import Api, Resource
+from extension_apiserver.api.resources import Api, Resource, whole_schema
 from extension_apiserver.api.schema import METADATA
 
 Json = dict[str, Any]
@@ -38,6 +38,21 @@ _STATUS: Json = {
         "code": {"type": "integer", "description": "The HTTP code."},
     },
 }
+#: As upstream says it: io.k8s.apimachinery.pkg.apis.meta.v1.Patch.
+_PATCH: Json = {"type": "object", "description": "What is changed: a JSON Patch, a merge patch, or what is applied."}
+_SCALE: Json = {
+    "type": "object",
+    "description": "How many of something there are, and shall be.",
+    "properties": {
+        **_TYPE_META,
+        "metadata": {"type": "object"},
+        "spec": {"type": "object", "properties": {"replicas": {"type": "integer", "format": "int32"}}},
+        "status": {
+            "type": "object",
+            "properties": {"replicas": {"type": "integer", "format": "int32"}, "selector": {"type": "string"}},
+        },
+    },
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,12 +69,16 @@ class Definitions:
     root: str
 
     def schemas(self) -> Json:
-        """Return name → schema: Status, both metas, and for each resource the object and its list."""
+        """Return name → schema: Status, both metas, what stores need, and for each resource the object and its list."""
         schemas: Json = {
             self._name("ObjectMeta"): METADATA,
             self._name("Status"): _STATUS,
             self._name("ListMeta"): _LIST_META,
         }
+        if any(resource.stored for resource in self.api.resources):
+            schemas[self._name("Patch")] = _PATCH
+        if any("scale" in resource.own_subresources for resource in self.api.resources):
+            schemas[self._name("Scale")] = _SCALE
         for resource in self.api.resources:
             schemas[self._name(resource.kind)] = self._object(resource)
             schemas[self._name(f"{resource.kind}List")] = self._list(resource)
@@ -78,10 +97,13 @@ class Definitions:
         return ".".join([*reversed(self.api.group.split(".")), self.version, kind])
 
     def _object(self, resource: Resource) -> Json:
+        other = resource.versions.get(self.version)
+        whole = whole_schema(resource.schema if other is None else other.schema)
         return {
             "type": "object",
             "description": resource.description,
-            "properties": {**_TYPE_META, "metadata": self.ref("ObjectMeta"), **resource.fields},
+            **whole,
+            "properties": {**_TYPE_META, **whole.get("properties", {}), "metadata": self.ref("ObjectMeta")},
             GVK: [self.gvk(resource.kind)],
         }
 

@@ -17,6 +17,8 @@ from .document import Document
 
 _AGGREGATED_GROUP = "apidiscovery.k8s.io"
 _PLAIN = ("", "", "")
+#: What `scale` of any resource has: https://kubernetes.io/docs/reference/kubernetes-api/autoscaling/scale-v1/
+SCALE = {"group": "autoscaling", "version": "v1", "kind": "Scale"}
 
 
 def aggregated_kind(version: str) -> tuple[str, str, str]:
@@ -94,6 +96,14 @@ def _resource_list(group: Listed, version: str) -> dict[str, Any]:
 
 
 def _subresources(resource: Resource) -> Iterator[dict[str, Any]]:
+    for name in resource.own_subresources:
+        yield {
+            "name": f"{resource.plural}/{name}",
+            "singularName": "",
+            "namespaced": resource.namespaced,
+            **(SCALE if name == "scale" else {"kind": resource.kind}),
+            "verbs": ["get", "patch", "update"],
+        }
     for name, subresource in sorted(resource.subresources.items()):
         yield {
             "name": f"{resource.plural}/{name}",

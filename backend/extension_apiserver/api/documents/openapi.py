@@ -16,6 +16,7 @@ from extension_apiserver.verbs import Parameter
 
 from .definitions import Definitions, Json
 from .document import Document, compact
+from .older import older
 from .operations import operations
 
 _IN_PATH = {
@@ -68,10 +69,12 @@ def _v2(api: Api) -> tuple[Json, Json]:
     schemas: Json = {}
     for version in api.versions:
         definitions = Definitions(api, version, "#/definitions/")
-        schemas |= definitions.schemas()
+        schemas |= {name: older(schema) for name, schema in definitions.schemas().items()}
         for one in operations(definitions):
-            parameters = [*_in_path(one.path), *({**_in_query(p), "enum": list(p.values)} for p in one.parameters)]
-            parameters = [{**parameter, "type": "string"} for parameter in parameters]
+            parameters = [
+                *({**parameter, "type": "string"} for parameter in _in_path(one.path)),
+                *({**_in_query(p), **_type(p)} for p in one.parameters),
+            ]
             if one.body is not None:
                 parameters.append({"name": "body", "in": "body", "required": True, "schema": one.body})
             paths.setdefault(one.path, {})[one.method] = {
@@ -84,7 +87,7 @@ def _v2(api: Api) -> tuple[Json, Json]:
                     }
                     for answer in one.answers
                 },
-                "consumes": [JSON],
+                "consumes": list(one.consumes),
                 "produces": sorted({answer.media_type for answer in one.answers if answer.schema}),
             }
     return paths, schemas
@@ -98,7 +101,7 @@ def _v3(api: Api, version: str) -> Json:
             **one.described,
             "parameters": [
                 *({**parameter, "schema": {"type": "string"}} for parameter in _in_path(one.path)),
-                *({**_in_query(p), "schema": {"type": "string", "enum": list(p.values)}} for p in one.parameters),
+                *({**_in_query(p), "schema": _type(p)} for p in one.parameters),
             ],
             "responses": {
                 answer.code: {
@@ -109,7 +112,10 @@ def _v3(api: Api, version: str) -> Json:
             },
         }
         if one.body is not None:
-            operation["requestBody"] = {"required": True, "content": {JSON: {"schema": one.body}}}
+            operation["requestBody"] = {
+                "required": True,
+                "content": {type_: {"schema": one.body} for type_ in one.consumes},
+            }
         paths.setdefault(one.path, {})[one.method] = operation
     return {
         "openapi": "3.0.0",
@@ -125,3 +131,7 @@ def _in_path(path: str) -> list[Json]:
 
 def _in_query(parameter: Parameter) -> Json:
     return {"name": parameter.name, "in": "query", "description": parameter.description}
+
+
+def _type(parameter: Parameter) -> Json:
+    return {"type": parameter.type, **({"enum": list(parameter.values)} if parameter.values else {})}

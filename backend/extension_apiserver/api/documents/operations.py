@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from extension_apiserver.api.call import Subresource
 from extension_apiserver.api.resources import Resource
 from extension_apiserver.request import JSON
-from extension_apiserver.verbs import VERBS, Parameter, Place, Verb
+from extension_apiserver.verbs import PATCHES, STORED_PARAMETERS, VERBS, Parameter, Place, Verb
 
 from .definitions import GVK, Definitions, Json
 
@@ -37,6 +37,7 @@ class Operation:
         answers: success first.
         parameters: of the query.
         body: the schema of what is sent, None if nothing is.
+        consumes: the media types in which that may be.
 
     """
 
@@ -46,6 +47,7 @@ class Operation:
     answers: tuple[Answer, ...]
     parameters: tuple[Parameter, ...] = ()
     body: Json | None = None
+    consumes: tuple[str, ...] = (JSON,)
 
 
 def operations(definitions: Definitions) -> Iterator[Operation]:
@@ -58,30 +60,45 @@ def operations(definitions: Definitions) -> Iterator[Operation]:
             paths: dict[Place, str] = {"collection": collection, "name": f"{collection}/{{name}}"}
             for place, path in paths.items():
                 for name in resource.verbs_on(place, in_namespace=in_namespace):
-                    yield _of_verb(path, VERBS[name], resource, definitions)
+                    # What a watch is, list says.
+                    if name != "watch":
+                        yield _of_verb(path, VERBS[name], resource, definitions)
             if in_namespace == resource.namespaced:
+                for name in resource.own_subresources:
+                    for verb in ("get", "patch", "update"):
+                        yield _of_verb(f"{collection}/{{name}}/{name}", VERBS[verb], resource, definitions, name)
                 for name, subresource in sorted(resource.subresources.items()):
                     yield from _of_subresource(
                         f"{collection}/{{name}}/{name}", name, subresource, resource, definitions
                     )
 
 
-def _of_verb(path: str, verb: Verb, resource: Resource, definitions: Definitions) -> Operation:
+def _of_verb(path: str, verb: Verb, resource: Resource, definitions: Definitions, below: str = "") -> Operation:
+    """Return the operation of a verb; `below` is the subresource that the store answers, "" for the object."""
     every = "ForAllNamespaces" if resource.namespaced and "{namespace}" not in path else ""
-    kind = {"list": f"{resource.kind}List", "status": "Status"}.get(verb.answer or "", resource.kind)
+    own = "Scale" if below == "scale" else resource.kind
+    kind = {"list": f"{resource.kind}List", "status": "Status"}.get(verb.answer or "", own)
+    what = f"{below} of the object of kind" if below else "object of kind"
+    created = () if verb.name != "patch" or below else (Answer("201", "created", schema=definitions.ref(kind)),)
     return Operation(
         path,
         verb.method.lower(),
         _described(
-            (verb.name, _namespaced(path) + resource.kind + every),
-            f"{verb.description} {resource.kind}",
+            (verb.name, _namespaced(path) + resource.kind + below.capitalize() + every),
+            f"{verb.description} {resource.kind}".replace("object of kind", what),
             verb.action or verb.name,
             resource,
             definitions,
         ),
-        (Answer(str(verb.code), "success", schema=definitions.ref(kind)), *_failures(definitions)),
-        verb.parameters,
-        definitions.ref(resource.kind) if verb.has_body else None,
+        (
+            Answer(str(verb.code), "success", schema=definitions.ref(kind)),
+            *created,
+            *_failures(definitions, *(("409",) if resource.stored else ())),
+        ),
+        (*verb.parameters, *(STORED_PARAMETERS.get(verb.name, ()) if resource.stored else ())),
+        # What is patched with is no object: a list, or a part.
+        definitions.ref("Patch" if verb.name == "patch" else own) if verb.has_body else None,
+        PATCHES if verb.name == "patch" else (JSON,),
     )
 
 

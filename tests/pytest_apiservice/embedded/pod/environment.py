@@ -17,13 +17,13 @@ class Mounts:
     """Where the volumes of one container are on this machine; none where the container has a root of its own (pytest_apiservice.embedded.pod.root).
 
     Without one, every word of its command line and environment that names a path under a mountPath is rewritten:
-    "/var/run/tls/tls.crt", "--dir=/var/run/tls". A path that the program has built in stays as it is.
+    "/var/run/tls/tls.crt", "--dir=/var/run/tls", "sqlite:////var/run/data/db". A path that the program has built in stays as it is.
     """
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self._folders = {path.rstrip("/"): folder for path, folder in folders.items()}
         paths = "|".join(re.escape(path) for path in sorted(self._folders, key=len, reverse=True))
-        self._pattern = re.compile(rf"(^|[=:,])({paths})(?=$|[/:,])") if self._folders else None
+        self._pattern = re.compile(rf"(^|[=:,]|:///?)({paths})(?=$|[/:,])") if self._folders else None
 
     def rewrite(self, text: str) -> str:
         """Return ``text`` with the mount paths in it replaced."""

@@ -109,7 +109,7 @@ class Launcher:
 def own_volumes(
     pod: Object, container: Object, folders: Mapping[str, Path], variables: Mapping[str, str]
 ) -> list[pod_root.Volume]:
-    """Return what the container mounts; a part of an emptyDir that is not there yet is made, as kubelet makes it.
+    """Return what the container mounts; a part of an emptyDir or a claim that is not there yet is made, as kubelet makes it.
 
     Args:
         folders: by volume name.
@@ -118,7 +118,8 @@ def own_volumes(
     Raises:
         Missing: a part of another volume that is not there.
     """
-    writable = {volume["name"] for volume in pod["spec"].get("volumes") or [] if "emptyDir" in volume}
+    volumes = pod["spec"].get("volumes") or []
+    writable = {volume["name"] for volume in volumes if {"emptyDir", "persistentVolumeClaim"} & volume.keys()}
     found = []
     for mount in container.get("volumeMounts") or []:
         part = expand(mount["subPathExpr"], variables) if mount.get("subPathExpr") else mount.get("subPath", "")

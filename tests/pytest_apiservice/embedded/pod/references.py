@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from pytest_apiservice.embedded.node.claims import CLASS, Claims
 from pytest_apiservice.embedded.node.client import ApiClient, Object, Store
 from pytest_apiservice.embedded.node.images import LocalImage
 from pytest_apiservice.embedded.node.network import PodNetwork
@@ -42,6 +43,7 @@ class Node:
     api_port: int
     config_maps: Store
     secrets: Store
+    claims: Claims
     images: dict[str, LocalImage] = field(default_factory=dict)
     image_loaded: asyncio.Event = field(default_factory=asyncio.Event)
     proxy: str = ""
@@ -54,9 +56,9 @@ class Node:
         self.image_loaded.set()
         self.image_loaded = asyncio.Event()
 
-    def object_changes(self) -> tuple[asyncio.Event, asyncio.Event]:
-        """Return events of the next change of any ConfigMap and any Secret; take them before looking."""
-        return self.config_maps.change, self.secrets.change
+    def object_changes(self) -> tuple[asyncio.Event, ...]:
+        """Return events of the next change of any ConfigMap, any Secret and any claim; take them before looking."""
+        return self.config_maps.change, self.secrets.change, self.claims.store.change
 
     def contents(self, kind: str, namespace: str, name: str, *, optional: bool) -> dict[str, bytes]:
         """Return the keys of a ConfigMap or Secret with their values; {} when it is optional and absent.
@@ -75,6 +77,23 @@ class Node:
             data, binary = {}, data
         text = {key: value.encode() for key, value in data.items()}
         return text | {key: base64.b64decode(value) for key, value in binary.items()}
+
+    def claimed(self, namespace: str, name: str) -> Path:
+        """Return the folder that is a PersistentVolumeClaim's.
+
+        Raises:
+            Missing: it is absent, or not bound.
+        """
+        found = self.claims.folder(namespace, name)
+        if found is None:
+            there = (namespace, name) in self.claims.store.objects
+            why = (
+                f"is not bound: those of storageClassName '{CLASS}' and volumeMode Filesystem are"
+                if there
+                else "not found"
+            )
+            raise Missing(f'PersistentVolumeClaim "{namespace}/{name}" {why}')
+        return found
 
 
 def key_of(node: Node, kind: str, namespace: str, selector: Object) -> bytes | None:

@@ -8,7 +8,7 @@ from pytest_apiservice.embedded.pod.references import NODE_NAME
 from pytest_apiservice.images.archive import short_name
 from pytest_apiservice.programs.go import architecture
 
-VOLUMES = {"secret", "configMap", "projected", "downwardAPI", "emptyDir"}
+VOLUMES = {"secret", "configMap", "projected", "downwardAPI", "emptyDir", "persistentVolumeClaim"}
 PROJECTIONS = {"secret", "configMap", "downwardAPI", "serviceAccountToken"}
 HANDLERS = {"httpGet", "tcpSocket", "exec", "sleep"}
 HOST_FEATURES = ("hostNetwork", "hostPID", "hostIPC")

@@ -26,7 +26,7 @@ class PodVolumes:
     """The volumes of one pod.
 
     Attributes:
-        folders: local folder by volume name.
+        folders: local folder by volume name; that of a claim is another pod's, too, and stays.
     """
 
     def __init__(self, node: Node, pod: Object, directory: Path) -> None:
@@ -46,7 +46,10 @@ class PodVolumes:
             Missing: something that a volume needs is absent; folders written before stay.
         """
         for volume in self._pod["spec"].get("volumes") or []:
-            if "emptyDir" not in volume:
+            if "persistentVolumeClaim" in volume:
+                claim = volume["persistentVolumeClaim"]["claimName"]
+                self.folders[volume["name"]] = self._node.claimed(self._pod["metadata"]["namespace"], claim)
+            elif "emptyDir" not in volume:
                 publish(self.folders[volume["name"]], await self._files(volume))
 
     async def keep_current(self) -> None:
