@@ -81,7 +81,9 @@ def refusal(known, name):
     return check()
 
 
-def test_what_the_list_and_the_watch_told_is_known_without_asking():
+def test_what_the_list_and_the_watch_told_is_known_without_asking(monkeypatch):
+    monkeypatch.setattr(module, "_SHORTEST_WATCH_SECONDS", 0)
+
     async def whole():
         client = FakeClient(page(namespace("a"), **{"continue": "x"}), page(namespace("b", ends=True), namespace("c")))
         client.watched = [
@@ -92,12 +94,13 @@ def test_what_the_list_and_the_watch_told_is_known_without_asking():
                 {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}},
             ]
         ]
-        client.pages.append(page(namespace("d"), version="9"))
         async with running(client) as known:
             assert known.complaint() is None
             asked = len(client.asked)
             assert await refusal(known, "d") is None
+            assert [(await refusal(known, name)).code for name in "ab"] == [403, 403]
             assert len(client.asked) == asked
+            assert (await refusal(known, "c")).code == 404
 
     asyncio.run(whole())
 
