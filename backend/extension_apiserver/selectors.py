@@ -79,7 +79,7 @@ def selectors(query: Mapping[str, Sequence[str]]) -> list[Selector]:
         StatusError: 400 if one cannot be read or asks for a field that cannot be selected by.
 
     """
-    return _labels_asked_for(query) + [_field(*term) for term in _fields_asked_for(query)]
+    return _labels_asked_for(query) + [_field(*term) for term in field_terms(query.get("fieldSelector", ()))]
 
 
 def required_name(query: Mapping[str, Sequence[str]]) -> str:
@@ -90,7 +90,7 @@ def required_name(query: Mapping[str, Sequence[str]]) -> str:
     try:
         _labels_asked_for(query)
         # Of several parameters upstream takes the first, of several terms the first in alphabetical order.
-        terms = _fields_asked_for({"fieldSelector": query.get("fieldSelector", ())[:1]})
+        terms = field_terms(query.get("fieldSelector", ())[:1])
         names = sorted(value for field, same, value in terms if field == "metadata.name" and same)
     except StatusError:
         return ""
@@ -102,10 +102,15 @@ def _labels_asked_for(query: Mapping[str, Sequence[str]]) -> list[Selector]:
     return [_label(one) for text in query.get("labelSelector", ()) for one in label_requirements(text)]
 
 
-def _fields_asked_for(query: Mapping[str, Sequence[str]]) -> list[tuple[str, bool, str]]:
-    """Return (field, whether it must be equal, value), as https://github.com/kubernetes/apimachinery/blob/v0.34.0/pkg/fields/selector.go."""
+def field_terms(texts: Sequence[str]) -> list[tuple[str, bool, str]]:
+    """Return (field, whether it must be equal, value) of field selectors: https://github.com/kubernetes/apimachinery/blob/v0.34.0/pkg/fields/selector.go.
+
+    Raises:
+        StatusError: 400 if one cannot be read.
+
+    """
     found: list[tuple[str, bool, str]] = []
-    for term in (term for text in query.get("fieldSelector", ()) for term in _FIELD_TERM.findall(text)):
+    for term in (term for text in texts for term in _FIELD_TERM.findall(text)):
         operator = _FIELD_OPERATOR.search(term)
         value = term[operator.end() :] if operator else ""
         if operator is None or _MISPLACED.search(_ESCAPE.sub("", value)):

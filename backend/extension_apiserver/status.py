@@ -38,6 +38,7 @@ class StatusError(Exception):
         reason: the machine-readable reason; by default the one that belongs to the code.
         details: the `details` of the Status, such as `{"name": …, "kind": …, "causes": […]}`.
         headers: additional response headers.
+        metadata: the `metadata` of the Status, such as the token with which a list can be continued.
 
     """
 
@@ -49,6 +50,7 @@ class StatusError(Exception):
         reason: str | None = None,
         details: Mapping[str, Any] | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -56,13 +58,14 @@ class StatusError(Exception):
         self.reason = REASONS.get(code, "") if reason is None else reason
         self.details = details
         self.headers = tuple(headers)
+        self.metadata = metadata or {}
 
     def body(self) -> bytes:
         """Return the Status as JSON."""
         status: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,

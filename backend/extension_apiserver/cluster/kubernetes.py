@@ -91,15 +91,15 @@ class ApiClient:
         """
         return _document(*await self._call("POST", path, document))
 
-    async def watch(self, path: str, *, timeout_seconds: float) -> AsyncIterator[dict[str, Any]]:
-        """Yield watch events until kube-apiserver ends the stream.
+    async def watch(self, path: str, *, timeout_seconds: float, accept: str = _JSON) -> AsyncIterator[dict[str, Any]]:
+        """Yield watch events, their objects in a form of JSON that `accept` names, until kube-apiserver ends the stream.
 
         Raises:
             ApiError: if the stream cannot be opened or breaks.
 
         """
         with _translated():
-            async with asyncio.timeout(timeout_seconds), self._exchange("GET", path, None) as answer:
+            async with asyncio.timeout(timeout_seconds), self._exchange("GET", path, None, accept) as answer:
                 if answer.code != HTTPStatus.OK:
                     _document(answer.code, await answer.read())
                 rest = b""

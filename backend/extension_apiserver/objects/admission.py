@@ -33,6 +33,7 @@ def check_create(new: Object, kind: Kind, *, faults_of: NameRule = dns_subdomain
                 schema_causes(new, kind.schema),
                 embedded_causes(new, kind.schema),
                 list_causes(new, kind.schema),
+                kind.also(new, ""),
             ),
             MOST_CAUSES,
         )
@@ -59,7 +60,8 @@ def check_update(new: Object, old: Object, kind: Kind, *, subresource: str = "")
     else:
         checks = chain(metadata, schema_causes(new, kind.schema, old=old), embedded_causes(new, kind.schema))
     again = () if next(list_causes(old, kind.schema), None) else list_causes(new, kind.schema)
-    _refuse(type_causes(new, kind) or list(islice(chain(checks, again), MOST_CAUSES)), new, kind)
+    also = kind.also(new, subresource)
+    _refuse(type_causes(new, kind) or list(islice(chain(checks, again, also), MOST_CAUSES)), new, kind)
 
 
 def _status_causes(new: Object, old: Object, kind: Kind) -> list[Cause]:

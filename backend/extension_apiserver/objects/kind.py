@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterable
 
+from .causes import Cause
 from .schema.structural import Structural
+from .values import Object
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -15,6 +18,7 @@ class Kind:
         schema: of the whole object; says nothing about apiVersion, kind and metadata unless the author wants it to.
         namespaced: objects are in namespaces.
         has_status: there is the subresource `status`; the object's own path then ignores that field, and `/status` all others.
+        also: returns what else is wrong with an object, given it and the subresource by which it is written, or "".
 
     """
 
@@ -25,6 +29,7 @@ class Kind:
     schema: Structural
     namespaced: bool = True
     has_status: bool = False
+    also: Callable[[Object, str], Iterable[Cause]] = lambda _item, _subresource: ()
 
     @property
     def api_version(self) -> str:

@@ -37,12 +37,18 @@ def patch(text: bytes, old: Object, request: Request, how: str) -> Written:
             makes the object invalid.
 
     """
+    sent, warnings = patched(text, old, request, how)
+    return updated(sent, old, request, warnings)
+
+
+def patched(text: bytes, old: Object, request: Request, how: str) -> Written:
+    """Return what a patch makes of an object before that is checked, with its managedFields; otherwise as `patch`."""
     said, twice = parse(text)
     faults = complaints([f"json patch {name}" for name in twice] if how == JSON_PATCH else twice, [])
-    patched = json_patch(old, said) if how == JSON_PATCH else copied(merge_patch(old, said))
-    sent, warnings = _decoded(patched, faults, request)
+    made = json_patch(old, said) if how == JSON_PATCH else copied(merge_patch(old, said))
+    sent, warnings = _decoded(made, faults, request)
     place(sent, request)
-    return updated(track_update(old, sent, request.writer, request.versions), old, request, warnings)
+    return track_update(old, sent, request.writer, request.versions), warnings
 
 
 def _decoded(patched: Value, faults: list[str], request: Request) -> Written:
@@ -84,6 +90,14 @@ def apply(
         StatusError: 400, it is no such object, or nobody is named as manager; 409, others own what it would change; 422, it is invalid.
 
     """
+    new, warnings = applied(said, twice, old, request, force=force)
+    if old is None:
+        return created(new, request, uid, "", warnings)
+    return updated(new, old, request, warnings)
+
+
+def applied(said: Value, twice: list[str], old: Object | None, request: Request, *, force: bool) -> Written:
+    """Return what an apply makes of an object before that is checked, with its managedFields; otherwise as `apply`."""
     kind = request.kind
     if not request.manager:
         raise invalid_object(
@@ -103,7 +117,4 @@ def apply(
         raise StatusError(400, str(error)) from None
     fill_defaults(new, kind.schema)
     place(new, request)
-    warnings = faults if request.directive in {"", "Warn"} else []
-    if old is None:
-        return created(new, request, uid, "", warnings)
-    return updated(new, old, request, warnings)
+    return new, faults if request.directive in {"", "Warn"} else []

@@ -58,9 +58,20 @@ def update(text: bytes, old: Object, request: Request) -> Written:
         StatusError: 400, it is no such object; 409, it was changed meanwhile; 422, it is invalid.
 
     """
+    sent, warnings = replaced(text, old, request)
+    return updated(sent, old, request, warnings)
+
+
+def replaced(text: bytes, old: Object, request: Request) -> Written:
+    """Return what a client sent in an object's place, with its managedFields, and the warnings about it.
+
+    Raises:
+        StatusError: 400, it is no such object.
+
+    """
     sent, warnings = decode(text, request.kind, request.directive)
     place(sent, request)
-    return updated(track_update(old, sent, request.writer, request.versions), old, request, warnings)
+    return track_update(old, sent, request.writer, request.versions), warnings
 
 
 def updated(sent: Object, old: Object, request: Request, warnings: list[str]) -> Written:

@@ -14,12 +14,13 @@ _RETRY = [("Retry-After", "1")]
 def failure(error: StoreError) -> StatusError:
     """Return what a store's error is for a client; a Conflict is for those who wrote."""
     if isinstance(error, Expired):
-        return StatusError(410, f"too old resource version: {error}")
+        return StatusError(410, f"too old resource version: {error.wanted} ({error.compacted})")
     if isinstance(error, TooNew):
         # https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/storage/errors.go (NewTooLargeResourceVersionError)
         cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
         details = {"causes": [cause], "retryAfterSeconds": 1}
-        return StatusError(504, f"Too large resource version: {error}", details=details, headers=_RETRY)
+        words = f"Timeout: Too large resource version: {error.wanted}, current: {error.revision}"
+        return StatusError(504, words, details=details, headers=_RETRY)
     if isinstance(error, Refused):
         return StatusError(413, str(error))
     if isinstance(error, Unavailable):

@@ -22,6 +22,8 @@ from extension_apiserver.status import StatusError
 from extension_apiserver.store.feed import Feed
 from extension_apiserver.store.protocol import Key, Store
 
+from .scaling.scale_paths import scale_rules
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -170,5 +172,6 @@ def _kind(resource: Resource, group: str, version: str) -> Kind:
     except ValueError as error:
         raise ValueError(f"the schema of resource '{resource.plural}' in {group}/{version}: {error}") from None
     return Kind(
-        group, version, resource.kind, resource.plural, read, namespaced=resource.namespaced, has_status=resource.status
-    )
+        group, version, resource.kind, resource.plural, read,
+        namespaced=resource.namespaced, has_status=resource.status, also=scale_rules(resource.scale),
+    )  # fmt: skip

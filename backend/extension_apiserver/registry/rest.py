@@ -9,16 +9,17 @@ from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError, no_such_path
 from extension_apiserver.verbs import VERBS, Place
 
-from .answers import Answers
-from .deletes import Deletes
 from .failures import translated
 from .kept import Kept
-from .lists import Lists
 from .namespaces import Namespaces
-from .scales import Scales
-from .watches import Watches
+from .reading.answers import Answers
+from .reading.lists import Lists
+from .reading.watches import Watches
+from .scaling.scales import Scales
 from .work import Work
-from .writes import Writes
+from .writing.deletes import Deletes
+from .writing.storing import Storing
+from .writing.writes import MayCreate, Writes
 
 Answer = Callable[[Request, RequestInfo], Awaitable[Response]]
 
@@ -34,11 +35,12 @@ class Registry:
     def __init__(self, kept: Kept, namespaces: Namespaces | None) -> None:
         """Take the resource, and who knows which namespaces there are; None for none, then each is taken to exist."""
         work, answers = Work(), Answers(kept)
-        writes = Writes(kept, answers, work, namespaces)
-        deletes = Deletes(kept, answers, work)
+        storing = Storing(kept, work)
+        self._writes = writes = Writes(kept, answers, work, storing, namespaces)
+        deletes = Deletes(kept, answers, work, storing)
         lists = Lists(kept, answers, work)
         watches = Watches(kept, answers)
-        scales = Scales(kept, answers, work)
+        scales = Scales(kept, work, storing)
         self._kept = kept
         by_subresource: Mapping[str, Mapping[str, Answer]] = {
             "": {
@@ -52,8 +54,13 @@ class Registry:
         self.subresources = frozenset({"", *kept.resource.own_subresources})
         self._by_subresource = {name: verbs for name, verbs in by_subresource.items() if name in self.subresources}
 
-    async def answer(self, request: Request, info: RequestInfo) -> Response:
+    async def answer(self, request: Request, info: RequestInfo, may_create: MayCreate | None = None) -> Response:
         """Answer one request.
+
+        Args:
+            request: as it came.
+            info: what it asks for, which its caller may do.
+            may_create: asked before an apply, which RBAC knows as a patch, creates an object.
 
         Raises:
             StatusError: what the client is told instead.
@@ -82,4 +89,6 @@ class Registry:
                 headers=[("Allow", ", ".join(sorted({VERBS[verb].method for verb in allowed})))],
             )
         with translated():
+            if info.verb == "patch" and info.subresource != "scale":
+                return await self._writes.patch(request, info, may_create)
             return await verbs[info.verb](request, info)

@@ -35,13 +35,14 @@ class Expired(StoreError):
     """A revision is older than what is kept: read everything anew.
 
     Attributes:
+        wanted: the revision.
         compacted: the oldest revision that can be read.
 
     """
 
     def __init__(self, revision: int, compacted: int) -> None:
         super().__init__(f"the revision {revision} is too old, what happened before {compacted} is forgotten")
-        self.compacted = compacted
+        self.wanted, self.compacted = revision, compacted
 
 
 class TooNew(StoreError):
@@ -49,7 +50,7 @@ class TooNew(StoreError):
 
     def __init__(self, wanted: int, revision: int) -> None:
         super().__init__(f"the revision {wanted} is not reached, the newest is {revision}")
-        self.revision = revision
+        self.wanted, self.revision = wanted, revision
 
 
 class Refused(StoreError):

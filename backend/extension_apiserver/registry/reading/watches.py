@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from extension_apiserver.registry.kept import Kept
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 
 from .answers import Answers
-from .kept import Kept
 
 
 class Watches:

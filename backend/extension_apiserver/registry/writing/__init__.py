@@ -1,0 +1,1 @@
+"""What changes objects: create, update, patch, apply, delete, scale."""

@@ -1,0 +1,86 @@
+"""delete and deletecollection.
+
+https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/endpoints/handlers/delete.go
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from extension_apiserver.objects.values import Object
+from extension_apiserver.registry.kept import Kept
+from extension_apiserver.registry.reading.answers import Answers
+from extension_apiserver.registry.work import Work
+from extension_apiserver.request import JSON, Request, Response, json_response
+from extension_apiserver.request_info import RequestInfo
+from extension_apiserver.status import not_found
+
+from .collecting import Collecting
+from .delete_options import delete_options
+from .removing import Removing
+from .storing import Storing
+
+#: Of a list of what was deleted; beyond it the answer is a Status, so that who deletes much needs no memory for it.
+MOST_ANSWER_BYTES = 8 * 2**20
+
+
+class Deletes:
+    """Deletes objects of one resource."""
+
+    def __init__(self, kept: Kept, answers: Answers, work: Work, storing: Storing) -> None:
+        """Take the resource."""
+        self._kept, self._answers = kept, answers
+        self._removing = Removing(kept, work, storing)
+
+    async def delete(self, request: Request, info: RequestInfo) -> Response:
+        """Delete an object, or let its deletion begin where it has finalizers.
+
+        Raises:
+            StatusError: what the client is told instead.
+
+        """
+        self._answers.check(request)
+        options = await delete_options(request, info.group, info.version)
+        removed = await self._removing.remove(self._kept.key(info.namespace, info.name), options)
+        if removed is None:
+            raise not_found(info.group, info.resource, info.name)
+        if removed.gone:
+            details = {"name": info.name, "group": info.group, "kind": info.resource, "uid": removed.uid}
+            return _success(details)
+        item = self._kept.object(removed.value, removed.revision, info.version)
+        # https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/endpoints/handlers/delete.go (wasDeleted)
+        code = 202 if options.orphan_dependents is False else 200
+        return self._answers.of_object(request, info.version, item, code=code)
+
+    async def deletecollection(self, request: Request, info: RequestInfo) -> Response:
+        """Delete the objects that are selected; the answer is the list of them, as they were.
+
+        Raises:
+            StatusError: what the client is told instead; some may be deleted by then.
+
+        """
+        collecting = Collecting(self._kept, request, info)
+        options = await delete_options(request, info.group, info.version)
+        items: list[bytes] = []
+        size = 0
+        async for stored in collecting.selected():
+            await self._removing.remove(stored.key, options, stored)
+            text = self._kept.text(stored.value, stored.revision, info.version)
+            size += len(text)
+            if size > MOST_ANSWER_BYTES:
+                items.clear()
+            else:
+                items.append(text)
+            # A store in memory never waits, and others would.
+            await asyncio.sleep(0)
+        if size > MOST_ANSWER_BYTES:
+            return _success({"group": info.group, "kind": info.resource})
+        return Response(200, [("Content-Type", JSON)], collecting.answer(items))
+
+
+def _success(details: Object) -> Response:
+    # `kind` is the resource, as upstream: finalizeDelete of
+    # https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/registry/generic/registry/store.go
+    return json_response(
+        {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+    )
