@@ -75,7 +75,9 @@ def on(cluster, walk):
     return {"KUBECONFIG": str(cluster.kubeconfig), "PATH": f"{programs}{os.pathsep}{walk.environment['PATH']}"}
 
 
-def test_five_minutes_lead_to_a_resource_with_a_store_and_a_claim_that_keeps_it(prepared, cluster, cert_manager, tmp_path):
+def test_five_minutes_lead_to_a_resource_with_a_store_and_a_claim_that_keeps_it(
+    prepared, cluster, cert_manager, tmp_path
+):
     with Walk(tmp_path, prepared, {"ghcr.io/you": "registry.example"}) as walk:
         walk.take(steps(RESOURCES))
         program = of_this_python(str(walk.folder / "cats.py"), packages=["extension_apiserver"])
