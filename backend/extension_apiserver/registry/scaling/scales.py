@@ -75,7 +75,9 @@ class Scales:
         text = await request.read_body()
 
         def change(old: Object, sender: ObjectRequest) -> Written:
-            return writing.replaced(as_json(text, content_type), old, sender)
+            written = writing.replaced(as_json(text, content_type), old, sender)
+            writing.check_uid(written[0], old, sender.kind)
+            return written
 
         return await self._written(request, info, options, len(text), change)
 
