@@ -11,4 +11,5 @@ pytestmark = pytest.mark.only_on("embedded", reason="elsewhere three configurati
 def test_a_supported_configuration_installs_passes_its_own_tests_and_goes(name, another, base_values):
     if name in NEEDS:
         pytest.skip(f"needs {NEEDS[name]}")
-    installed_again_and_gone(another(name), CONFIGURATIONS[name], base_values)
+    # Nobody asks while it goes; tests/e2e has the delay, and what it is for.
+    installed_again_and_gone(another(name), CONFIGURATIONS[name], {**base_values, "shutdown.delaySeconds": 0})
