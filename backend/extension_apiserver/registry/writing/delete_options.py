@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from extension_apiserver.objects.causes import Cause, invalid, not_supported
 from extension_apiserver.objects.json_text import parse
 from extension_apiserver.objects.values import Object, Value
+from extension_apiserver.registry.work import Work
 from extension_apiserver.request import Request
 from extension_apiserver.status import StatusError
 
@@ -52,7 +53,7 @@ class DeleteOptions:
     dry_run: bool = False
 
 
-async def delete_options(request: Request, group: str, version: str) -> DeleteOptions:
+async def delete_options(request: Request, group: str, version: str, work: Work) -> DeleteOptions:
     """Return the options of a request: those of its body, or without one those of its query.
 
     Raises:
@@ -60,7 +61,10 @@ async def delete_options(request: Request, group: str, version: str) -> DeleteOp
 
     """
     text = await request.read_body()
-    said = _of_body(as_json(text, object_type(request)), group, version) if text else _of_query(request)
+    said = _of_query(request)
+    if text:
+        content_type = object_type(request)
+        said = await work.run(len(text), lambda: _of_body(as_json(text, content_type), group, version))
     # The feature AllowUnsafeMalformedObjectDeletion is off upstream, and then this field counts as if it were not there.
     policy, orphans, dry_run = said.get("propagationPolicy"), said.get("orphanDependents"), said.get("dryRun") or []
     causes: list[Cause] = []

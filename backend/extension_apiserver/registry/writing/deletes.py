@@ -29,7 +29,7 @@ class Deletes:
 
     def __init__(self, kept: Kept, answers: Answers, work: Work, storing: Storing) -> None:
         """Take the resource."""
-        self._kept, self._answers = kept, answers
+        self._kept, self._answers, self._work = kept, answers, work
         self._removing = Removing(kept, work, storing)
 
     async def delete(self, request: Request, info: RequestInfo) -> Response:
@@ -40,14 +40,15 @@ class Deletes:
 
         """
         self._answers.check(request)
-        options = await delete_options(request, info.group, info.version)
+        options = await delete_options(request, info.group, info.version, self._work)
         removed = await self._removing.remove(self._kept.key(info.namespace, info.name), options)
         if removed is None:
             raise not_found(info.group, info.resource, info.name)
         if removed.gone:
             details = {"name": info.name, "group": info.group, "kind": info.resource, "uid": removed.uid}
             return _success(details)
-        item = self._kept.object(removed.value, removed.revision, info.version)
+        left = removed
+        item = await self._work.run(len(left.value), lambda: self._kept.object(left.value, left.revision, info.version))
         # https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/endpoints/handlers/delete.go (wasDeleted)
         code = 202 if options.orphan_dependents is False else 200
         return self._answers.of_object(request, info.version, item, code=code)
@@ -60,7 +61,7 @@ class Deletes:
 
         """
         collecting = Collecting(self._kept, request, info)
-        options = await delete_options(request, info.group, info.version)
+        options = await delete_options(request, info.group, info.version, self._work)
         items: list[bytes] = []
         size = 0
         async for stored in collecting.selected():
