@@ -39,6 +39,15 @@ def test_it_gives_the_command_that_tells_the_reason(notes):
     assert "kubectl get apiservice v1.cats.example.com -o jsonpath=" in notes({})
 
 
+def test_it_shows_a_resource_with_a_store_and_what_an_uninstall_leaves_of_it(notes):
+    """There may be nothing at the path of its version. One file has one pod, so that more replicas are no remedy."""
+    text = notes({"replicas": 1, "store": {"mode": "sqlite", "resources": ["cats"]}})
+
+    assert "apiservice/v1.cats.example.com && kubectl get cats.cats.example.com --all-namespaces\n" in text
+    assert "kubectl delete persistentvolumeclaim --namespace apps header-echo-store" in text
+    assert "Set store.mode to 'postgresql' and replicas to 2 or more" in text
+
+
 def test_it_names_group_namespace_and_release(notes):
     """Commands can be pasted as they are."""
     text = notes(
@@ -57,6 +66,10 @@ def test_it_names_group_namespace_and_release(notes):
         ({"tls": {"mode": "insecure", "secretName": "any"}}, "WARNING: tls.mode is insecure"),
         ({"anonymous": {"enabled": True}}, "WARNING: anonymous.enabled is true"),
         ({"hostNetwork": True, "port": 10443}, "WARNING: hostNetwork is true"),
+        (
+            {"replicas": 1, "store": {"mode": "memory", "resources": ["cats"]}},
+            "WARNING: store.mode is memory. Whenever that pod ends, all objects of cats are lost.",
+        ),
     ],
 )
 def test_it_warns_of_what_is_dangerous(notes, values, warning):

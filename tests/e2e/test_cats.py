@@ -25,6 +25,7 @@ def cats(cluster, cert_manager, base_values, run_id, image):
 
 @pytest.fixture
 def kubectl(cats):
+    """Yield kubectl in its namespace."""
     return cats.kubectl
 
 

@@ -12,6 +12,7 @@ from walk import Walk, steps
 
 from embedded.test_wheelhouse import outside, wheels_of_others
 from pytest_apiservice.client.helm import Helm
+from pytest_apiservice.client.kubectl import Kubectl
 from pytest_apiservice.embedded.node.images import of_this_python
 from pytest_apiservice.programs.tools import tool
 
@@ -20,9 +21,10 @@ pytestmark = pytest.mark.only_on(
 )
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = ["tutorial.md", *(f"recipes/{path.name}" for path in sorted((DOCS / "recipes").glob("*.md")))]
+PAGES = ["tutorial.md", "resources.md", *(f"recipes/{path.name}" for path in sorted((DOCS / "recipes").glob("*.md")))]
 TEXTS = {page: (DOCS / page).read_text() for page in PAGES}
 TUTORIAL, _, INSTALL = TEXTS["tutorial.md"].partition("## 6. Install\n")
+RESOURCES, _, INSTALL_RESOURCES = TEXTS["resources.md"].partition("## Install\n")
 WANTED = {
     word
     for text in TEXTS.values()
@@ -57,14 +59,35 @@ def port():
 
 
 def test_every_page_is_walked():
-    assert len(PAGES) == 5
+    assert len(PAGES) == 6
     assert [page for page, text in TEXTS.items() if not re.search("^extension-apiserver dev", text, re.MULTILINE)] == []
 
 
-@pytest.mark.parametrize("page", PAGES[1:])
+@pytest.mark.parametrize("page", PAGES[2:])
 def test_a_recipe_makes_what_it_shows(page, prepared, tmp_path):
     with Walk(tmp_path, prepared, {"8000": port()}) as walk:
         walk.take(steps(TEXTS[page]))
+
+
+def on(cluster, walk):
+    """Return the variables of a reader who has that cluster, kubectl and helm."""
+    programs = os.pathsep.join(str(tool(name).parent) for name in ("kubectl", "helm"))
+    return {"KUBECONFIG": str(cluster.kubeconfig), "PATH": f"{programs}{os.pathsep}{walk.environment['PATH']}"}
+
+
+def test_five_minutes_lead_to_a_resource_with_a_store_and_a_claim_that_keeps_it(
+    prepared, cluster, cert_manager, tmp_path
+):
+    with Walk(tmp_path, prepared, {"ghcr.io/you": "registry.example"}) as walk:
+        walk.take(steps(RESOURCES))
+        program = of_this_python(str(walk.folder / "cats.py"), packages=["extension_apiserver"])
+        cluster.load_image("registry.example/cats:1", program)
+        walk.environment |= on(cluster, walk)
+        try:
+            walk.take(steps(INSTALL_RESOURCES))
+        finally:
+            Helm(cluster, "cats", "cats").uninstall()
+            Kubectl(cluster)("delete", "namespace", "cats", "--wait=false")
 
 
 def test_the_tutorial_leads_to_an_api_that_is_tested_and_installed(environment, cluster, cert_manager, tmp_path):
@@ -75,11 +98,7 @@ def test_the_tutorial_leads_to_an_api_that_is_tested_and_installed(environment, 
         cluster.load_image(
             "registry.example/zoo:1", of_this_python(str(walk.folder / "app.py"), packages=["extension_apiserver"])
         )
-        programs = os.pathsep.join(str(tool(name).parent) for name in ("kubectl", "helm"))
-        walk.environment |= {
-            "KUBECONFIG": str(cluster.kubeconfig),
-            "PATH": f"{programs}{os.pathsep}{walk.environment['PATH']}",
-        }
+        walk.environment |= on(cluster, walk)
         try:
             walk.take(steps(DOCKER.sub("", INSTALL)))
         finally:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from resource_checks import twins
 from pytest_apiservice.base.data import FAMILIES
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.api import Api
@@ -13,6 +12,7 @@ from pytest_apiservice.client.namespaces import fresh_namespace
 from pytest_apiservice.embedded.node.images import of_this_python
 from pytest_apiservice.programs import go
 from pytest_apiservice.why.rules import explain_pods
+from resource_checks import twins
 
 PROGRAM = Path(__file__).with_name("program.py")
 

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from resource_checks import twins
 from pytest_apiservice.client.namespaces import fresh_namespace
+from resource_checks import twins
 
 CHECKS_SECONDS = 900
 

@@ -9,16 +9,17 @@ from types import ModuleType
 
 import pytest
 
+from extension_apiserver import Api
+from extension_apiserver.registry.stores import Stores
 from unit.running import Backend, start
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BASE = "/apis/zoo.example.com/v1"
 
 
-@pytest.fixture
-def zoo() -> ModuleType:
-    """The example as a module of its own."""
-    spec = importlib.util.spec_from_file_location("zoo", EXAMPLES / "zoo.py")
+def example(name: str) -> ModuleType:
+    """Return the example as a module of its own."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -26,9 +27,22 @@ def zoo() -> ModuleType:
     return module
 
 
-def test_it_has_at_most_forty_lines() -> None:
-    """A whole backend fits on a screen."""
-    assert len((EXAMPLES / "zoo.py").read_text().splitlines()) <= 40
+@pytest.fixture
+def zoo() -> ModuleType:
+    """The example zoo.py."""
+    return example("zoo")
+
+
+@pytest.mark.parametrize(("name", "lines"), [("zoo", 40), ("cats", 30)])
+def test_it_has_not_more_lines_than_a_screen(name: str, lines: int) -> None:
+    """A whole backend fits on it."""
+    assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) <= lines
+
+
+def test_the_resource_with_a_store_can_be_kept() -> None:
+    """tests/e2e/test_cats.py does with it what people do."""
+    (kept,) = Stores(Api("pets.example.com", ["v1"], [example("cats").cats]), "memory:").kept
+    assert kept.table == "cats.pets.example.com"
 
 
 def test_it_is_a_whole_api(own: Backend, zoo: ModuleType) -> None:

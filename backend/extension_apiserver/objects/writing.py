@@ -93,8 +93,8 @@ def updated(sent: Object, old: Object, request: Request, warnings: list[str]) ->
         new = prepare_update(sent, old, has_status=request.kind.has_status)
         was = old["metadata"].get("finalizers", [])
         warnings = warnings + finalizer_warnings(new["metadata"].get("finalizers", []), was)
-    check_update(new, old, request.kind, subresource=request.subresource)
-    return with_old_times(new, old), warnings
+    broken = check_update(new, old, request.kind, subresource=request.subresource)
+    return with_old_times(new, old), [*warnings, *broken]
 
 
 def _check_version(new: Object, old: Object, kind: Kind) -> None:

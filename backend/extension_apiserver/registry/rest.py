@@ -39,7 +39,7 @@ class Registry:
         self._writes = writes = Writes(kept, answers, work, storing, namespaces)
         deletes = Deletes(kept, answers, work, storing)
         lists = Lists(kept, answers, work)
-        watches = Watches(kept, answers)
+        watches = Watches(kept, answers, work)
         scales = Scales(kept, work, storing)
         self._kept = kept
         by_subresource: Mapping[str, Mapping[str, Answer]] = {

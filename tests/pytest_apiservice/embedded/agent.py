@@ -1,6 +1,6 @@
 """The node of the embedded cluster: takes every pod of the API and runs it as local processes, telling the truth about it.
 
-What a container gets that a local process can have: its command, arguments, environment, volumes at their paths (pytest_apiservice.embedded.pod.root),
+What a container gets that a local process can have: its command, arguments, environment, volumes at their paths (pytest_apiservice.embedded.pod.root), those of claims too (pytest_apiservice.embedded.node.claims),
 ServiceAccount token, probes, hooks, grace period and restarts. What it has not: an image, a user, a network or limits of its own, the cluster's DNS and Service addresses
 (instead, HTTPS_PROXY names a proxy that knows Services: pytest_apiservice.embedded.node.egress).
 Pods that ask for host features, or for an image that nobody mapped to a local command, are refused with an event (pytest_apiservice.embedded.pod.refusals).

@@ -112,3 +112,47 @@ async def body(response: Response) -> bytes:
     reader = Reader()
     await response.stream.run(reader)
     return b"".join(reader.parts)
+
+
+class Watch(Reader):
+    """A watch that runs: a client that takes each event as it comes."""
+
+    def __init__(self, response: Response, *, stalled: bool = False) -> None:
+        super().__init__(stalled=stalled)
+        self.task: asyncio.Task[None] | None = None
+        if response.stream is None:
+            self.parts.append(response.body)
+        else:
+            self.task = asyncio.create_task(response.stream.run(self))
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """All that came."""
+        return [json.loads(line) for line in b"".join(self.parts).splitlines()]
+
+    async def until(self, count: int) -> list[tuple[str, str, str]]:
+        """Return type, name and resourceVersion of so many events, once they are there."""
+        while len(self.events) < count:
+            self.arrived.clear()
+            await self.arrived.wait()
+        return self.told()[:count]
+
+    def told(self) -> list[tuple[str, str, str]]:
+        """Return type, name and resourceVersion of all events."""
+        found = []
+        for one in self.events:
+            metadata = one["object"]["metadata"]
+            found.append((one["type"], metadata.get("name", ""), metadata.get("resourceVersion", "")))
+        return found
+
+    async def ended(self) -> list[tuple[str, str, str]]:
+        """Return all events, once it has ended by itself."""
+        if self.task:
+            await self.task
+        return self.told()
+
+    async def leave(self) -> None:
+        """End it."""
+        if self.task:
+            self.task.cancel()
+            await asyncio.wait([self.task])

@@ -10,9 +10,9 @@ import pytest
 
 from extension_apiserver.api.column import Column
 from extension_apiserver.registry.kept import Kept
-from extension_apiserver.registry.reading import cells
 from extension_apiserver.registry.reading.answers import Answers
-from extension_apiserver.registry.reading.warned import warning_headers
+from extension_apiserver.registry.reading.forms import cells
+from extension_apiserver.registry.reading.forms.warned import warning_headers
 from extension_apiserver.request import Connection, Request, Response
 from extension_apiserver.status import StatusError
 from unit.registry.cats import REVISION, cat, cats

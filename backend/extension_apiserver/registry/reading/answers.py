@@ -8,8 +8,8 @@ from extension_apiserver.objects.values import Object
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.request import JSON, Request, Response
 
-from .forms import Forms, wanted
-from .warned import warning_headers
+from .forms.form import Forms, wanted
+from .forms.warned import warning_headers
 
 _HEADERS = (("Content-Type", JSON),)
 

@@ -6,7 +6,6 @@ https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/storage/etcd3/store.go 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
@@ -18,15 +17,15 @@ from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError, not_found
 from extension_apiserver.store.protocol import Expired, Refused, Stored
-from extension_apiserver.store.token import BadToken, parsed, token
+from extension_apiserver.store.token import token
 from extension_apiserver.streams import Gone
 
 from . import sending
 from .answers import Answers
-from .forms import LIST, Form, wanted
-from .options import Options, options_of, revision_of
-from .pages import Pages, Start
-from .selection import Selection, selection_of
+from .asked import Asked, asked_of
+from .options import revision_of
+from .pages import Pages
+from .selection import Seen
 
 _OLD_CONTINUE = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "
@@ -35,17 +34,6 @@ _OLD_CONTINUE = (
     "returned and now may show up in the list."
 )
 _OLD = "The resourceVersion for the provided list is too old."
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _List:
-    """What is asked for."""
-
-    version: str
-    form: Form
-    options: Options
-    selection: Selection
-    start: Start
 
 
 class Lists:
@@ -87,37 +75,20 @@ class Lists:
             Gone: the client left while its first objects were looked for.
 
         """
-        asked = await self._asked(request, info)
+        asked = asked_of(request, info, self._kept)
+        await self._pages.reached(asked.not_older)
         with _noticing(request) as left:
             return await sending.answer(request, self._parts(asked, left))
 
-    async def _asked(self, request: Request, info: RequestInfo) -> _List:
-        query = request.query()
-        form = wanted(request, query, LIST)
-        options = options_of(query, watch=False)
-        selection = selection_of(query, self._kept, info.version, info.namespace)
-        revision, after = options.revision if options.exact else None, ("", "")
-        if options.token:
-            try:
-                of_token, after = parsed(options.token)
-            except BadToken as error:
-                raise StatusError(400, f"invalid continue token: {error}") from None
-            revision = of_token if of_token >= 0 else None
-        else:
-            await self._pages.reached(options.revision)
-        one = selection.name if selection.namespace or not self._kept.resource.namespaced else None
-        start = Start(revision, selection.namespace, None if options.token else one, after)
-        return _List(info.version, form, options, selection, start)
-
-    async def _parts(self, asked: _List, left: Sequence[None]) -> AsyncIterator[bytes]:
+    async def _parts(self, asked: Asked, left: Sequence[None]) -> AsyncIterator[bytes]:
         """Yield the document. Its metadata is its end: a client may begin to read before anybody knows how it goes on."""
-        options, selection = asked.options, asked.selection
+        selection = asked.selection
         reads = bool(asked.form.kind or selection.reads or asked.version != self._kept.stored_version)
-        room = options.limit
+        room = asked.limit
         separator, metadata = b"", {}
         last: Stored | None = None
         revision = 0
-        yield self._beginning(asked)
+        yield asked.beginning(self._kept, self._answers.forms)
         with translated(), _told_when_old(asked):
             async for page in self._pages.read(asked.start, room if selection.empty else 0):
                 if left:
@@ -131,7 +102,7 @@ class Lists:
                 for part in sending.joined(items):
                     yield separator + part
                     separator = b","
-                if options.limit:
+                if asked.limit:
                     room -= len(items)
                     if not room:
                         if last is not None and (page.more or last is not page.items[-1]):
@@ -140,20 +111,20 @@ class Lists:
         metadata["resourceVersion"] = str(revision)
         yield b'],"metadata":%b}\n' % json.dumps(metadata).encode()
 
-    def _items(self, asked: _List, items: Sequence[Stored], room: int) -> tuple[Sequence[bytes], Stored | None]:
+    def _items(self, asked: Asked, items: Sequence[Stored], room: int) -> tuple[Sequence[bytes], Stored | None]:
         """Return what is selected, as many as there is room for, and the last that was looked at."""
         found = []
         one = None
         form, version, item = asked.form, asked.version, self._answers.forms.item
         selects = None if asked.selection.empty else asked.selection.selects
         for one in items:
-            if selects is None or selects(one.key, one.value):
+            if selects is None or selects(one.key, Seen(one.value)):
                 found.append(item(form, version, one.value, one.revision))
                 if len(found) == room:
                     break
         return found, one
 
-    async def _continued(self, asked: _List, last: Stored, revision: int) -> dict[str, Any]:
+    async def _continued(self, asked: Asked, last: Stored, revision: int) -> dict[str, Any]:
         after = last.key.namespace, last.key.name
         found: dict[str, Any] = {"continue": token(revision, after)}
         if asked.selection.empty:
@@ -162,21 +133,6 @@ class Lists:
                 self._kept.table, namespace, after=after, revision=revision
             )
         return found
-
-    def _beginning(self, asked: _List) -> bytes:
-        form, forms = asked.form, self._answers.forms
-        if form.is_table:
-            columns = forms.definitions(asked.version)
-            return b'{"kind":"Table","apiVersion":"meta.k8s.io/%b","columnDefinitions":%b,"rows":[' % (
-                form.meta_version.encode(),
-                columns,
-            )
-        kind, group_version = (
-            (form.kind, f"meta.k8s.io/{form.meta_version}")
-            if form.kind
-            else (self._kept.resource.kind, f"{self._kept.group}/{asked.version}")
-        )
-        return f'{{"kind":"{kind}List","apiVersion":"{group_version}","items":['.encode()
 
 
 @contextlib.contextmanager
@@ -188,7 +144,7 @@ def _noticing(request: Request) -> Iterator[Sequence[None]]:
 
 
 @contextlib.contextmanager
-def _told_when_old(asked: _List) -> Iterator[None]:
+def _told_when_old(asked: Asked) -> Iterator[None]:
     """Tell a client whose list is of a forgotten time how it can go on.
 
     https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/storage/etcd3/errors.go (handleCompactedErrorForPaging)
@@ -196,6 +152,6 @@ def _told_when_old(asked: _List) -> Iterator[None]:
     try:
         yield
     except Expired:
-        if not asked.options.token:
+        if not asked.continues:
             raise StatusError(410, _OLD) from None
         raise StatusError(410, _OLD_CONTINUE, metadata={"continue": token(-1, asked.start.after)}) from None

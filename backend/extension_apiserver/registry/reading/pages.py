@@ -7,9 +7,10 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
 
-from extension_apiserver.registry.failures import translated
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.store.protocol import Page, Refused, TooNew
+
+from .selection import Selection
 
 #: A page has about so many bytes: whoever stops reading a list keeps one of them in memory.
 _BYTES, _MOST_ITEMS = 512 * 2**10, 2000
@@ -35,6 +36,13 @@ class Start:
     namespace: str | None = None
     name: str | None = None
     after: tuple[str, str] = ("", "")
+
+
+def start_of(selection: Selection, revision: int | None = None) -> Start:
+    """Return where to begin with what is selected: at the only object there can be, if there is but one."""
+    namespaced = selection.kept.resource.namespaced
+    namespace = selection.namespace if namespaced else None
+    return Start(revision, namespace, selection.name if namespace or not namespaced else None)
 
 
 class Pages:
@@ -72,11 +80,12 @@ class Pages:
 
     async def _page(self, start: Start, after: tuple[str, str], limit: int, revision: int | None) -> Page:
         table, store = self._kept.table, self._kept.store
-        namespace = start.namespace if self._kept.resource.namespaced else None
         try:
             if start.name is None:
-                return await store.page(table, namespace, after=after, limit=limit, revision=revision)
-            page = await store.page(table, namespace, after=_before(namespace, start.name), limit=1, revision=revision)
+                return await store.page(table, start.namespace, after=after, limit=limit, revision=revision)
+            page = await store.page(
+                table, start.namespace, after=_before(start.namespace, start.name), limit=1, revision=revision
+            )
         except Refused:
             # No object has such a name or namespace.
             found = revision if revision is not None else (await store.state()).revision
@@ -88,23 +97,22 @@ class Pages:
         """Return once the store is at a revision.
 
         Raises:
-            StatusError: 504, it is not for some seconds.
+            TooNew: it is not for some seconds.
 
         """
         if not revision or revision <= self._kept.feed.revision:
             return
         store, feed = self._kept.store, self._kept.feed
-        with translated():
-            if (await store.state()).revision >= revision:
-                return
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_WAIT_SECONDS):
-                    # The feed reads the store anyway, so those who wait ask nobody.
-                    while feed.revision < revision:  # noqa: ASYNC110 - nobody tells of a revision
-                        await asyncio.sleep(_LOOK_SECONDS)
-            state = await store.state()
-            if state.revision < revision:
-                raise TooNew(revision, state.revision)
+        if (await store.state()).revision >= revision:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WAIT_SECONDS):
+                # The feed reads the store anyway, so those who wait ask nobody.
+                while feed.revision < revision:  # noqa: ASYNC110 - nobody tells of a revision
+                    await asyncio.sleep(_LOOK_SECONDS)
+        state = await store.state()
+        if state.revision < revision:
+            raise TooNew(revision, state.revision)
 
 
 def _before(namespace: str | None, name: str) -> tuple[str, str]:

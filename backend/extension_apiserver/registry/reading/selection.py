@@ -12,10 +12,38 @@ from extension_apiserver.selectors import Requirement, field_terms, label_requir
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.protocol import Key
 
-from .forms import metadata_of
+from .forms.form import metadata_of
 from .options import Query
 
 _NAME, _NAMESPACE = "metadata.name", "metadata.namespace"
+
+
+class Seen:
+    """An object as the store has it, of which what selectors ask for is read once."""
+
+    __slots__ = ("_items", "_labels", "value")
+
+    def __init__(self, value: bytes) -> None:
+        self.value = value
+        self._labels: Mapping[str, str] | None = None
+        self._items: dict[str, Object] = {}
+
+    def labels(self) -> Mapping[str, str]:
+        """Return its labels."""
+        if self._labels is None:
+            self._labels = metadata_of(self.value).get("labels") or {}
+        return self._labels
+
+    def item(self, kept: Kept, version: str) -> Object:
+        """Return it in a version.
+
+        Raises:
+            StatusError: 500, a conversion failed.
+
+        """
+        if version not in self._items:
+            self._items[version] = kept.object(self.value, 0, version)
+        return self._items[version]
 
 
 class Labels:
@@ -94,8 +122,8 @@ class Selection:
                 return False
         return True
 
-    def selects(self, key: Key, value: bytes) -> bool:
-        """Return whether an object is selected, as the store has it.
+    def selects(self, key: Key, seen: Seen) -> bool:
+        """Return whether an object is selected.
 
         Raises:
             StatusError: 500, a conversion failed.
@@ -103,11 +131,11 @@ class Selection:
         """
         if not self.takes(key):
             return False
-        if self._labels and not self._labels.select(metadata_of(value).get("labels") or {}):
+        if self._labels and not self._labels.select(seen.labels()):
             return False
         if not self._fields:
             return True
-        item = self.kept.object(value, 0, self.version)
+        item = seen.item(self.kept, self.version)
         return all((_text(item, path) == wanted) is same for path, same, wanted in self._fields)
 
 

@@ -19,18 +19,18 @@ _PART_BYTES = 64 * 2**10
 _LEVEL, _GZIP_WINDOW = 1, 31
 
 
-def joined(items: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield items with commas between them, in parts of about _PART_BYTES; each part needs a comma before the next."""
+def joined(items: Iterable[bytes], between: bytes = b",") -> Iterator[bytes]:
+    """Yield items, by default with commas between them, in parts of about _PART_BYTES; so they are needed between parts."""
     gathered: list[bytes] = []
     size = 0
     for item in items:
         gathered.append(item)
         size += len(item)
         if size >= _PART_BYTES:
-            yield b",".join(gathered)
+            yield between.join(gathered)
             gathered, size = [], 0
     if gathered:
-        yield b",".join(gathered)
+        yield between.join(gathered)
 
 
 async def answer(request: Request, parts: AsyncIterator[bytes]) -> Response:

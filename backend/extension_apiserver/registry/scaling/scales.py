@@ -16,7 +16,7 @@ from extension_apiserver.objects.request import Request as ObjectRequest
 from extension_apiserver.objects.values import Object
 from extension_apiserver.objects.writing import Written
 from extension_apiserver.registry.kept import Kept
-from extension_apiserver.registry.reading.warned import warning_headers
+from extension_apiserver.registry.reading.forms.warned import warning_headers
 from extension_apiserver.registry.work import Work
 from extension_apiserver.registry.writing.bodies import APPLY, as_json, object_type, patch_type
 from extension_apiserver.registry.writing.options import Options, write_options

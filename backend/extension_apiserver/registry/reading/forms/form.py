@@ -107,10 +107,12 @@ class Forms:
             included = _partial(form, _metadata(value, revision))
         return _row(cells, included)
 
-    def whole(self, form: Form, version: str, value: bytes, revision: int, *, state: bool = True) -> bytes:
-        """Return an object as the store has it in a form, by itself; the arguments as for `item`, and so is what is raised."""
+    def whole(
+        self, form: Form, version: str, value: bytes, revision: int, *, state: bool = True, columns: bool = True
+    ) -> bytes:
+        """Return an object as the store has it in a form, by itself; the arguments as for `item` and `table`, and so is what is raised."""
         item = self.item(form, version, value, revision, state=state)
-        return self.table(form, version, item, str(revision)) if form.is_table else item
+        return self.table(form, version, item, str(revision), columns=columns) if form.is_table else item
 
     def of_object(self, form: Form, version: str, item: Object) -> bytes:
         """Return an object of the version in a form, by itself."""
@@ -136,6 +138,22 @@ class Forms:
             definitions,
             row,
         )
+
+    def bookmark(self, form: Form, version: str, revision: int, *, initial_end: bool, columns: bool) -> bytes:
+        """Return what a bookmark carries: a revision, and whether with it the state is complete that a watch began with."""
+        metadata: Object = {"resourceVersion": str(revision)}
+        if initial_end:
+            metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
+        text = json.dumps(metadata).encode()
+        gist = f'{{"kind":"{self._kept.resource.kind}","apiVersion":"{self._kept.group}/{version}","metadata":'.encode()
+        plain = b"%b%b}" % (gist, text)
+        if not form.is_table:
+            return _partial(form, text) if form.kind else plain
+        included = plain if form.include_object == "Object" else _partial(form, text)
+        if form.include_object == "None" and not initial_end:
+            included = b"null"
+        cells = json.dumps(["", *(None for _ in self._kept.columns(version))]).encode()
+        return self.table(form, version, _row(cells, included), str(revision), columns=columns)
 
     def definitions(self, version: str) -> bytes:
         """Return what a Table says of its columns."""

@@ -1,0 +1,1 @@
+"""The forms in which objects are answered: plain, Tables, metadata alone."""
