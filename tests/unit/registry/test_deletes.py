@@ -2,7 +2,7 @@
 
 import pytest
 
-from extension_apiserver.registry.writing import deletes
+from extension_apiserver.registry.writing import collecting
 from unit.registry.client import CATS, GROUP, cat
 
 KEPT = {"finalizers": ["a.example.com/b"]}
@@ -153,6 +153,7 @@ def test_a_collection_goes_in_parts_of_a_limit(cats):
         cats.create(name)
     first = cats.send("DELETE", "?limit=2").json
     assert names(cats) == ["c"]
+    assert first["metadata"]["remainingItemCount"] == 1
     second = cats.send("DELETE", f"?limit=2&continue={first['metadata']['continue']}").json
     assert [one["metadata"]["name"] for one in second["items"]] == ["c"]
     assert "continue" not in second["metadata"]
@@ -178,8 +179,17 @@ def test_a_dry_run_deletes_no_collection(cats):
     assert names(cats) == ["tom"]
 
 
+def test_a_collection_is_told_in_the_form_that_is_asked_for(cats):
+    cats.create("tom")
+    form = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+    told = cats.send("DELETE", "?dryRun=All", accept=form).json
+    assert (told["kind"], told["items"][0]["kind"]) == ("PartialObjectMetadataList", "PartialObjectMetadata")
+    assert cats.send("DELETE", "", accept="text/html").code == 406
+    assert names(cats) == ["tom"]
+
+
 def test_a_long_list_of_what_was_deleted_is_a_status_instead(cats, monkeypatch):
-    monkeypatch.setattr(deletes, "MOST_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(collecting, "MOST_ANSWER_BYTES", 1000)
     for name in "abc":
         cats.create(name, metadata={"annotations": {"a.example.com/b": "x" * 500}})
     answer = cats.send("DELETE", "")

@@ -10,6 +10,7 @@ import asyncio
 from extension_apiserver.objects.values import Object
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.registry.reading.answers import Answers
+from extension_apiserver.registry.reading.asked import asked_of
 from extension_apiserver.registry.work import Work
 from extension_apiserver.request import JSON, Request, Response, json_response
 from extension_apiserver.request_info import RequestInfo
@@ -19,9 +20,6 @@ from .collecting import Collecting
 from .delete_options import delete_options
 from .removing import Removing
 from .storing import Storing
-
-#: Of a list of what was deleted; beyond it the answer is a Status, so that who deletes much needs no memory for it.
-MOST_ANSWER_BYTES = 8 * 2**20
 
 
 class Deletes:
@@ -60,23 +58,17 @@ class Deletes:
             StatusError: what the client is told instead; some may be deleted by then.
 
         """
-        collecting = Collecting(self._kept, request, info)
+        asked = asked_of(request, info, self._kept)
         options = await delete_options(request, info.group, info.version, self._work)
-        items: list[bytes] = []
-        size = 0
+        collecting = Collecting(self._kept, self._answers.forms, self._work, asked)
         async for stored in collecting.selected():
             await self._removing.remove(stored.key, options, stored)
-            text = self._kept.text(stored.value, stored.revision, info.version)
-            size += len(text)
-            if size > MOST_ANSWER_BYTES:
-                items.clear()
-            else:
-                items.append(text)
             # A store in memory never waits, and others would.
             await asyncio.sleep(0)
-        if size > MOST_ANSWER_BYTES:
+        text = collecting.answer()
+        if text is None:
             return _success({"group": info.group, "kind": info.resource})
-        return Response(200, [("Content-Type", JSON)], collecting.answer(items))
+        return Response(200, [("Content-Type", JSON)], text)
 
 
 def _success(details: Object) -> Response:
