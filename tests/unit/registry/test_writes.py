@@ -2,12 +2,18 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import pytest
 
+from extension_apiserver.api.resources import Api
+from extension_apiserver.apps.table_group import TableGroup
 from extension_apiserver.registry.writing import storing
+from extension_apiserver.status import StatusError
 from extension_apiserver.store.memory import MemoryStore
 from extension_apiserver.store.protocol import Conflict
+from extension_apiserver.trust.authentication import Caller
+from extension_apiserver.trust.identity import Identity
 from unit.registry.client import APPLY, GROUP, Cats, cat
 
 MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
@@ -201,18 +207,31 @@ def test_an_apply_that_names_a_uid_never_creates(cats):
     )
 
 
-def test_who_may_patch_but_not_create_applies_to_what_is_there_only(cats):
-    async def ask(name):
-        async def refuse():
-            raise PermissionError
+class Patchers:
+    """Lets everybody do everything but create."""
 
+    async def allows(self, _identity, info, _payer):
+        return info.verb != "create"
+
+
+def test_who_may_patch_but_not_create_applies_to_what_is_there_only(cats):
+    group = TableGroup(
+        api=Api(GROUP, ["v1"], [cats.kept.resource]), calls=SimpleNamespace(run=None, blocking=None), streams=None, most_body_bytes=2**20,
+        registries={"cats": cats.registry}, authorizer=Patchers(),
+    )  # fmt: skip
+
+    async def ask(name):
         request, info = cats.request("PATCH", f"/{name}?fieldManager=me", cat(name), content_type=APPLY)
-        return await cats.registry.answer(request, info, refuse)
+        return await group.answer(request, info, Caller(Identity("zoe")))
 
     cats.create("tom")
     assert cats.run(ask("tom")).status == 200
-    with pytest.raises(PermissionError):
+    with pytest.raises(StatusError) as refused:
         cats.run(ask("kit"))
+    assert (refused.value.code, refused.value.message) == (
+        403,
+        f'cats.{GROUP} "kit" is forbidden: User "zoe" cannot create resource "cats" in API group "{GROUP}" in the namespace "default"',
+    )
     assert cats.get("kit") is None
 
 
