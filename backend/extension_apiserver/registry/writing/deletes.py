@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
+from extension_apiserver.objects.causes import invalid
 from extension_apiserver.objects.values import Object
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.registry.reading.answers import Answers
@@ -17,7 +18,8 @@ from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import not_found
 
 from .collecting import Collecting
-from .delete_options import delete_options
+from .delete_options import UNREADABLE, delete_options
+from .options import refuse
 from .removing import Removing
 from .storing import Storing
 
@@ -38,7 +40,7 @@ class Deletes:
 
         """
         self._answers.check(request)
-        options = await delete_options(request, info.group, info.version, self._work)
+        options = await delete_options(request, self._work)
         removed = await self._removing.remove(self._kept.key(info.namespace, info.name), options)
         if removed is None:
             raise not_found(info.group, info.resource, info.name)
@@ -59,7 +61,10 @@ class Deletes:
 
         """
         asked = asked_of(request, info, self._kept)
-        options = await delete_options(request, info.group, info.version, self._work)
+        options = await delete_options(request, self._work)
+        if options.unreadable:
+            words = "is not allowed with DELETECOLLECTION, try again after removing the option"
+            refuse("DeleteOptions", [invalid(UNREADABLE, True, words)])
         collecting = Collecting(self._kept, self._answers.forms, self._work, asked)
         async for stored in collecting.selected():
             await self._removing.remove(stored.key, options, stored)
