@@ -98,16 +98,18 @@ def updated(sent: Object, old: Object, request: Request, warnings: list[str]) ->
     return with_old_times(new, old), [*warnings, *broken]
 
 
-def check_uid(sent: Object, old: Object, kind: Kind) -> None:
-    """Refuse to replace another object than the one that the client means.
+def check_uid(new: Object, old: Object, kind: Kind) -> None:
+    """Refuse to put an object in the place of another one of its name; of a patch it is a field that cannot be changed.
 
     Raises:
-        StatusError: 409, its uid is another.
+        StatusError: 409.
 
     """
-    uid, there = sent["metadata"].get("uid", ""), old["metadata"]["uid"]
-    if uid and uid != there:
-        words = f"Precondition failed: UID in precondition: {shortened(uid)}, UID in object meta: {there}"
+    uid = new["metadata"].get("uid", "")
+    if uid and uid != old["metadata"]["uid"]:
+        words = (
+            f"Precondition failed: UID in precondition: {shortened(uid)}, UID in object meta: {old['metadata']['uid']}"
+        )
         raise _conflict(kind, old["metadata"]["name"], words)
 
 
