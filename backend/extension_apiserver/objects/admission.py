@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import chain, islice
 
 from .causes import MOST_CAUSES, Cause, invalid_object
+from .cel.evaluation import rule_causes
 from .decoding import type_causes
 from .kind import Kind
 from .metadata.rules import NameRule, create_causes, dns_subdomain, update_causes
@@ -16,7 +17,7 @@ from .schema.embedded import embedded_causes
 from .schema.list_types import list_causes
 from .schema.structural import ABSENT
 from .schema.validation import schema_causes
-from .values import Object
+from .values import Object, Value
 
 
 def check_create(new: Object, kind: Kind, *, faults_of: NameRule = dns_subdomain) -> None:
@@ -38,11 +39,11 @@ def check_create(new: Object, kind: Kind, *, faults_of: NameRule = dns_subdomain
             MOST_CAUSES,
         )
     )
-    _refuse(found, new, kind)
+    _refuse(found, new, kind, ABSENT)
 
 
-def check_update(new: Object, old: Object, kind: Kind, *, subresource: str = "") -> None:
-    """Check a changed object; what was wrong before and stays as it is may stay.
+def check_update(new: Object, old: Object, kind: Kind, *, subresource: str = "") -> list[str]:
+    """Check a changed object; what was wrong before and stays as it is may stay, rules in CEL with a warning.
 
     Args:
         new: after `lifecycle.prepare_update`, or prepare_status_update.
@@ -61,7 +62,7 @@ def check_update(new: Object, old: Object, kind: Kind, *, subresource: str = "")
         checks = chain(metadata, schema_causes(new, kind.schema, old=old), embedded_causes(new, kind.schema))
     again = () if next(list_causes(old, kind.schema), None) else list_causes(new, kind.schema)
     also = kind.also(new, subresource)
-    _refuse(type_causes(new, kind) or list(islice(chain(checks, again, also), MOST_CAUSES)), new, kind)
+    return _refuse(type_causes(new, kind) or list(islice(chain(checks, again, also), MOST_CAUSES)), new, kind, old)
 
 
 def _status_causes(new: Object, old: Object, kind: Kind) -> list[Cause]:
@@ -71,7 +72,10 @@ def _status_causes(new: Object, old: Object, kind: Kind) -> list[Cause]:
     return schema_causes(new["status"], schema, old=old.get("status", ABSENT), path=field(ROOT, "status"))
 
 
-def _refuse(found: list[Cause], new: Object, kind: Kind) -> None:
-    if found:
+def _refuse(found: list[Cause], new: Object, kind: Kind, old: Value) -> list[str]:
+    """Refuse what the schema or its rules found; else return warnings."""
+    broken, warnings = rule_causes(new, kind.schema, old, found) if len(found) < MOST_CAUSES else ([], [])
+    if found or broken:
         name = str(new["metadata"].get("name", ""))
-        raise invalid_object(kind.group, kind.name, name, list(dict.fromkeys(found)))
+        raise invalid_object(kind.group, kind.name, name, list(dict.fromkeys([*found, *broken])))
+    return warnings

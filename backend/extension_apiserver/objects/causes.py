@@ -45,6 +45,11 @@ def invalid(field: str, value: Value, detail: str) -> Cause:
     return Cause("FieldValueInvalid", field, _sentence(f"Invalid value: {value_words(value)}", detail))
 
 
+def invalid_of(field: str, detail: str, *value: Value) -> Cause:
+    """The value breaks a rule; that of an object or a list is not told."""
+    return invalid(field, value[0], detail) if value else Cause("FieldValueInvalid", field, f"Invalid value: {detail}")
+
+
 def type_invalid(field: str, value: Value, detail: str) -> Cause:
     """The value is of another type."""
     return Cause("FieldValueTypeInvalid", field, _sentence(f"Invalid value: {value_words(value)}", detail))
@@ -57,9 +62,9 @@ def not_supported(field: str, value: Value, values: Sequence[Value]) -> Cause:
     )
 
 
-def duplicate(field: str, value: Value) -> Cause:
-    """The value is there twice."""
-    return Cause("FieldValueDuplicate", field, f"Duplicate value: {value_words(value)}")
+def duplicate(field: str, *value: Value) -> Cause:
+    """The value is there twice; that of an object or a list need not be told."""
+    return Cause("FieldValueDuplicate", field, ": ".join(["Duplicate value", *map(value_words, value)]))
 
 
 def forbidden(field: str, detail: str) -> Cause:

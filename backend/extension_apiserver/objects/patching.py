@@ -12,6 +12,7 @@ from .apply.field_manager import track_update
 from .causes import invalid, invalid_object, required
 from .decoding import coerce, complaints, strict_words, type_causes
 from .json_text import parse
+from .metadata.lifecycle import drop_repeated_owners
 from .metadata.shape import WrongTypeError
 from .patch.json_patch import json_patch
 from .patch.merge_patch import merge_patch
@@ -20,6 +21,8 @@ from .schema.defaulting import fill_defaults
 from .values import Object, Value, canonical, copied
 from .writing import Written, created, updated
 
+#: There is no admission here, and these are upstream's words.
+_WHEN = " after mutating admission happens"
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 
 
@@ -48,7 +51,8 @@ def patched(text: bytes, old: Object, request: Request, how: str) -> Written:
     made = json_patch(old, said) if how == JSON_PATCH else copied(merge_patch(old, said))
     sent, warnings = _decoded(made, faults, request)
     place(sent, request)
-    return track_update(old, sent, request.writer, request.versions), warnings
+    new = track_update(old, sent, request.writer, request.versions)
+    return new, warnings + drop_repeated_owners(new["metadata"], when=_WHEN)
 
 
 def _decoded(patched: Value, faults: list[str], request: Request) -> Written:
@@ -117,4 +121,5 @@ def applied(said: Value, twice: list[str], old: Object | None, request: Request,
         raise StatusError(400, str(error)) from None
     fill_defaults(new, kind.schema)
     place(new, request)
-    return new, faults if request.directive in {"", "Warn"} else []
+    warnings = faults if request.directive in {"", "Warn"} else []
+    return new, warnings + drop_repeated_owners(new["metadata"], when=_WHEN)

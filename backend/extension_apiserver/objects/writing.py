@@ -14,7 +14,13 @@ from .causes import invalid, invalid_object
 from .decoding import decode
 from .go_words import quote, shortened
 from .kind import Kind
-from .metadata.lifecycle import prepare_create, prepare_status_update, prepare_update
+from .metadata.lifecycle import (
+    OF_THE_SERVER,
+    drop_repeated_owners,
+    prepare_create,
+    prepare_status_update,
+    prepare_update,
+)
 from .metadata.names import generated
 from .metadata.rules import finalizer_warnings
 from .request import Request, place
@@ -37,7 +43,10 @@ def create(text: bytes, request: Request, *, uid: str, suffix: str) -> Written:
 
     """
     sent, warnings = decode(text, request.kind, request.directive)
+    for name in OF_THE_SERVER:
+        sent["metadata"].pop(name, None)
     place(sent, request)
+    warnings += drop_repeated_owners(sent["metadata"])
     return created(track_update(None, sent, request.writer, request.versions), request, uid, suffix, warnings)
 
 
@@ -71,6 +80,7 @@ def replaced(text: bytes, old: Object, request: Request) -> Written:
     """
     sent, warnings = decode(text, request.kind, request.directive)
     place(sent, request)
+    warnings += drop_repeated_owners(sent["metadata"])
     return track_update(old, sent, request.writer, request.versions), warnings
 
 
@@ -83,8 +93,8 @@ def updated(sent: Object, old: Object, request: Request, warnings: list[str]) ->
         new = prepare_update(sent, old, has_status=request.kind.has_status)
         was = old["metadata"].get("finalizers", [])
         warnings = warnings + finalizer_warnings(new["metadata"].get("finalizers", []), was)
-    check_update(new, old, request.kind, subresource=request.subresource)
-    return with_old_times(new, old), warnings
+    broken = check_update(new, old, request.kind, subresource=request.subresource)
+    return with_old_times(new, old), [*warnings, *broken]
 
 
 def _check_version(new: Object, old: Object, kind: Kind) -> None:

@@ -14,7 +14,7 @@ from extension_apiserver.registry.kept import Kept, kept
 from extension_apiserver.registry.namespaces import Namespaces
 from extension_apiserver.registry.rest import Registry
 from extension_apiserver.request import Connection, Request, Response
-from extension_apiserver.request_info import request_info
+from extension_apiserver.request_info import RequestInfo, request_info
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.feed import Feed
 from extension_apiserver.store.memory import MemoryStore
@@ -182,6 +182,20 @@ class Cats:
             StatusError: what the client is told instead.
 
         """
+        request, info = self.request(method, path, body, content_type=content_type, agent=agent, accept=accept)
+        return await self.registry.answer(request, info)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = b"",
+        *,
+        content_type: str = "application/json",
+        agent: str = "tests/1",
+        accept: str = "application/json",
+    ) -> tuple[Request, RequestInfo]:
+        """Return a request, and what it asks for; the arguments as for `send`."""
         text = body if isinstance(body, bytes) else json.dumps(body).encode()
 
         async def read_body() -> bytes:
@@ -191,7 +205,7 @@ class Cats:
         headers = [(name, value.encode()) for name, value in said.items() if value]
         target = path if path.startswith("/apis") else CATS + path
         request = Request(method, target, headers, Connection(), read_body, length=len(text))
-        return await self.registry.answer(request, request_info(request))
+        return request, request_info(request)
 
     def create(self, name: str, **fields: Any) -> Any:
         """Create a cat with fields beside `metadata`; return it."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 
-from extension_apiserver.objects.values import Object, copied, same
+from extension_apiserver.objects.values import Object, canonical, copied, same
 
 from .times import written
 
-_OF_THE_SERVER = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
+#: Wiped from what a client wants to create, before anybody is told to own it.
+OF_THE_SERVER = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
 def prepare_create(sent: Object, *, name: str, uid: str, now: dt.datetime, has_status: bool) -> Object:
@@ -27,7 +28,7 @@ def prepare_create(sent: Object, *, name: str, uid: str, now: dt.datetime, has_s
 
     """
     new = {key: value for key, value in sent.items() if key != "status" or not has_status}
-    metadata = {key: value for key, value in sent["metadata"].items() if key not in _OF_THE_SERVER}
+    metadata = {key: value for key, value in sent["metadata"].items() if key not in OF_THE_SERVER}
     new["metadata"] = metadata | {"uid": uid, "creationTimestamp": written(now), "generation": 1}
     if name:
         new["metadata"]["name"] = name
@@ -68,6 +69,30 @@ def prepare_status_update(sent: Object, old: Object) -> Object:
     # The client's own, since the check of a conflict comes later.
     new["metadata"]["resourceVersion"] = sent["metadata"].get("resourceVersion", "")
     return new
+
+
+def drop_repeated_owners(metadata: Object, *, when: str = "") -> list[str]:
+    """Keep each ownerReference once, in place; return the warning about those that came again.
+
+    Args:
+        metadata: of an object.
+        when: words for what had been done to it by then.
+
+    https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/endpoints/handlers/rest.go (dedupOwnerReferences)
+    """
+    owners = metadata.get("ownerReferences", [])
+    seen: dict[str, Object] = {}
+    repeated = []
+    for owner in owners:
+        if seen.setdefault(canonical(owner), owner) is not owner:
+            repeated.append(owner["uid"])
+    if not repeated:
+        return []
+    metadata["ownerReferences"] = list(seen.values())
+    return [
+        f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in 1.20+, "
+        f"and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {', '.join(repeated)}"
+    ]
 
 
 def _without_metadata(value: Object) -> Object:

@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from extension_apiserver.objects.cel.rule import Rule
+from extension_apiserver.objects.cel.rules import check_costs, read_rules
 from extension_apiserver.objects.values import MOST_LEVELS, copied
 
 from .formats import known_format
 from .patterns import searcher
-from .structural import ABSENT, DEFAULTS, EMBEDDED, LISTS, Checks, Schema, Structural
+from .structural import ABSENT, DEFAULTS, EMBEDDED, LISTS, RULES, Checks, Schema, Structural
 
 _X = "x-kubernetes-"
 _TYPES = {"object", "array", "string", "integer", "number", "boolean"}
@@ -18,9 +20,10 @@ _NUMBERS = ("maximum", "minimum", "multipleOf")
 _LENGTHS = ("maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties")
 _FLAGS = ("exclusiveMaximum", "exclusiveMinimum")
 _LISTS = ("allOf", "anyOf", "oneOf")
-_WORDS = {"description", "title", "example", "externalDocs", f"{_X}validations", "$schema", "id"}
+_WORDS = {"description", "title", "example", "externalDocs", "$schema", "id"}
 _SHAPE = {"type", "nullable", "default", "properties", "items", "additionalProperties", "required", "enum", "format"}
 _EXTENSIONS = (
+    "validations",
     "preserve-unknown-fields",
     "embedded-resource",
     "int-or-string",
@@ -52,6 +55,7 @@ def structural(schema: Schema) -> Structural:
     root = _read(schema, "", 0)
     if root.type != "object":
         raise ValueError("the schema of a kind must be of type object")
+    check_costs(root)
     return root
 
 
@@ -91,11 +95,22 @@ def _read(schema: object, path: str, level: int, *, nested: bool = False) -> Str
         checks=_checks(schema, path, level),
     )
     _check_lists(node, where)
-    return dataclasses.replace(node, unchecked=node.checks == Checks(), holds=_holds(node))
+    node = dataclasses.replace(node, unchecked=node.checks == Checks(), rules=_rules(schema, node, path, nested=nested))
+    return dataclasses.replace(node, holds=_holds(node))
+
+
+def _rules(schema: Schema, node: Structural, path: str, *, nested: bool) -> tuple[Rule, ...]:
+    sources = schema.get(f"{_X}validations")
+    if not sources:
+        return ()
+    if nested:
+        raise ValueError(f"{path}: {_X}validations belongs beside allOf, anyOf, oneOf and not, never within them")
+    return read_rules(sources, node, path or "the schema", root=not path or node.embedded)
 
 
 def _holds(node: Structural) -> frozenset[str]:
     own = {EMBEDDED: node.embedded, LISTS: node.list_type in {"set", "map"}, DEFAULTS: node.has_default}
+    own[RULES] = bool(node.rules)
     inner = filter(None, (*node.properties.values(), node.items, node.additional))
     return frozenset(name for name, is_so in own.items() if is_so).union(*(one.holds for one in inner))
 

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from extension_apiserver.objects.cel.rule import Rule
 from extension_apiserver.objects.values import Value
 
 
@@ -20,7 +21,7 @@ class _Absent:
 
 
 ABSENT: Final = _Absent()
-EMBEDDED, LISTS, DEFAULTS = "embedded", "lists", "defaults"
+EMBEDDED, LISTS, DEFAULTS, RULES = "embedded", "lists", "defaults", "rules"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class Structural:
         list_keys: for `map`, the fields whose values tell items apart.
         map_type: `granular`, `atomic`, or "".
         unchecked: nothing but the type of a value is checked.
-        holds: what is in it or below it, of EMBEDDED, LISTS and DEFAULTS: walks spare what has nothing for them.
+        rules: of `x-kubernetes-validations`.
+        holds: what is in it or below it, of EMBEDDED, LISTS, DEFAULTS and RULES: walks spare what has nothing for them.
 
     """
 
@@ -88,6 +90,7 @@ class Structural:
     map_type: str = ""
     checks: Checks = Checks()
     unchecked: bool = False
+    rules: tuple[Rule, ...] = ()
     holds: frozenset[str] = frozenset()
 
     @property

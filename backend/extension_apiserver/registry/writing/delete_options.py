@@ -21,6 +21,8 @@ BACKGROUND, FOREGROUND, ORPHAN = "Background", "Foreground", "Orphan"
 _POLICIES = (FOREGROUND, BACKGROUND, ORPHAN)
 _KIND = "DeleteOptions"
 _FIELDS: Mapping[str, type] = {
+    "apiVersion": str,
+    "kind": str,
     "propagationPolicy": str,
     "orphanDependents": bool,
     "gracePeriodSeconds": int,
@@ -92,13 +94,13 @@ def _of_body(text: bytes, group: str, version: str) -> Object:
     said, _ = parse(text)
     if not isinstance(said, dict):
         raise StatusError(400, "the body of a deletion must be DeleteOptions")
+    for name, of in _FIELDS.items():
+        _check(said.get(name), of, name)
     kind, api_version = said.get("kind") or _KIND, said.get("apiVersion") or "meta.k8s.io/v1"
     if kind != _KIND or api_version not in {"v1", "meta.k8s.io/v1", f"{group}/{version}"}:
         raise StatusError(
             400, f"the body of a deletion must be DeleteOptions of v1, meta.k8s.io/v1 or {group}/{version}"
         )
-    for name, of in _FIELDS.items():
-        _check(said.get(name), of, name)
     for name in ("uid", "resourceVersion"):
         _check((said.get("preconditions") or {}).get(name), str, f"preconditions.{name}")
     for one in said.get("dryRun") or []:

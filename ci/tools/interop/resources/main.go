@@ -54,7 +54,9 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-func (s *subject) objects() dynamic.ResourceInterface { return s.dynamic.Resource(s.group).Namespace(s.namespace) }
+func (s *subject) objects() dynamic.ResourceInterface {
+	return s.dynamic.Resource(s.group).Namespace(s.namespace)
+}
 
 // name returns one that nobody had.
 func (s *subject) name() string {
@@ -122,8 +124,8 @@ func main() {
 	defer cancel()
 	s := &subject{
 		ctx: ctx, config: config, kind: os.Args[5], namespace: os.Args[6],
-		group:     schema.GroupVersionResource{Group: os.Args[2], Version: os.Args[3], Resource: os.Args[4]},
-		dynamic:   dynamic.NewForConfigOrDie(config), metadata: metadata.NewForConfigOrDie(config),
+		group:   schema.GroupVersionResource{Group: os.Args[2], Version: os.Args[3], Resource: os.Args[4]},
+		dynamic: dynamic.NewForConfigOrDie(config), metadata: metadata.NewForConfigOrDie(config),
 		cluster:   kubernetes.NewForConfigOrDie(config),
 		discovery: discovery.NewDiscoveryClientForConfigOrDie(config),
 	}

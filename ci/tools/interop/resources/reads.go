@@ -47,7 +47,9 @@ var listChecks = []check{
 		equal("kind", list.GetKind(), s.kind+"List")
 		differ("resourceVersion", list.GetResourceVersion(), "")
 	}},
-	{"list: labels that are equal", func(s *subject) { equal("items", len(s.listed(metav1.ListOptions{LabelSelector: s.several(3)}).Items), 3) }},
+	{"list: labels that are equal", func(s *subject) {
+		equal("items", len(s.listed(metav1.ListOptions{LabelSelector: s.several(3)}).Items), 3)
+	}},
 	{"list: labels of a set", func(s *subject) {
 		equal("items", len(s.listed(metav1.ListOptions{LabelSelector: s.several(4) + ",number in (1,2),!none"}).Items), 2)
 	}},

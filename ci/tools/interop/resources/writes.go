@@ -195,9 +195,9 @@ var patchChecks = []check{
 		_, err := s.patched(old.GetName(), types.MergePatchType, fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"spec":{"size":3}}`, old.GetResourceVersion()))
 		refused(err, 409, metav1.StatusReasonConflict)
 	}},
-	{"patch: another uid is a Conflict", func(s *subject) {
+	{"patch: another uid is Invalid", func(s *subject) {
 		_, err := s.patched(s.created(nil).GetName(), types.MergePatchType, `{"metadata":{"uid":"other"}}`)
-		refused(err, 409, metav1.StatusReasonConflict)
+		refused(err, 422, metav1.StatusReasonInvalid, "field is immutable")
 	}},
 	{"patch: the name cannot be changed", func(s *subject) {
 		_, err := s.patched(s.created(nil).GetName(), types.MergePatchType, `{"metadata":{"name":"other"}}`)

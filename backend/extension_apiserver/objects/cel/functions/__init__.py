@@ -1,0 +1,1 @@
+"""What rules can call: operators, and the functions of CEL and of Kubernetes."""
