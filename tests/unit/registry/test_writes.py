@@ -347,13 +347,21 @@ def test_an_owner_that_comes_twice_is_kept_once_and_warned_of(cats, content_type
     body = cat("tom", metadata={"ownerReferences": [owner, owner, owner | {"name": "y"}]})
     if content_type:
         cats.create("tom")
-    answer = cats.send("PATCH" if content_type else "POST", "/tom" if content_type else "", body, content_type=content_type)
+    answer = cats.send(
+        "PATCH" if content_type else "POST", "/tom" if content_type else "", body, content_type=content_type
+    )
     assert answer.json["metadata"]["ownerReferences"] == [owner, owner | {"name": "y"}]
     assert f"contains duplicate entries{when}; API server dedups" in answer.headers["Warning"]
 
 
 def test_what_a_client_says_of_its_objects_deletion_is_not_taken(cats):
-    metadata = {"deletionTimestamp": "2020-01-01T00:00:00Z", "deletionGracePeriodSeconds": 5, "selfLink": "x", "uid": "u", "generation": 7}
+    metadata = {
+        "deletionTimestamp": "2020-01-01T00:00:00Z",
+        "deletionGracePeriodSeconds": 5,
+        "selfLink": "x",
+        "uid": "u",
+        "generation": 7,
+    }
     made = cats.create("tom", metadata=metadata)["metadata"]
     assert not {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"} & set(made)
     assert (made["generation"], made["uid"] != "u") == (1, True)

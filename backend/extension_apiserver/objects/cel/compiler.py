@@ -219,7 +219,9 @@ def _calling(name: str, found: Sequence[Overload], arguments: Sequence[Code]) ->
 
 def _with_pattern(node: Node, name: str, pattern: Code) -> list[Overload]:
     if not pattern.literal or not isinstance(pattern.literal[0], str):
-        refuse(node.at, f"the pattern of {name} must be written in the rule: one that comes from an object is not offered")
+        refuse(
+            node.at, f"the pattern of {name} must be written in the rule: one that comes from an object is not offered"
+        )
     try:
         return regexes.overloads(name, pattern.literal[0])
     except ValueError as error:
@@ -261,7 +263,10 @@ def _logic(node: Node, scope: Scope) -> Code:
     sign = "_||_" if decides else "_&&_"
     for part in parts:
         if not types.fits(part.type, BOOL):
-            refuse(node.at, f"found no matching overload for '{sign}' applied to '({', '.join(str(one.type) for one in parts)})'")
+            refuse(
+                node.at,
+                f"found no matching overload for '{sign}' applied to '({', '.join(str(one.type) for one in parts)})'",
+            )
     runs = [one.run for one in parts]
 
     def run(frame: Frame) -> bool:

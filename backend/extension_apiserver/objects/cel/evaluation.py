@@ -40,7 +40,7 @@ _NOT_CHECKED = (
 )
 
 
-class _Stop(Exception):  # noqa: N818 - what was found so far is the answer
+class _Stop(Exception):
     """No further rules are run."""
 
 
@@ -214,6 +214,9 @@ def _detail(walk: _Walk, rule: Rule, values: list[Any]) -> tuple[str, bool]:
     except CelError:
         return rule.detail, False
     except Exhausted:
-        return "messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run", True
+        return (
+            "messageExpression evaluation failed due to running out of cost budget, no further validation rules will be run",
+            True,
+        )
     fits = words and "\n" not in words and len(words.encode()) <= _LONGEST_MESSAGE
     return words if fits else rule.detail, False

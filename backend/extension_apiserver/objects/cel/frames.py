@@ -9,7 +9,7 @@ from typing import Any
 from .types import Type
 
 
-class Exhausted(Exception):  # noqa: N818 - no error of a rule: nothing within an expression may catch it
+class Exhausted(Exception):
     """An expression has spent what one may."""
 
 

@@ -17,7 +17,16 @@ Compile = Callable[[Node, Scope], Code]
 #: How many loops may be within each other: the work is the product of their lengths.
 MOST_LOOPS = 4
 #: What a step costs besides its expressions, as cel-go counts the loop that it makes of the macro.
-_STEPS = {"all": 3, "exists": 4, "exists_one": 2, "existsOne": 2, "map": 12, "filter": 13, "transformList": 12, "transformMap": 32}
+_STEPS = {
+    "all": 3,
+    "exists": 4,
+    "exists_one": 2,
+    "existsOne": 2,
+    "map": 12,
+    "filter": 13,
+    "transformList": 12,
+    "transformMap": 32,
+}
 _BASES = {"map": 11, "filter": 11, "transformList": 11, "transformMap": 31, "exists_one": 2, "existsOne": 2}
 #: Name: how many arguments, and how many of them may be variables.
 _SHAPES = {
@@ -53,7 +62,10 @@ def compile_macro(node: Node, scope: Scope, compiled: Compile) -> Code:
     if node.name.startswith("opt"):
         return _optional(node, scope, compiled, over)
     if over.type.name not in {"list", "map", "dyn"}:
-        refuse(node.at, f"expression of type '{over.type}' cannot be range of a comprehension (must be list, map, or dynamic)")
+        refuse(
+            node.at,
+            f"expression of type '{over.type}' cannot be range of a comprehension (must be list, map, or dynamic)",
+        )
     inside = scope.within(*zip(names, _kinds(over.type, count), strict=True), loops=1)
     if inside.loops > MOST_LOOPS:
         refuse(node.at, f"at most {MOST_LOOPS} loops may be within each other")

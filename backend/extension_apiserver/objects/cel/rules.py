@@ -6,7 +6,7 @@ https://github.com/kubernetes/apiextensions-apiserver/blob/v0.37.2/pkg/apis/apie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from extension_apiserver.objects.schema.structural import Structural
@@ -23,7 +23,14 @@ from .types import BOOL, STRING, Type, optional
 MOST_COST, MOST_TOTAL_COST = 10_000_000, 100_000_000
 MOST_RULES = 100
 _REASONS = ("FieldValueRequired", "FieldValueForbidden", "FieldValueInvalid", "FieldValueDuplicate")
-_KNOWN = {"rule": str, "message": str, "messageExpression": str, "reason": str, "fieldPath": str, "optionalOldSelf": bool}
+_KNOWN = {
+    "rule": str,
+    "message": str,
+    "messageExpression": str,
+    "reason": str,
+    "fieldPath": str,
+    "optionalOldSelf": bool,
+}
 _STEP = re.compile(r"\.([^.\[\]']+)|\['((?:[^'\\]|\\.)*)'\]")
 _ADVICE = "simplify the rule, or set maxItems, maxProperties and maxLength where arrays, maps and strings are declared"
 
@@ -46,7 +53,9 @@ def read_rules(sources: object, schema: Structural, where: str, *, root: bool) -
     kind = declared(schema, where, root=root)
     if kind is None:
         raise ValueError(f"{where}: a rule needs a value whose type the schema says, down to its items")
-    return tuple(_rule(source, schema, kind, f"{where}.x-kubernetes-validations[{n}]") for n, source in enumerate(sources))
+    return tuple(
+        _rule(source, schema, kind, f"{where}.x-kubernetes-validations[{n}]") for n, source in enumerate(sources)
+    )
 
 
 def _rule(source: object, schema: Structural, kind: Type, where: str) -> Rule:
@@ -136,7 +145,9 @@ def check_costs(root: Structural) -> None:
     for where, cost in _costs(root, "the schema", 1, ""):
         total += cost
         if cost > MOST_COST:
-            raise ValueError(f"{where} can cost {_times(cost, MOST_COST)} what one may, for all values of an object: {_ADVICE}")
+            raise ValueError(
+                f"{where} can cost {_times(cost, MOST_COST)} what one may, for all values of an object: {_ADVICE}"
+            )
     if total > MOST_TOTAL_COST:
         raise ValueError(f"all rules of the schema can cost {_times(total, MOST_TOTAL_COST)} what they may: {_ADVICE}")
 

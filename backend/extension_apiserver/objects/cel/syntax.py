@@ -45,7 +45,9 @@ class Node:
     def __post_init__(self) -> None:
         depth = 1 + max((one.depth for one in (self.target, *self.inner) if one), default=0)
         if depth > MOST_DEPTH:
-            raise CompileError(f"an expression may have at most {MOST_DEPTH} operators, fields and calls upon each other")
+            raise CompileError(
+                f"an expression may have at most {MOST_DEPTH} operators, fields and calls upon each other"
+            )
         object.__setattr__(self, "depth", depth)
 
 

@@ -14,7 +14,25 @@ from .words import UInt
 #: Rules that people write have some hundred; the time to read one grows with its length.
 LONGEST_EXPRESSION = 16 * 1024
 RESERVED = frozenset(
-    "as break const continue else for function if import let loop package namespace return var void while".split()
+    [
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
+        "while",
+    ]
 )
 _TOKEN = re.compile(
     r"""

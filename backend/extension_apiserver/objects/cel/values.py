@@ -217,9 +217,7 @@ def compare(one: Any, other: Any) -> int:  # noqa: ANN401 - values of CEL
 
     """
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (one, other))
-    if not numbers and (
-        type(one) is not type(other) or not isinstance(one, bool | str | bytes | Timestamp | Duration)
-    ):
+    if not numbers and (type(one) is not type(other) or not isinstance(one, bool | str | bytes | Timestamp | Duration)):
         raise CelError("no such overload")
     if one != one or other != other:  # noqa: PLR0124 - NaN
         raise CelError("NaN values cannot be ordered")

@@ -8,7 +8,20 @@ from typing import Any
 
 from extension_apiserver.objects.cel import times, types
 from extension_apiserver.objects.cel.times import DURATION_FIELDS, MILLISECONDS, TIME_FIELDS, Duration, Timestamp
-from extension_apiserver.objects.cel.types import BOOL, BYTES, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, TYPE, UINT, A, B
+from extension_apiserver.objects.cel.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    STRING,
+    TIMESTAMP,
+    TYPE,
+    UINT,
+    A,
+    B,
+)
 from extension_apiserver.objects.cel.values import TypeValue, size
 from extension_apiserver.objects.cel.words import CelError, UInt
 from extension_apiserver.objects.go_words import number
@@ -86,8 +99,14 @@ def _conversions() -> Functions:
 
     scalars = (INT, UINT, DOUBLE, BOOL, BYTES, TIMESTAMP, DURATION, STRING)
     return {
-        "int": [*over(INT, _as_int, INT, UINT, DOUBLE, TIMESTAMP), *over(INT, _of_text("int", lambda text: whole(int(text))), STRING)],
-        "uint": [*over(UINT, _as_uint, INT, UINT, DOUBLE), *over(UINT, _of_text("uint", lambda text: unsigned(int(text))), STRING)],
+        "int": [
+            *over(INT, _as_int, INT, UINT, DOUBLE, TIMESTAMP),
+            *over(INT, _of_text("int", lambda text: whole(int(text))), STRING),
+        ],
+        "uint": [
+            *over(UINT, _as_uint, INT, UINT, DOUBLE),
+            *over(UINT, _of_text("uint", lambda text: unsigned(int(text))), STRING),
+        ],
         "double": [*over(DOUBLE, float, INT, UINT, DOUBLE), *over(DOUBLE, _of_text("double", float), STRING)],
         "bool": [*over(BOOL, bool, BOOL), *over(BOOL, _of_text("bool", _truth), STRING)],
         "bytes": [*over(BYTES, bytes, BYTES), *over(BYTES, str.encode, STRING)],
@@ -98,7 +117,11 @@ def _conversions() -> Functions:
             *over(TIMESTAMP, lambda time: time, TIMESTAMP),
         ],
         "duration": [
-            *over(DURATION, _of_text("google.protobuf.Duration", lambda text: times.parse_duration(text, days=False)), STRING),
+            *over(
+                DURATION,
+                _of_text("google.protobuf.Duration", lambda text: times.parse_duration(text, days=False)),
+                STRING,
+            ),
             *over(DURATION, lambda length: length, DURATION),
         ],
         "dyn": [Overload((DYN,), DYN, lambda value: value)],
@@ -108,17 +131,20 @@ def _conversions() -> Functions:
 
 def _members() -> Functions:
     sized = [
-        Overload((kind,), INT, size, member=member)
-        for kind in (STRING, BYTES, _LIST, _MAP)
-        for member in (False, True)
+        Overload((kind,), INT, size, member=member) for kind in (STRING, BYTES, _LIST, _MAP) for member in (False, True)
     ]
     found: Functions = {"size": sized}
     for name, read in TIME_FIELDS.items():
-        found[name] = [Overload((TIMESTAMP,), INT, read, member=True), Overload((TIMESTAMP, STRING), INT, read, member=True)]
+        found[name] = [
+            Overload((TIMESTAMP,), INT, read, member=True),
+            Overload((TIMESTAMP, STRING), INT, read, member=True),
+        ]
     found[MILLISECONDS] = [Overload((TIMESTAMP,), INT, lambda time: time.ns // 10**6 % 1000, member=True)]
     for name, unit in DURATION_FIELDS.items():
-        part = (lambda length: divided(length.ns, 10**6, "") % 1000) if name == MILLISECONDS else (
-            lambda length, unit=unit: divided(length.ns, unit, "")
+        part = (
+            (lambda length: divided(length.ns, 10**6, "") % 1000)
+            if name == MILLISECONDS
+            else (lambda length, unit=unit: divided(length.ns, unit, ""))
         )
         found[name] = [*found[name], Overload((DURATION,), INT, part, member=True)]
     return found

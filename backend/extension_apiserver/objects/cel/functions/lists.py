@@ -131,7 +131,9 @@ def _product(sizes: Sizes) -> int:
 def functions() -> Functions:
     """Return them by name."""
 
-    def member(of: Any, result: Any, run: Callable[..., Any], cost: Callable[[Sizes], int] = items(), **more: Any) -> Overload:  # noqa: ANN401 - passed on
+    def member(
+        of: Any, result: Any, run: Callable[..., Any], cost: Callable[[Sizes], int] = items(), **more: Any
+    ) -> Overload:
         return Overload(of if isinstance(of, tuple) else (of,), result, run, member=True, cost=cost, **more)
 
     def as_long(sizes: Sizes) -> int:

@@ -9,7 +9,19 @@ from typing import Any
 
 from extension_apiserver.objects.cel import types
 from extension_apiserver.objects.cel.times import Duration, Timestamp
-from extension_apiserver.objects.cel.types import BOOL, BYTES, DOUBLE, DURATION, INT, NUMBERS, STRING, TIMESTAMP, UINT, A, B
+from extension_apiserver.objects.cel.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    INT,
+    NUMBERS,
+    STRING,
+    TIMESTAMP,
+    UINT,
+    A,
+    B,
+)
 from extension_apiserver.objects.cel.values import ListValue, MapValue, compare, equal
 from extension_apiserver.objects.cel.words import CelError, UInt
 

@@ -130,7 +130,11 @@ def functions() -> Functions:
         "sub": [member((QUANTITY, other), QUANTITY, _added(-1)) for other in (QUANTITY, INT)],
         "validate": [
             member(
-                (FORMAT, STRING), optional(list_of(STRING)), _validated, cost=letters(1, times=32), most=lambda _sizes: 4
+                (FORMAT, STRING),
+                optional(list_of(STRING)),
+                _validated,
+                cost=letters(1, times=32),
+                most=lambda _sizes: 4,
             )
         ],
         **formats,

@@ -133,7 +133,9 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - a value of CEL
     if isinstance(value, MapValue):
         return "{" + ", ".join(sorted(f"{_shown(key)}: {_shown(value.at(key))}" for key in value.keys())) + "}"
     if isinstance(value, Optional):
-        raise CelError("error during formatting: string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps")
+        raise CelError(
+            "error during formatting: string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps"
+        )
     return as_text(value)
 
 
@@ -197,10 +199,10 @@ def functions() -> Functions:
             Overload((_TEXTS, *more), STRING, _join, member=True, cost=lambda sizes: sizes[0], most=_joined)
             for more in ((), (STRING,))
         ],
-        "strings.quote": [
-            Overload((STRING,), STRING, _quote, cost=letters(0), most=lambda sizes: 2 * sizes[0] + 2)
-        ],
+        "strings.quote": [Overload((STRING,), STRING, _quote, cost=letters(0), most=lambda sizes: 2 * sizes[0] + 2)],
         "format": [
-            member(list_of(DYN), result=STRING, run=_formatted, cost=both, most=lambda sizes: 64 * (sizes[0] + sizes[1]))
+            member(
+                list_of(DYN), result=STRING, run=_formatted, cost=both, most=lambda sizes: 64 * (sizes[0] + sizes[1])
+            )
         ],
     }
