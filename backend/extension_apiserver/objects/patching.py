@@ -98,7 +98,7 @@ def apply(
     if faults and request.directive == "Strict":
         raise StatusError(400, f"error strict decoding patch: {strict_words(faults)}")
     try:
-        coerce(new, kind)
+        coerce(new, kind, applied=True)
     except WrongTypeError as error:
         raise StatusError(400, str(error)) from None
     fill_defaults(new, kind.schema)

@@ -38,6 +38,9 @@ def create(text: bytes, request: Request, *, uid: str, suffix: str) -> Written:
     """
     sent, warnings = decode(text, request.kind, request.directive)
     place(sent, request)
+    for name in ("deletionTimestamp", "deletionGracePeriodSeconds"):
+        # Nobody owns what the server takes away at once.
+        sent["metadata"].pop(name, None)
     return created(track_update(None, sent, request.writer, request.versions), request, uid, suffix, warnings)
 
 

@@ -29,7 +29,7 @@ WRONG = {
     "metadata.annotations: Too long: may not be more than 262144 bytes": {"annotations": {"a": "x" * 262144}},
     "metadata.ownerReferences[0].uid: Required value: must not be empty": {"ownerReferences": [OWNER | {"uid": ""}]},
     'metadata.ownerReferences[0].apiVersion: Invalid value: "a/b/c": must be <group>/<version> or <version>': {"ownerReferences": [OWNER | {"apiVersion": "a/b/c"}]},
-    'metadata.finalizers: Invalid value: ["orphan","foregroundDeletion"]: finalizer foregroundDeletion and orphan cannot be both set': {"finalizers": ["orphan", "foregroundDeletion"]},
+    'metadata.finalizers: Invalid value: ["orphan","foregroundDeletion"]: finalizer orphan and foregroundDeletion cannot be both set': {"finalizers": ["orphan", "foregroundDeletion"]},
     'metadata.managedFields[0].operation: Unsupported value: "Patch": supported values: "Apply", "Update"': {"managedFields": [{"operation": "Patch"}]},
 }  # fmt: skip
 

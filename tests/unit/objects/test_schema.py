@@ -26,7 +26,8 @@ def kind(**properties):
 
 
 def body(spec, **more):
-    return json.dumps({"metadata": {"name": "tom", "namespace": "n"}, "spec": spec, **more}).encode()
+    typed = {"apiVersion": "cats.example.com/v1", "kind": "Cat"}
+    return json.dumps(typed | {"metadata": {"name": "tom", "namespace": "n"}, "spec": spec, **more}).encode()
 
 
 def decoded(spec, directive="", **properties):
@@ -164,7 +165,13 @@ def test_long_values_are_not_repeated():
 
 
 @pytest.mark.parametrize(
-    "text", [b"[" * 200_000, b'{"a":' * 200_000, b'{"spec":' + b"[" * 101 + b"]" * 101 + b"}"], ids=len
+    "text",
+    [
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+        b'{"kind":"Cat","apiVersion":"cats.example.com/v1","spec":' + b"[" * 101 + b"]" * 101 + b"}",
+    ],
+    ids=len,
 )
 def test_a_body_too_deep_is_refused(text):
     with pytest.raises(StatusError, match=r"deeper than (100|90) levels") as caught:

@@ -92,7 +92,9 @@ def apply(live: Object | None, applied: Object, writer: Writer, versions: Versio
     except FieldsError as error:
         raise StatusError(500, f"failed to decode managed fields: {error}") from None
     except TypedError as error:
-        raise StatusError(500, f"failed to create typed patch object ({_called(applied)}): {error}") from None
+        raise StatusError(
+            500, f"failed to create typed patch object ({_called(applied)}): {error}", reason=""
+        ) from None
     made = with_managed(without_managed(new), write(managed))
     if writer.name == _KUBECTL:
         last_applied.renew(made, applied)

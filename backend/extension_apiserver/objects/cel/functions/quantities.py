@@ -6,13 +6,13 @@ import dataclasses
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 from extension_apiserver.objects.cel.types import BOOL, DOUBLE, INT, QUANTITY, STRING, Type, list_of, optional
 from extension_apiserver.objects.cel.values import ListValue, Optional
 from extension_apiserver.objects.cel.words import CelError
 from extension_apiserver.objects.metadata import names
 from extension_apiserver.objects.schema.formats import fits_format
+from extension_apiserver.objects.values import Value
 
 from .overloads import Functions, Overload, letters, register
 
@@ -79,7 +79,7 @@ def _is_integer(amount: Quantity) -> bool:
     return amount.value.denominator == 1 and -(2**63) <= amount.value < 2**63
 
 
-def _added(sign: int) -> Callable[[Quantity, Any], Quantity]:
+def _added(sign: int) -> Callable[[Quantity, Value], Quantity]:
     return lambda one, other: Quantity(one.value + sign * (other.value if isinstance(other, Quantity) else other))
 
 
@@ -108,7 +108,7 @@ _FORMATS = {
 def functions() -> Functions:
     """Return them by name."""
 
-    def member(of: tuple[Type, ...], result: Type, run: Callable[..., Any], **more: Any) -> Overload:  # noqa: ANN401 - passed on
+    def member(of: tuple[Type, ...], result: Type, run: Callable[..., Value], **more: Value) -> Overload:
         return Overload(of, result, run, member=True, **more)
 
     two = (QUANTITY, QUANTITY)
@@ -130,7 +130,11 @@ def functions() -> Functions:
         "sub": [member((QUANTITY, other), QUANTITY, _added(-1)) for other in (QUANTITY, INT)],
         "validate": [
             member(
-                (FORMAT, STRING), optional(list_of(STRING)), _validated, cost=letters(1, times=32), most=lambda _sizes: 4
+                (FORMAT, STRING),
+                optional(list_of(STRING)),
+                _validated,
+                cost=letters(1, times=32),
+                most=lambda _sizes: 4,
             )
         ],
         **formats,
