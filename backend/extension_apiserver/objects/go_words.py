@@ -64,6 +64,8 @@ def kind_words(value: Value) -> str:
         return "object"
     if isinstance(value, list):
         return "array"
+    if value is None:
+        return "null"
     return "string" if isinstance(value, str) else "number"
 
 

@@ -86,7 +86,7 @@ def test_times_are_whole_seconds_of_utc():
             "json: cannot unmarshal number 1.5 into Go struct field ObjectMeta.generation of type int64",
         ),
         ({"deletionTimestamp": "x"}, 'parsing time "x" as'),
-        ({"ownerReferences": [{"uid": 1}]}, "OwnerReference.ownerReferences.uid of type string"),
+        ({"ownerReferences": [{"uid": 1}]}, "OwnerReference.ownerReferences.uid of type types.UID"),
         ("x", "json: cannot unmarshal string into Go value of type v1.ObjectMeta"),
     ],
     ids=str,

@@ -76,7 +76,9 @@ def test_an_object_gets_its_shape(name):
 
 
 def test_strict_validation_refuses_what_the_others_tell_or_ignore():
-    text = b'{"metadata":{"name":"a","odd":1},"spec":{"a":1,"a":2,"b":1}}'
+    text = (
+        b'{"apiVersion":"cats.example.com/v1","kind":"Cat","metadata":{"name":"a","odd":1},"spec":{"a":1,"a":2,"b":1}}'
+    )
     told = ['duplicate field "spec.a"', 'unknown field "metadata.odd"', 'unknown field "spec.b"']
 
     assert [decode(text, kind(a=NUMBER), how)[1] for how in ("Ignore", "Warn", "")] == [[], told, told]
@@ -116,7 +118,12 @@ def test_a_required_field_that_is_missing_is_told():
     schema = structural({"type": "object", "required": ["spec"], "properties": {"spec": {"type": "object"}}})
     cat = Kind("", "v1", "Cat", "cats", schema)
     with pytest.raises(StatusError) as caught:
-        check_create(decode(b'{"metadata":{"name":"a","namespace":"n"}}', cat, "")[0], cat)
+        check_create(
+            decode(
+                b'{"apiVersion":"cats.example.com/v1","kind":"Cat","metadata":{"name":"a","namespace":"n"}}', cat, ""
+            )[0],
+            cat,
+        )
     assert caught.value.message == 'Cat "a" is invalid: spec: Required value'
 
 

@@ -9,7 +9,7 @@ from extension_apiserver.objects.cel import types
 from extension_apiserver.objects.cel.frames import Code, Exhausted, Frame
 from extension_apiserver.objects.cel.functions import conversions, lists, network, operators, quantities, regexes, texts
 from extension_apiserver.objects.cel.functions.overloads import Functions, Overload, kind_of
-from extension_apiserver.objects.cel.reading.syntax import Node
+from extension_apiserver.objects.cel.reading.nodes import Node
 from extension_apiserver.objects.cel.reading.tokens import refuse
 from extension_apiserver.objects.cel.times import offset, parse_duration, parse_time
 from extension_apiserver.objects.cel.types import DYN, STRING, TIMESTAMP, Type, list_of

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from extension_apiserver.objects.cel import types
 from extension_apiserver.objects.cel.frames import Code, Frame, Scope
 from extension_apiserver.objects.cel.functions.overloads import LONG_NAMES, kind_of
-from extension_apiserver.objects.cel.reading.syntax import Node
+from extension_apiserver.objects.cel.reading.nodes import Node
 from extension_apiserver.objects.cel.reading.tokens import refuse
 from extension_apiserver.objects.cel.types import BOOL, DYN, NULL, Type, optional
 from extension_apiserver.objects.cel.values import ListValue, MapValue, Optional, TypeValue

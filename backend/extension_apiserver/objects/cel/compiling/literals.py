@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from extension_apiserver.objects.cel import types
 from extension_apiserver.objects.cel.frames import Code, Frame, Scope
-from extension_apiserver.objects.cel.reading.syntax import Node
+from extension_apiserver.objects.cel.reading.nodes import Node
 from extension_apiserver.objects.cel.reading.tokens import refuse
 from extension_apiserver.objects.cel.types import DYN, NULL, Type, joined, list_of, map_of
 from extension_apiserver.objects.cel.values import ListValue, MapValue, Optional, size

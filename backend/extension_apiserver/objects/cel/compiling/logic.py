@@ -6,7 +6,7 @@ import dataclasses
 
 from extension_apiserver.objects.cel import types
 from extension_apiserver.objects.cel.frames import Code, Frame, Scope
-from extension_apiserver.objects.cel.reading.syntax import Node
+from extension_apiserver.objects.cel.reading.nodes import Node
 from extension_apiserver.objects.cel.reading.tokens import refuse
 from extension_apiserver.objects.cel.types import BOOL, joined
 from extension_apiserver.objects.cel.words import CelError

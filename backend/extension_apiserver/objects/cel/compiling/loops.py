@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Iterator
 
 from extension_apiserver.objects.cel.frames import Code, Exhausted, Frame, Scope
-from extension_apiserver.objects.cel.reading.syntax import Node
+from extension_apiserver.objects.cel.reading.nodes import Node
 from extension_apiserver.objects.cel.reading.tokens import refuse
 from extension_apiserver.objects.cel.types import BOOL, DYN, INT, Type, fits, list_of, map_of
 from extension_apiserver.objects.cel.values import ListValue, MapValue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from extension_apiserver.objects.cel.frames import Code, Frame, Scope
-from extension_apiserver.objects.cel.reading.syntax import Node
+from extension_apiserver.objects.cel.reading.nodes import Node
 from extension_apiserver.objects.cel.reading.tokens import refuse
 from extension_apiserver.objects.cel.types import DYN, optional
 from extension_apiserver.objects.cel.values import Optional

@@ -5,22 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 
+from extension_apiserver.objects.cel import types
 from extension_apiserver.objects.cel.comparing import compare, equal
 from extension_apiserver.objects.cel.times import Duration, Timestamp
-from extension_apiserver.objects.cel.types import (
-    BOOL,
-    BYTES,
-    DOUBLE,
-    DURATION,
-    INT,
-    STRING,
-    TIMESTAMP,
-    UINT,
-    A,
-    Type,
-    list_of,
-    optional,
-)
+from extension_apiserver.objects.cel.types import BOOL, DOUBLE, DURATION, INT, UINT, A, Type, list_of, optional
 from extension_apiserver.objects.cel.values import ListValue, MapValue, Optional
 from extension_apiserver.objects.cel.words import CelError, UInt
 from extension_apiserver.objects.values import Value
@@ -29,7 +17,7 @@ from .operators import Meter, unsigned, whole
 from .overloads import Functions, Overload, Sizes, items
 
 _LIST, _OPTIONAL = list_of(A), optional(A)
-_ORDERED = (INT, UINT, DOUBLE, BOOL, DURATION, TIMESTAMP, STRING, BYTES)
+_ORDERED = (INT, UINT, DOUBLE, BOOL, DURATION, types.TIMESTAMP, types.STRING, types.BYTES)
 _ZEROS: dict[Type, tuple[Value, Callable[[Value], Value]]] = {
     INT: (0, whole),
     UINT: (UInt(0), unsigned),
