@@ -17,8 +17,8 @@ from .words import CelError
 
 #: What one run may spend, as kube-apiserver: an expression of a hundred letters for 10,000 items.
 MOST_PER_CALL = 1_000_000
-#: What all runs for one object may spend together; kube-apiserver allows twice as much, and is faster.
-MOST_PER_OBJECT = 5_000_000
+#: What all runs for one object may spend together: seconds of this process. kube-apiserver allows three times as much, being faster.
+MOST_PER_OBJECT = 3_000_000
 #: What a run costs besides its expression, which kube-apiserver does not count.
 _CALL = 5
 _LONGEST_MESSAGE = 5 * 1024

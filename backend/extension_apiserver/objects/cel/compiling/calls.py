@@ -79,12 +79,14 @@ def _calling(name: str, found: Sequence[Overload], arguments: Sequence[Code]) ->
         chosen = found[0] if sure else next((one for one in found if one.fits_values(values)), None)
         if chosen is None:
             raise CelError(f"no such overload: {name}({', '.join(map(kind_of, values))})")
-        frame.spend(chosen.cost([size(one) for one in values]))
+        frame.spend(chosen.cost([size(one) for one in values]) + (0 if sure else _CHOICE))
         return chosen.run(frame.spend, *values) if chosen.metered else chosen.run(*values)
 
     return run
 
 
+#: What it costs to choose a function by the values, which kube-apiserver does not count.
+_CHOICE = 2
 _SCALARS = {"int", "uint", "double", "bool", "timestamp", "duration"}
 
 

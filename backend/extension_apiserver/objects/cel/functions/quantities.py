@@ -14,7 +14,7 @@ from extension_apiserver.objects.metadata import names
 from extension_apiserver.objects.schema.formats import fits_format
 from extension_apiserver.objects.values import Value
 
-from .overloads import Functions, Overload, letters, register
+from .overloads import Functions, Overload, Sizes, letters, register
 
 FORMAT = Type("kubernetes.NamedFormat")
 _NUMBER = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(?:([eE][+-]?\d+)|([KMGTPE]i|[numkMGTPE]))?")
@@ -87,6 +87,11 @@ def _by(name: str, words: str) -> Callable[[str], list[str]]:
     return lambda text: [] if fits_format(name, text) else [words]
 
 
+def _parsing(sizes: Sizes) -> int:
+    # Fractions are slow: ten times of what kube-apiserver counts.
+    return 10 + letters(0)(sizes)
+
+
 def _validated(form: Format, text: str) -> Optional:
     faults = form.faults(text)
     return Optional((ListValue(faults),)) if faults else Optional()
@@ -117,8 +122,8 @@ def functions() -> Functions:
         for name, faults in _FORMATS.items()
     }
     return {
-        "quantity": [Overload((STRING,), QUANTITY, _quantity, cost=letters(0))],
-        "isQuantity": [Overload((STRING,), BOOL, _is_quantity, cost=letters(0))],
+        "quantity": [Overload((STRING,), QUANTITY, _quantity, cost=_parsing)],
+        "isQuantity": [Overload((STRING,), BOOL, _is_quantity, cost=_parsing)],
         "sign": [Overload((QUANTITY,), INT, lambda amount: (amount.value > 0) - (amount.value < 0))],
         "isGreaterThan": [member(two, BOOL, lambda one, other: one.value > other.value)],
         "isLessThan": [member(two, BOOL, lambda one, other: one.value < other.value)],
