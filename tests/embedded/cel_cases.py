@@ -104,7 +104,7 @@ CASES = [
     Case({"rule": "self.a > 5", "reason": "FieldValueDuplicate", "fieldPath": ".s"}, PAIR, ({"a": 1},)),
     Case({"rule": "self > 5", "reason": "FieldValueDuplicate"}, INT, (1,)),
     Case({"rule": "self.size() > 1", "fieldPath": "['k']"}, COUNTS, ({"k": 1},)),
-    Case({"rule": "self.in > 1", "fieldPath": "['a-b.c/d']"}, NAMES, ({"in": 1},)),
+    Case({"rule": "self.__in__ > 1", "fieldPath": "['a-b.c/d']"}, NAMES, ({"in": 1},)),
     # Errors while a rule runs.
     Case("self.a / self.b == 1", PAIR, ({"a": 1, "b": 0}, {"a": 2, "b": 2}, {"a": -7, "b": 2})),
     Case("self.a % self.b == 1", PAIR, ({"a": 1, "b": 0}, {"a": -7, "b": 2})),

@@ -19,6 +19,7 @@ GROUP = "rules.example.com"
 
 @pytest.fixture(scope="module")
 def api(cluster):
+    """Return the API of the control plane."""
     return Api(cluster)
 
 
@@ -43,7 +44,7 @@ def sent(twins, name, spec):
     return changed
 
 
-@pytest.mark.parametrize("number", range(len(CASES)), ids=[case.rule for case in CASES])
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[str(case.rule) for case in CASES])
 def test_a_rule_says_of_a_value_what_kube_apiserver_says(twins, number):
     case, field = CASES[number], f"f{number}"
     for index, value in enumerate(case.values):

@@ -120,7 +120,7 @@ def test_a_required_field_that_is_missing_is_told():
     with pytest.raises(StatusError) as caught:
         check_create(
             decode(
-                b'{"apiVersion":"cats.example.com/v1","kind":"Cat","metadata":{"name":"a","namespace":"n"}}', cat, ""
+                b'{"apiVersion":"v1","kind":"Cat","metadata":{"name":"a","namespace":"n"}}', cat, ""
             )[0],
             cat,
         )

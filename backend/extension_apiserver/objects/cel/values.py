@@ -66,7 +66,8 @@ class ListValue:
         if isinstance(index, bool) or not isinstance(index, int):
             raise CelError("no such overload")
         if not 0 <= index < len(self.items):
-            raise CelError(f"index out of bounds: {index}")
+            made = f"index '{index}' out of range in list size '{len(self.items)}'"
+            raise CelError(made if self.type is None else f"index out of bounds: {index}")
         return self.items[index] if self.type is None else seen(self.items[index], self.type.of[0])
 
 
