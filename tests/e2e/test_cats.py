@@ -111,15 +111,13 @@ def test_what_the_schema_forbids_is_refused_with_the_field(kubectl):
 
 def test_get_watch_and_wait_see_a_change_when_it_comes(cats, kubectl, tmp_path):
     kubectl("create", "-f", "-", input=cat("seen", {"colour": "black"}))
-    with cats.watching(
-        tmp_path / "log", "seen", "--output-watch-events", "-o=custom-columns=C:.spec.colour"
-    ) as printed:
-        printed("ADDED", "black")
+    with cats.watching(tmp_path / "log", "seen", "--output-watch-events") as printed:
+        printed("ADDED", "seen", "black")
         kubectl("patch", CATS, "seen", "--type=merge", "--patch", '{"spec":{"colour":"white"}}')
-        printed("MODIFIED", "white")
+        printed("MODIFIED", "seen", "white")
         kubectl("wait", f"{CATS}/seen", "--for=jsonpath={.spec.colour}=white", "--timeout=60s")
         kubectl("delete", CATS, "seen")
-        printed("DELETED", "white")
+        printed("DELETED", "seen", "white")
 
 
 def test_columns_are_those_of_the_resource(kubectl):
