@@ -246,6 +246,13 @@ def test_yaml_that_is_not_as_json_is_400_in_one_line(cats, text):
     assert "\n" not in answer.message
 
 
+def test_yaml_within_braces_is_yaml(cats):
+    text = b"{apiVersion: zoo.example.com/v1, kind: Cat, metadata: {name: tom}, spec: {color: red, toys: ['a', yes, 1.5e3]}}"
+    answer = apply(cats, "/tom?fieldManager=me&dryRun=All", text.replace(b", yes, 1.5e3", b", 'yes'"))
+    assert (answer.code, answer.json["spec"]["toys"]) == (201, ["a", "yes"])
+    assert apply(cats, "/tom?fieldManager=me", text).code in {400, 422, 500}
+
+
 def test_large_yaml_is_413_and_names_the_remedy(cats):
     answer = apply(cats, "/tom?fieldManager=me", b"a: b\n" * 100_000)
     assert answer.code == 413
@@ -323,6 +330,23 @@ def test_what_is_larger_than_a_store_takes_is_413(cats, monkeypatch):
     answer = cats.send("POST", "", cat("tom", metadata={"annotations": {"a.example.com/b": "x" * 2000}}))
     assert (answer.code, answer.json["reason"]) == (413, "RequestEntityTooLarge")
     assert len(answer.text) < 1000
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_who_owns_what_is_forgotten_where_an_object_is_too_large_with_it_but_by_an_apply(cats, monkeypatch, method):
+    monkeypatch.setattr("extension_apiserver.store.checks.MOST_VALUE_BYTES", 2500)
+    spec = {"friends": [{"name": f"n{number}"} for number in range(40)]}
+    if method == "POST":
+        answer = cats.send("POST", "", cat("tom", spec=spec))
+    else:
+        there = cats.create("tom")
+        answer = (
+            cats.send("PUT", "/tom", there | {"spec": spec}) if method == "PUT" else merge(cats, "/tom", {"spec": spec})
+        )
+    assert answer.code in {200, 201}
+    assert "managedFields" not in answer.json["metadata"]
+    assert "managedFields" not in cats.get("tom")["metadata"]
+    assert apply(cats, "/kit?fieldManager=me", cat("kit", spec=spec)).code == 413
 
 
 def test_an_answer_that_there_is_not_is_406_and_nothing_is_written(cats):

@@ -20,7 +20,7 @@ from extension_apiserver.registry.work import Work
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.protocol import Conflict, Key, Stored
 
-from .storing import Outcome, Storing
+from .storing import Outcome, Storing, fitting
 
 #: So many names are tried; see maxNameGenerationCreateAttempts there.
 MOST_NAMES = 8
@@ -81,7 +81,8 @@ class Creating:
 
     def _made(self, make: Callable[[str], Written], suffix: str) -> tuple[Object, list[str], bytes]:
         new, warnings = make(suffix)
-        return new, warnings, self._kept.value(new)
+        made, value = fitting(self._kept, new)
+        return made, warnings, value
 
     async def _refuse_existing(self, key: Key) -> None:
         stored = await self._kept.store.get(key)
