@@ -5,6 +5,7 @@ https://github.com/kubernetes/apiserver/tree/v0.37.2/pkg/endpoints/handlers
 
 from __future__ import annotations
 
+from extension_apiserver.selectors.names import generated
 from extension_apiserver.status import StatusError
 
 from .admission import check_create, check_update
@@ -21,7 +22,6 @@ from .metadata.lifecycle import (
     prepare_status_update,
     prepare_update,
 )
-from .metadata.names import generated
 from .metadata.rules import finalizer_warnings
 from .request import Request, place
 from .values import Object
