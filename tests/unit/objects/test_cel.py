@@ -262,11 +262,7 @@ BIG = list(range(700))
             {"l": {**NUMBERS, "maxItems": 9}, "o": {"type": "array", "items": NUMBERS}},
             {"l": BIG[:9], "o": [[1]] * 100_000},
         ),
-        (
-            "'%s'.format([self.l.map(x, self.l)]).size() > 0",
-            {"l": {**NUMBERS, "maxItems": 900}},
-            {"l": list(range(900))},
-        ),
+        ("'%s'.format([self.l.map(x, self.l)]).size() > 0", {"l": {**NUMBERS, "maxItems": 900}}, {"l": list(range(900))}),
     ],
     ids=lambda one: one[:40] if isinstance(one, str) else "",
 )
