@@ -22,6 +22,7 @@ from extension_apiserver.request_info import request_info
 from extension_apiserver.status import StatusError
 from unit.registry.asking import JSON_AS, Watch, body
 from unit.registry.cats import GROUP
+from unit.running import BASE, Backend, start
 from unit.store.databases import asynchronous
 
 PATH = f"/apis/{GROUP}/v1/cats"
@@ -216,3 +217,19 @@ def test_discovery_lists_watch_only_where_there_is_one() -> None:
     for verbs, seconds in (({}, 1), ({"get": print}, 1), ({"list": print}, -1)):
         with pytest.raises(ValueError, match="poll_seconds"):
             Resource(kind="Dog", plural="dogs", description="A dog.", verbs=verbs, poll_seconds=seconds)
+
+
+def test_a_server_answers_for_it_and_for_other_verbs_as_before(own: Backend) -> None:
+    resource = Resource(
+        kind="Cat", plural="cats", description="A cat.", poll_seconds=60,
+        verbs={"list": lambda _: [{"metadata": {"name": "tom"}}], "get": lambda call: {"metadata": {"name": call.name}}},
+    )  # fmt: skip
+    start(own, resources=[resource])
+    client = own.aggregator()
+    (event,) = client.request("GET", f"{BASE}/cats?watch=1&timeoutSeconds=1").text.splitlines()
+
+    assert json.loads(event)["object"]["metadata"]["name"] == "tom"
+    assert client.request("GET", f"{BASE}/cats/kit").json()["metadata"]["name"] == "kit"
+    assert client.request("GET", f"{BASE}/cats").json()["kind"] == "CatList"
+    assert client.request("DELETE", f"{BASE}/cats/kit").status == 405
+    assert client.request("GET", f"{BASE}/namespaces/home/cats?watch=1").status == 404
