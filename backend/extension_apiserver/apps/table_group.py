@@ -15,6 +15,7 @@ from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError, no_such_path
 from extension_apiserver.trust.authentication import Caller
+from extension_apiserver.trust.delegation import Authorizer
 from extension_apiserver.wire.http_message import body_too_large
 
 from .application import Application
@@ -34,6 +35,7 @@ class TableGroup:
         most_body_bytes: of a body that is read at all.
         app: answers what is no resource's; None answers it with 404.
         registries: plural → who answers for the objects of a resource with a store.
+        authorizer: asks kube-apiserver what else a caller may; None if its own authorization is relied on, by which a patch may create.
         openapi_source: documents that are made anew while the server runs; by default they are made once.
         below_objects: paths below objects of a resource are the application's if the resource knows no such subresource.
 
@@ -45,6 +47,7 @@ class TableGroup:
     most_body_bytes: int
     app: Application | None = None
     registries: Mapping[str, Registry] = dataclasses.field(default_factory=dict)
+    authorizer: Authorizer | None = None
     openapi_source: OpenApi | None = None
     below_objects: bool = False
     name: str = dataclasses.field(init=False)
@@ -79,7 +82,7 @@ class TableGroup:
                 raise body_too_large(self.most_body_bytes)
             if request.header(b"upgrade"):
                 raise StatusError(400, "connections cannot be upgraded here")
-            return await registry.answer(request, info)
+            return await registry.answer(request, info, lambda: self._demand_creation(info, caller))
         if resource is not None and self.below_objects and info.subresource not in {"", *resource.subresources}:
             resource = None
         if resource is not None and info.subresource:
@@ -97,3 +100,17 @@ class TableGroup:
             raise no_such_path()
         answer = self.app.connect if request.header(b"upgrade") else self.app.call
         return await answer(request, caller)
+
+    async def _demand_creation(self, info: RequestInfo, caller: Caller) -> None:
+        """Let nobody create by an apply, which is authorized as a patch, who may not create.
+
+        https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/endpoints/handlers/update.go (withAuthorization)
+
+        Raises:
+            StatusError: 403.
+
+        """
+        creation = dataclasses.replace(info, verb="create")
+        if self.authorizer and not await self.authorizer.allows(caller.identity, creation, caller.payer):
+            details = {"group": info.group, "kind": info.resource, "name": info.name}
+            raise StatusError(403, creation.denial(caller.identity.user), details=details)

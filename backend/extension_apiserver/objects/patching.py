@@ -116,7 +116,7 @@ def applied(said: Value, twice: list[str], old: Object | None, request: Request,
     if faults and request.directive == "Strict":
         raise StatusError(400, f"error strict decoding patch: {strict_words(faults)}")
     try:
-        coerce(new, kind)
+        coerce(new, kind, applied=True)
     except WrongTypeError as error:
         raise StatusError(400, str(error)) from None
     fill_defaults(new, kind.schema)

@@ -9,6 +9,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+from .reading.tokens import RESERVED
 from .types import BOOL, DOUBLE, INT, STRING, Type
 
 if TYPE_CHECKING:
@@ -16,31 +17,7 @@ if TYPE_CHECKING:
 
 #: Of a request, as kube-apiserver estimates with; ours may be 1 MiB.
 MOST_BYTES = 3 * 1024 * 1024
-_RESERVED = set(
-    [
-        "true",
-        "false",
-        "null",
-        "in",
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-        "void",
-        "while",
-    ]
-)
+_RESERVED = RESERVED | {"true", "false", "null", "in"}
 _ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
 _TIMES = {"duration": ("duration", 3, 32), "date": ("timestamp", 12, 12), "date-time": ("timestamp", 21, 32)}
 _META = {"name": STRING, "generateName": STRING}

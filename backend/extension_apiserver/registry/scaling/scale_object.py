@@ -135,7 +135,7 @@ class Scaling:
 
     @staticmethod
     def _failed(words: str) -> StatusError:
-        return StatusError(500, f"Internal error occurred: {words}")
+        return StatusError(500, f"Internal error occurred: {words}", details={"causes": [{"message": words}]})
 
 
 def scaling(kept: Kept, scale: Scale) -> Scaling:

@@ -7,13 +7,13 @@ import functools
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
 from extension_apiserver.objects.cel.types import BOOL, CIDR, INT, IP, STRING, URL, list_of, map_of
 from extension_apiserver.objects.cel.values import ListValue, MapValue
 from extension_apiserver.objects.cel.words import CelError
 from extension_apiserver.objects.go_words import quote as quoted
+from extension_apiserver.objects.values import Value
 
 from .overloads import Functions, Overload, Sizes, letters, register
 
@@ -81,7 +81,7 @@ def _url(text: str) -> Url:
     return Url(scheme.lower(), place, path, query)
 
 
-def _whether(parse: Callable[[str], Any]) -> Callable[[str], bool]:
+def _whether(parse: Callable[[str], Value]) -> Callable[[str], bool]:
     def is_one(text: str) -> bool:
         try:
             parse(text)
@@ -150,7 +150,7 @@ def functions() -> Functions:
     """Return them by name."""
     parsed = functools.partial(Overload, (STRING,), cost=letters(0), most=lambda sizes: sizes[0])
 
-    def member(of: Any, result: Any, run: Callable[..., Any], **more: Any) -> Overload:  # noqa: ANN401 - passed on
+    def member(of: Value, result: Value, run: Callable[..., Value], **more: Value) -> Overload:
         return Overload(of, result, run, member=True, **more)
 
     def text_of(sizes: Sizes) -> int:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from .words import UInt
+from extension_apiserver.objects.cel.words import UInt
+from extension_apiserver.objects.values import Value
 
 #: Rules that people write have some hundred; the time to read one grows with its length.
 LONGEST_EXPRESSION = 16 * 1024
@@ -74,7 +75,7 @@ class Token:
     kind: str
     word: str
     at: int
-    value: Any = None
+    value: Value = None
 
 
 def refuse(at: int, words: str) -> NoReturn:
