@@ -79,10 +79,20 @@ def replaced(text: bytes, old: Object, request: Request) -> Written:
         StatusError: 400, it is no such object.
 
     """
+    sent, warnings = read(text, request)
+    return track_update(old, sent, request.writer, request.versions), warnings
+
+
+def read(text: bytes, request: Request) -> Written:
+    """Return the object in a body, and the warnings about it.
+
+    Raises:
+        StatusError: 400, it is no such object, or of another place than the request.
+
+    """
     sent, warnings = decode(text, request.kind, request.directive)
     place(sent, request)
-    warnings += drop_repeated_owners(sent["metadata"])
-    return track_update(old, sent, request.writer, request.versions), warnings
+    return sent, warnings + drop_repeated_owners(sent["metadata"])
 
 
 def updated(sent: Object, old: Object, request: Request, warnings: list[str]) -> Written:

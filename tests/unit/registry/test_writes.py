@@ -115,6 +115,11 @@ def test_an_update_of_what_is_not_there_is_404_and_creates_nothing(cats):
     assert cats.revision == 0
 
 
+def test_an_update_that_cannot_be_read_is_400_whether_there_is_something_or_not(cats):
+    for body in (cat("kit"), {"kind": "Dog"}, b"{"):
+        assert cats.send("PUT", "/tom", body).code == 400
+
+
 def test_an_update_from_an_old_version_is_409(cats):
     old = cats.create("tom")
     merge(cats, "/tom", {"spec": {"lives": 1}})
