@@ -8,8 +8,9 @@ from typing import Any
 
 from extension_apiserver.api.documents.discovery import entries
 from extension_apiserver.api.documents.openapi import OpenApi, OpenApiDocuments
-from extension_apiserver.api.resources import Api
+from extension_apiserver.api.resources import Api, Resource
 from extension_apiserver.api.rest import Rest
+from extension_apiserver.registry.computed.computed import Computed
 from extension_apiserver.registry.rest import Registry
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
@@ -56,6 +57,7 @@ class TableGroup:
     _openapi: OpenApi = dataclasses.field(init=False)
     _rest: Rest = dataclasses.field(init=False)
     _subresources: Subresources = dataclasses.field(init=False)
+    _computed: Mapping[str, Computed] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         self.name, self.versions = self.api.group, self.api.versions
@@ -63,6 +65,9 @@ class TableGroup:
         self._openapi = self.openapi_source or OpenApi(self.api)
         self._rest = Rest(self.calls.run)
         self._subresources = Subresources(self.calls)
+        self._computed = {
+            one.plural: Computed(one, self.api, self.calls.run) for one in self.api.resources if one.poll_seconds
+        }
 
     def resources(self, version: str) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002 - each version has the same
         """Return the entries of discovery."""
@@ -94,12 +99,19 @@ class TableGroup:
         if resource is not None:
             if request.header(b"upgrade"):
                 raise StatusError(400, "connections cannot be upgraded here")
-            return await self._rest.answer(request, caller.identity, info, resource)
+            return await self._call(request, info, caller, resource)
         self.streams.check(caller.identity.user)
         if self.app is None:
             raise no_such_path()
         answer = self.app.connect if request.header(b"upgrade") else self.app.call
         return await answer(request, caller)
+
+    async def _call(self, request: Request, info: RequestInfo, caller: Caller, resource: Resource) -> Response:
+        computed = self._computed.get(resource.plural) if info.verb in {"list", "watch"} else None
+        if computed is None:
+            return await self._rest.answer(request, caller.identity, info, resource)
+        self._rest.check(request, info, resource)
+        return await computed.answer(request, info)
 
     async def _demand_creation(self, info: RequestInfo, caller: Caller) -> None:
         """Let nobody create by an apply, which is authorized as a patch, who may not create.

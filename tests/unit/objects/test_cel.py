@@ -110,8 +110,10 @@ def test_a_rule_that_is_kept_says_nothing(rule):
             "self.either > 3",
             "FieldValueInvalid",
             "spec",
-            "Invalid value: \"object\": 'no such overload: _>_(string, int)': call arguments did not match a supported operator, "
-            "function or macro signature for rule: self.either > 3",
+            (
+                "Invalid value: \"object\": 'no such overload: _>_(string, int)': call arguments did not match a supported "
+                "operator, function or macro signature for rule: self.either > 3"
+            ),
         ),
     ],
 )
@@ -262,7 +264,11 @@ BIG = list(range(700))
             {"l": {**NUMBERS, "maxItems": 9}, "o": {"type": "array", "items": NUMBERS}},
             {"l": BIG[:9], "o": [[1]] * 100_000},
         ),
-        ("'%s'.format([self.l.map(x, self.l)]).size() > 0", {"l": {**NUMBERS, "maxItems": 900}}, {"l": list(range(900))}),
+        (
+            "'%s'.format([self.l.map(x, self.l)]).size() > 0",
+            {"l": {**NUMBERS, "maxItems": 900}},
+            {"l": list(range(900))},
+        ),
     ],
     ids=lambda one: one[:40] if isinstance(one, str) else "",
 )
