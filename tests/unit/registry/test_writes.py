@@ -437,3 +437,21 @@ def test_a_creation_with_a_version_is_500_as_upstream(cats):
     answer = cats.send("POST", "", cat("tom", metadata={"resourceVersion": "5"}))
     assert (answer.code, answer.message) == (500, "resourceVersion should not be set on objects to be created")
     assert "reason" not in answer.json
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content_type"), [("POST", "", ""), ("PUT", "/tom", ""), ("PATCH", "/tom", MERGE)]
+)
+def test_who_is_refused_is_told_what_was_unknown_too(cats, method, path, content_type):
+    there = cats.create("tom")
+    body = cat("kit" if method == "POST" else "tom", metadata=there["metadata"] if method == "PUT" else {})
+    body |= {"spec": {"colour": "red", "color": "blue"}}
+    answer = cats.send(method, path, body, content_type=content_type)
+    assert (answer.code, answer.json["details"]["causes"][0]["field"]) == (422, "spec.color")
+    assert answer.headers["Warning"] == '299 - "unknown field \\"spec.colour\\""'
+
+
+def test_whose_name_is_taken_is_told_what_was_unknown_too(cats):
+    cats.create("tom")
+    answer = cats.send("POST", "", cat("tom", spec={"colour": "red"}, metadata={"finalizers": ["plain"]}))
+    assert (answer.code, answer.headers["Warning"].count("299 - ")) == (409, 2)
