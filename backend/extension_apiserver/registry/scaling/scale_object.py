@@ -97,7 +97,7 @@ class Scaling:
             raise StatusError(400, f'the spec replicas field "{self.scale.spec_replicas}" cannot be empty')
         metadata = sent["metadata"]
         try:
-            made = copied(put_number(item, self.scale.spec_replicas, replicas))
+            made: Object = copied(put_number(item, self.scale.spec_replicas, replicas))
             entries = to_object(
                 item["metadata"].get("managedFields", []),
                 metadata.get("managedFields", []),

@@ -73,7 +73,9 @@ class Creating:
             except Conflict as error:
                 beginning = metadata.get("generateName", "")
                 if not beginning or tried == MOST_NAMES or metadata["name"] == beginning:
-                    raise await self._exists(key, error.current, generated=bool(beginning)) from None
+                    refusal = await self._exists(key, error.current, generated=bool(beginning))
+                    refusal.warnings = warnings
+                    raise refusal from None
                 continue
             item = await self._storing.as_stored(new, value, revision, version)
             return Outcome(item, warnings, created=True)
