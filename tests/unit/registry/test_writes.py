@@ -455,3 +455,14 @@ def test_whose_name_is_taken_is_told_what_was_unknown_too(cats):
     cats.create("tom")
     answer = cats.send("POST", "", cat("tom", spec={"colour": "red"}, metadata={"finalizers": ["plain"]}))
     assert (answer.code, answer.headers["Warning"].count("299 - ")) == (409, 2)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", MERGE])
+@pytest.mark.parametrize(("said", "cleared"), [([{}], True), ([], False), (None, False), ([{}, {}], False)])
+def test_managed_fields_are_cleared_by_an_empty_one_only(cats, content_type, said, cleared):
+    there = cats.create("tom", spec={"color": "red"})
+    body = there | {"metadata": there["metadata"] | {"managedFields": said}}
+    method = "PATCH" if content_type == MERGE else "PUT"
+    answer = cats.send(method, "/tom", body, content_type=content_type)
+    assert answer.code == 200
+    assert ("managedFields" not in answer.json["metadata"]) is cleared
