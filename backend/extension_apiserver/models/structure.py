@@ -92,14 +92,14 @@ class Structure:
         shown, default = node.pop(SHOWN, None), node.pop("default", None)
         try:
             made = self._shaped(node, place)
+            if shown is not None:
+                self._add_column(column(shown, made, place.names))
         except _PlacedError:
             raise
         except ValueError as error:
             raise _PlacedError(f"{place.path}: {error}") from None
         if nullable:
             made["nullable"] = True
-        if shown is not None:
-            self._add_column(column(shown, made, place.path, place.names))
         if default is not None:
             made["default"] = _checked_default(_without_nulls(default), made, place.path)
         if nullable and "enum" in made:
@@ -117,7 +117,9 @@ class Structure:
         while "$ref" in node:
             name = node.pop("$ref").rpartition("/")[2]
             if name in place.within:
-                raise _PlacedError(f"{place.path}: {name} contains itself, which no structural schema can say: use Any with a validator")
+                raise _PlacedError(
+                    f"{place.path}: {name} contains itself, which no structural schema can say: use Any with a validator"
+                )
             place = dataclasses.replace(place, within=(*place.within, name))
             node = {**self._definitions[name], **node}
         return node, place
