@@ -82,7 +82,12 @@ INT, TEXT = {"type": "integer"}, {"type": "string"}
 ANY = {"x-kubernetes-preserve-unknown-fields": True, "nullable": True}
 FREE = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 COLOURS = ["black", "tabby"]
-PORTS = {"type": "object", "description": "An item of a list.", "properties": {"port": INT, "name": TEXT | {"default": "http"}}, "required": ["port"]}
+PORTS = {
+    "type": "object",
+    "description": "An item of a list.",
+    "properties": {"port": INT, "name": TEXT | {"default": "http"}},
+    "required": ["port"],
+}
 
 FIELDS: dict[str, tuple[Any, Any]] = {
     "text": (str, TEXT),
