@@ -3,6 +3,8 @@
 The parts, in their order; PARTS=NAME,NAME takes those whose names begin so:
     kubernetes-1.30 … kubernetes-1.37  tests/e2e on the embedded cluster with that minor's API server and controllers
     cert-manager-1.19                  tests/e2e with the oldest cert-manager that the chart admits
+    kind                               tests/install and tests/e2e on kind, with all that `make test` leaves out there
+    left-out                           what it leaves out on the embedded cluster and in tests/harness_unit
     conformance                        upstream's own tests of API machinery on the embedded cluster
     signatures                         a release to a registry on this machine, signed with a key by cosign
     merges                             a thousand random merges by our server-side apply and by kube-apiserver's own packages
@@ -77,8 +79,9 @@ def run(part: Part) -> Result:
 
 def _keep_diagnostics(part: Part) -> None:
     """Move what tests found out about their failures out of the way of the next part."""
-    made, kept = parts.REPORTS / "diagnostics" / "embedded", parts.REPORTS / "diagnostics" / f"interop-{part.name}"
+    kept = parts.REPORTS / "diagnostics" / f"interop-{part.name}"
     shutil.rmtree(kept, ignore_errors=True)
+    made = kept.with_name("kind" if part.name == "kind" else "embedded")
     if made.exists():
         made.rename(kept)
 

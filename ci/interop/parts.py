@@ -61,6 +61,8 @@ def every() -> list[Part]:
         *(_e2e(f"kubernetes-{minor}", partial(_control_plane, minor)) for minor in minors()),
         _e2e(f"kubernetes-{newest}", dict),
         _e2e("cert-manager-1.19", _cert_manager),
+        _pytest("kind", "-m", "", "--apiservice-cluster=kind", "tests/install", "tests/e2e"),
+        _pytest("left-out", "-m", "interop", "--apiservice-cluster=embedded", "tests/embedded", "tests/harness_unit"),
         Part("conformance", [sys.executable, "ci/interop/conformance.py", str(REPORTS / "interop-conformance.xml")]),
         _pytest("signatures", "tests/signatures"),
         _pytest("merges", "tests/merges"),

@@ -1,5 +1,6 @@
 """What `make interop` promises: every minor from the oldest to the newest, one line a part, and a failure that isn't lost."""
 
+import ast
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -64,6 +65,33 @@ def test_each_folder_of_tests_is_run_by_make_or_by_a_part():
     ran = (ROOT / "Makefile").read_text() + " ".join(str(word) for part in parts.every() for word in part.command)
     folders = {f"tests/{path.parent.name}" for path in (ROOT / "tests").glob("*/test_*.py")}
     assert [folder for folder in sorted(folders) if not re.search(rf"{folder}\b", ran)] == []
+
+
+def test_what_make_test_leaves_out_is_run_by_a_part():
+    folders = {
+        path.parent.relative_to(ROOT)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if "mark.interop" in path.read_text()
+    } - {Path("tests/docs")}
+    ran = {str(word) for part in parts.every() if {"interop", ""} & set(part.command) for word in part.command}
+    assert folders
+    assert [str(folder) for folder in sorted(folders) if str(folder) not in ran] == []
+
+
+def test_what_kind_is_spared_runs_on_processes():
+    """Else `make test` would run it nowhere."""
+    marked = [
+        (f"{path.name}::{node.name}", [ast.unparse(decorator) for decorator in node.decorator_list])
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    spared = {name: marks for name, marks in marked if any("same_on_processes" in one for one in marks)}
+    nowhere = [
+        name for name, marks in spared.items() if any("only_on" in one and "embedded" not in one for one in marks)
+    ]
+    assert spared
+    assert nowhere == []
 
 
 def test_parts_are_chosen_by_how_their_names_begin():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from readme import blocks, files
+from readme import blocks, files, install_block
 
 from header_echo.header_lines import header_lines
 from pytest_apiservice.base.run import run
@@ -90,6 +90,13 @@ def test_kubectl_asks_where_the_chart_registers(rendered):
     served = {f"/apis/{spec['group']}/{spec['version']}/" for spec in specs}
     asked = {command.split()[-1] for command in starting("kubectl") if "--raw" in command}
     assert asked == served
+
+
+def test_the_chart_is_installed_alike_on_both_pages():
+    """But for comments and how the folder is written; so the walk of one of them (tests/install) tries both."""
+    pages = [(ROOT / page).read_text() for page in ("README.md", "chart/README.md")]
+    of_root, of_chart = (re.sub(r" +#.*", "", install_block(page)).replace(" ./chart ", " chart ") for page in pages)
+    assert of_root == of_chart
 
 
 def test_the_shown_headers_are_what_the_echo_prints_for_them():

@@ -35,6 +35,7 @@ def scaled_to_zero(api, kubectl):
     api.wait_until_served()
 
 
+@pytest.mark.same_on_processes
 def test_without_replicas_the_apiservice_says_missing_endpoints(api, scaled_to_zero):
     api.wait_for_available("False", "MissingEndpoints")
     answer = api.get(f"{api.path}/echoes")
@@ -64,6 +65,7 @@ def of_the_release(kubectl, namespace):
     return sorted(set(where + inside + system))
 
 
+@pytest.mark.same_on_processes
 def test_uninstall_leaves_nothing_of_the_release_but_the_secrets_cert_manager_keeps(
     api, cluster, kubectl, base_values, run_id
 ):

@@ -126,6 +126,7 @@ def broken(cluster, base_values, run_id, request):
         yield release
 
 
+@pytest.mark.same_on_processes
 def test_wrong_ca_bundle(broken):
     broken.install(**{"tls.caBundle": trustme.CA().cert_pem.bytes().decode()})
     expected = "^wrong trust in APIService .* caBundle does not hold the CA"
@@ -134,6 +135,7 @@ def test_wrong_ca_bundle(broken):
     assert "remedy: set tls.caBundle to the CA" in remedy
 
 
+@pytest.mark.same_on_processes
 def test_expired_leaf(broken):
     end = datetime.now(UTC) - timedelta(hours=1)
     leaf = broken.authority.issue_cert(broken.service, not_before=end - timedelta(days=1), not_after=end)
@@ -142,11 +144,13 @@ def test_expired_leaf(broken):
     assert f"Secret {broken.namespace}/given" in lines[0]
 
 
+@pytest.mark.same_on_processes
 def test_wrong_san(broken):
     broken.install(broken.authority.issue_cert("header-echo.elsewhere.svc"))
     broken.explained(rf"^the serving certificate is for header-echo.elsewhere.svc, not for {broken.service}")
 
 
+@pytest.mark.same_on_processes
 def test_service_port_wrong(broken):
     broken.install()
     broken.serve()
@@ -156,6 +160,7 @@ def test_service_port_wrong(broken):
     broken.explained(expected, "Available=False, ServicePortError")
 
 
+@pytest.mark.same_on_processes
 def test_selector_wrong(broken):
     broken.install()
     patch = {"spec": {"selector": {"app.kubernetes.io/instance": "somebody-else"}}}
@@ -171,6 +176,7 @@ def test_backend_crash_loop(broken):
     assert "shouting" in lines[0]
 
 
+@pytest.mark.same_on_processes
 def test_an_install_that_waits_for_a_backend_that_crashes_is_given_up_with_the_cause(another, base_values):
     """Long before helm's own deadline, whose words would be "context deadline exceeded"."""
     env = [{"name": "EXTENSION_APISERVER_LOG_LEVEL", "value": "shouting"}]
@@ -185,6 +191,7 @@ def test_image_missing(broken):
     broken.explained(r"^image header-echo.invalid/nothing:\S* of pod .* cannot be had \(ErrImageNeverPull\)")
 
 
+@pytest.mark.same_on_processes
 def test_rbac_missing(broken):
     broken.install()
     Kubectl(broken.cluster, "kube-system")("delete", "rolebinding", f"{broken.namespace}:{NAME}:auth-reader")
@@ -194,6 +201,7 @@ def test_rbac_missing(broken):
     )
 
 
+@pytest.mark.same_on_processes
 def test_network_policy_blocks(broken):
     """On the embedded cluster its node enforces it; on kind our own node image has no CNI that does."""
     broken.kubectl.apply(DENY_ALL)
@@ -213,6 +221,7 @@ def test_network_policy_blocks(broken):
     wait_for("the APIService to be judged", judged, timeout_seconds=TIMEOUT_SECONDS)
 
 
+@pytest.mark.same_on_processes
 def test_cert_manager_down(broken, cert_manager):
     with broken.cluster.cert_manager_down():
         broken.upgrade({"tls.mode": "certManager"})
@@ -260,6 +269,7 @@ def test_that_fails(cluster):
 PLANTED = "planted-secret-5f3a"
 
 
+@pytest.mark.same_on_processes
 def test_a_run_against_a_broken_release_tells_the_cause_everywhere_and_no_secret(broken, tmp_path):
     """A pytest of its own fails beside a wrong caBundle: report, JUnit, HTML and the folder name it; Secrets stay secret."""
     token = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "planted"}, "stringData": {"token": PLANTED}}

@@ -10,9 +10,10 @@ from chart.configurations import CONFIGURATIONS, EVERYWHERE, NEEDS, installed_ag
 from pytest_apiservice.client.helm import CHART, Helm
 
 ROOT = CHART.parent
+FIRST, *OTHERS = EVERYWHERE
 
 
-@pytest.mark.parametrize("name", EVERYWHERE)
+@pytest.mark.parametrize("name", [FIRST, *(pytest.param(name, marks=pytest.mark.same_on_processes) for name in OTHERS)])
 def test_a_supported_configuration_installs_passes_its_own_tests_and_goes(name, another, base_values):
     """The others: tests/embedded/test_chart_configurations.py."""
     installed_again_and_gone(another(name), CONFIGURATIONS[name], base_values)
@@ -36,6 +37,7 @@ def earlier_charts():
     return [*tags[-1:], *added[-1:]]
 
 
+@pytest.mark.same_on_processes
 @pytest.mark.parametrize("revision", earlier_charts())
 def test_an_earlier_chart_is_upgraded_and_rolled_back_to(revision, another, base_values, tmp_path):
     assert git("rev-parse", f"{revision}^{{commit}}") != git("rev-parse", "HEAD"), (
@@ -59,6 +61,7 @@ def test_an_earlier_chart_is_upgraded_and_rolled_back_to(revision, another, base
     served(helm, group)
 
 
+@pytest.mark.same_on_processes
 def test_helm_4_takes_over_from_helm_3_without_a_conflict_over_the_ca_bundle(cluster, another, base_values, kubectl):
     group = "engines.example.com"
     helm3 = another("engines")
@@ -71,6 +74,7 @@ def test_helm_4_takes_over_from_helm_3_without_a_conflict_over_the_ca_bundle(clu
     served(helm4, group)
 
 
+@pytest.mark.same_on_processes
 def test_helm_4_installs_and_upgrades_by_server_side_apply(another, base_values, kubectl):
     group = "applied.example.com"
     helm = another("applied", program="helm4")
@@ -83,6 +87,7 @@ def test_helm_4_installs_and_upgrades_by_server_side_apply(another, base_values,
     served(helm, group)
 
 
+@pytest.mark.same_on_processes
 def test_two_releases_of_one_name_live_in_two_namespaces(another, base_values):
     first, second = another("one"), another("two")
     first.upgrade({**base_values, "replicas": 1, "apiService.group": "one.example.com"})

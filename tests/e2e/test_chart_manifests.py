@@ -16,6 +16,7 @@ def restricted(cluster, cert_manager, run_id):
         yield Helm(cluster, namespace)
 
 
+@pytest.mark.same_on_processes
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_the_api_accepts_every_field(name, cluster, restricted):
     """Unknown fields are errors, and a warning (deprecation, Pod Security) counts too; Prometheus' kinds: tests/embedded."""

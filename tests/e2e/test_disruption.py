@@ -197,6 +197,7 @@ def test_leaf_renewal(steady, own, cluster):
     noticed_nothing(running)
 
 
+@pytest.mark.same_on_processes
 def test_ca_renewal(steady, own, cluster):
     """No failure: caBundle has the old CA beside the new one until the serving certificate is signed by the new one."""
     with steady() as running:
@@ -245,6 +246,7 @@ def put(kubectl, certificate, key):
     kubectl("patch", "secret", f"{NAME}-serving", "--type=merge", "-p", json.dumps({"data": data}))
 
 
+@pytest.mark.same_on_processes
 def test_secret_replaced_by_hand(steady, own, cluster):
     """No failure, whether the hand's certificate stays or cert-manager puts its own back."""
     before = served_serials(cluster, own)
@@ -255,6 +257,7 @@ def test_secret_replaced_by_hand(steady, own, cluster):
     assert served_serials(cluster, own) != before
 
 
+@pytest.mark.same_on_processes
 def test_secret_ruined_by_hand(steady, own, cluster):
     """No failure: what is no certificate is not taken up, and cert-manager makes a good one again."""
     before = served_serials(cluster, own)
@@ -273,6 +276,7 @@ def test_secret_ruined_by_hand(steady, own, cluster):
     assert served_serials(cluster, own) != before
 
 
+@pytest.mark.same_on_processes
 def test_certificate_from_the_future(steady, own, cluster):
     """No failure: a certificate that is not valid yet, by a CA whose clock is ahead, is not taken up before its time."""
     certificate, key = signed_by_hand(own, not_before=timedelta(hours=1))
@@ -363,6 +367,7 @@ def test_the_kubelet_restarts(steady, own, cluster):
     noticed_nothing(running)
 
 
+@pytest.mark.same_on_processes
 def test_cert_manager_is_down(steady, own, cluster):
     """No failure: cert-manager is needed to renew, not to serve; not for a new pod either, once the Secret is there."""
     with steady() as running, cluster.cert_manager_down():
@@ -373,6 +378,7 @@ def test_cert_manager_is_down(steady, own, cluster):
     noticed_nothing(running)
 
 
+@pytest.mark.same_on_processes
 @pytest.mark.only_on(
     "kind", "embedded", reason="other extension API servers of an existing cluster read that ConfigMap too"
 )

@@ -8,6 +8,8 @@ from e2e.steady_requests import SteadyRequests
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.client.api import Api
 
+pytestmark = pytest.mark.same_on_processes
+
 KEEP = {"helm.sh/resource-policy": "keep"}
 
 

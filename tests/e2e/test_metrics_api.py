@@ -10,6 +10,8 @@ from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.wait import NotYet, wait_for
 from pytest_apiservice.client.namespaces import fresh_namespace
 
+pytestmark = pytest.mark.same_on_processes
+
 SCALING = ("jobs", "load")
 WORKERS = 3  # what six jobs need, two for each, and a load of three
 

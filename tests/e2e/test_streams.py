@@ -68,6 +68,7 @@ def test_a_stream_that_its_client_leaves_is_closed(backend):
     eventually(backend, "left", closed=True)
 
 
+@pytest.mark.same_on_processes
 def test_a_large_answer_needs_little_memory(backend, record_property):
     assert backend.download(MIB) == MIB  # what is made once for all
     more = backend.more_memory(lambda: record_property("bytes", backend.download(LARGE)))
@@ -76,6 +77,7 @@ def test_a_large_answer_needs_little_memory(backend, record_property):
     assert backend.download(LARGE) == LARGE
 
 
+@pytest.mark.same_on_processes
 def test_a_large_body_needs_little_memory(backend, record_property):
     assert backend.upload(MIB) == MIB
     came = []
@@ -185,6 +187,7 @@ def test_the_pod_itself_upgrades_for_nobody_but_the_api_server(backend):
     assert refused.value.status_code == 401
 
 
+@pytest.mark.same_on_processes
 def test_a_restart_ends_a_stream_whole_and_the_next_one_works(backend):
     with backend.events("before") as events:
         assert next(events)["number"] == 0
@@ -195,6 +198,7 @@ def test_a_restart_ends_a_stream_whole_and_the_next_one_works(backend):
         assert next(events)["number"] == 0
 
 
+@pytest.mark.same_on_processes
 @asgi_only
 def test_a_restart_says_to_a_websocket_that_it_goes_away(backend):
     with backend.chat("restarted") as chat:

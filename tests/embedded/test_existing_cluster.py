@@ -13,7 +13,8 @@ from pytest_apiservice.embedded.cluster import EmbeddedCluster
 pytestmark = pytest.mark.only_on("embedded", reason="the cluster that is somebody else's is a second embedded one")
 
 ROOT = Path(__file__).resolve().parents[2]
-SAME_TESTS = ("test_registration.py", "test_echo.py", "test_availability.py")
+SAME_TESTS = ("test_registration.py", "test_echo.py")
+LONGER_TESTS = ("test_availability.py", "test_identity.py")  # with further releases and namespaces
 COMES_AND_GOES = {"events", "events.events.k8s.io", "leases.coordination.k8s.io"}
 NAME = '{range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{"\\n"}{end}'
 
@@ -39,7 +40,10 @@ def objects(cluster):
     return set(listed.splitlines())
 
 
-def test_the_same_tests_pass_there_and_leave_it_as_it_was(theirs):
+@pytest.mark.parametrize(
+    "names", [SAME_TESTS, pytest.param(LONGER_TESTS, marks=pytest.mark.interop)], ids=["few", "more"]
+)
+def test_the_same_tests_pass_there_and_leave_it_as_it_was(theirs, names):
     before = objects(theirs)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
@@ -49,7 +53,7 @@ def test_the_same_tests_pass_there_and_leave_it_as_it_was(theirs):
         "APISERVICE_IMAGE": "header-echo:local",
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    files = [f"tests/e2e/{name}" for name in SAME_TESTS]
+    files = [f"tests/e2e/{name}" for name in names]
     ran = subprocess.run(
         [*command, *files], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
     )

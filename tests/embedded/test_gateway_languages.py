@@ -38,7 +38,7 @@ def perl(behind):
         yield service
 
 
-@pytest.fixture(params=["go", "perl"])
+@pytest.fixture(params=[pytest.param("go", marks=pytest.mark.interop), "perl"])
 def service(request):
     """Yield one of them."""
     return request.getfixturevalue(request.param)

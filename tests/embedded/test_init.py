@@ -112,7 +112,10 @@ def test_its_kubectl_lines_and_an_edit_and_the_end(dev, folder):
     assert not Path(re.search("KUBECONFIG=([^ ]+)", export)[1]).parent.exists()
 
 
-@pytest.mark.parametrize("options", [[], ["--gateway", "http://127.0.0.1:8000"]], ids=["app", "gateway"])
+GATEWAY = pytest.param(["--gateway", "http://127.0.0.1:8000"], marks=pytest.mark.interop)
+
+
+@pytest.mark.parametrize("options", [[], GATEWAY], ids=["app", "gateway"])
 def test_its_own_tests_pass(options, tmp_path):
     """As it says to run them."""
     init = [sys.executable, "-m", "extension_apiserver", "init", "hello", *options]

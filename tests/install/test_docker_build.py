@@ -20,6 +20,8 @@ from pytest_apiservice.base.guard import Guard
 from pytest_apiservice.base.run import run
 from pytest_apiservice.images.offline.engine import ensure_engine
 
+pytestmark = pytest.mark.interop
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["docs/supply-chain.md", "examples/Dockerfile"]
 WORDS = r"docker build --tag \S+ backend"

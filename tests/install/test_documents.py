@@ -19,7 +19,7 @@ def pushed(registry, repository, tag):
     return answer.headers["Docker-Content-Digest"]
 
 
-@pytest.mark.parametrize("page", ["README.md", "chart/README.md"])
+@pytest.mark.parametrize("page", ["README.md", pytest.param("chart/README.md", marks=pytest.mark.interop)])
 def test_the_echo_is_installed_from_the_registry_and_answers(page, clone, registry, typed, cats, images):
     printed = typed(install_block((clone / page).read_text()), REGISTRY=registry)
     assert "\nx-remote-user: kubernetes-admin\n" in printed

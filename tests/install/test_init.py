@@ -14,6 +14,8 @@ from install.test_documents import pushed
 from pytest_apiservice.base.data import module_path
 from pytest_apiservice.base.run import run
 
+pytestmark = pytest.mark.interop
+
 FROM = "python:3.13-slim"
 #: What a published base has, and ours lacks; and instead of an index, a folder.
 FURTHER = """FROM {base}

@@ -18,6 +18,7 @@ def lines(printed, *programs):
     return "\n".join(re.findall(rf"^  ((?:{'|'.join(programs)}) .*)$", printed, re.MULTILINE))
 
 
+@pytest.mark.interop
 def test_with_a_registry_its_lines_install_from_there(registry, typed, cats, images):
     printed = typed(f"make image REGISTRY={registry}/team/cats")
     assert f"{own_platform()}, this machine's architecture; PLATFORMS=" in printed

@@ -5,6 +5,8 @@ from readme import install_block
 
 from docs.clone import make_release_clone
 
+pytestmark = pytest.mark.interop
+
 RELEASED = "0.0.1"
 
 

@@ -1,5 +1,7 @@
-"""A CustomResourceDefinition and a resource of the library with the same schema, in one embedded cluster."""
+"""A CustomResourceDefinition and resources of the library with the same schema, in one embedded cluster."""
 
+import base64
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,30 +20,71 @@ PROGRAM = Path(__file__).with_name("program.py")
 
 
 @pytest.fixture(scope="session")
-def served(cluster, cert_manager, base_values):
-    """Yield {name: Api} of both, as twins.GROUPS names them."""
-    cluster.load_image("twins:1", of_this_python(str(PROGRAM)))
-    values = {
-        **base_values,
-        "image.repository": "twins",
-        "image.tag": "1",
-        "apiService.group": twins.GROUPS["ours"],
-        "store.mode": "memory",
-        "store.resources": [twins.PLURAL],
-        "replicas": 1,  # a store in memory is one pod's
-    }
-    apis = {name: Api(cluster, group, twins.VERSION) for name, group in twins.GROUPS.items()}
+def crd(cluster):
+    """Yield the API of the CustomResourceDefinition, served."""
+    api = Api(cluster, twins.GROUPS["crd"], twins.VERSION)
     definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    with fresh_namespace(cluster, "header-echo-twins") as namespace:
-        apis["crd"].send("POST", definitions, twins.definition())
+    api.send("POST", definitions, twins.definition())
+    wait_until_listed(api)
+    yield api
+    api.send("DELETE", f"{definitions}/{twins.definition()['metadata']['name']}")
+
+
+@pytest.fixture(scope="session")
+def install(cluster, cert_manager, base_values):
+    """Yield a function (values) → Api of the library's resource, served; there is one at a time."""
+    cluster.load_image("twins:1", of_this_python(str(PROGRAM)))
+    with ExitStack() as stack:
+        namespace = stack.enter_context(fresh_namespace(cluster, "header-echo-twins"))
         helm = Helm(cluster, namespace, explain=explain_pods)
-        helm.upgrade(values)
-        apis["ours"].wait_for_available()
-        for one in apis.values():
-            wait_until_listed(one)
-        yield apis
-        apis["crd"].send("DELETE", f"{definitions}/{twins.definition()['metadata']['name']}")
-        helm.uninstall()
+        stack.callback(helm.uninstall)
+
+        def make(values):
+            common = {
+                **base_values,
+                "image.repository": "twins",
+                "image.tag": "1",
+                "apiService.group": twins.GROUPS["ours"],
+                "store.resources": [twins.PLURAL],
+            }
+            helm.upgrade({**common, **values})
+            api = Api(cluster, twins.GROUPS["ours"], twins.VERSION)
+            api.wait_for_available()
+            wait_until_listed(api)
+            return api
+
+        make.namespace = namespace
+        yield make
+
+
+@pytest.fixture(scope="session")
+def in_memory(install):
+    """Yield the API of the library's resource, kept in memory."""
+    return install({"store.mode": "memory", "replicas": 1})
+
+
+@pytest.fixture(scope="session")
+def in_postgresql(install, crd, postgresql):
+    """Yield the API of the library's resource, kept in PostgreSQL and served by two pods."""
+    url = base64.b64encode(postgresql.url.encode()).decode()
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "database"}, "data": {"url": url}}
+    crd.send("POST", f"/api/v1/namespaces/{install.namespace}/secrets", secret)
+    return install({"store.mode": "postgresql", "store.urlSecret.name": "database", "replicas": 2})
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """Yield a server of our own."""
+    psycopg = pytest.importorskip("psycopg", reason="it lacks psycopg: pip install 'extension-apiserver[postgresql]'")
+    assert psycopg
+    from unit.store.server import Server, programs
+
+    folder = programs()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    server = Server(folder)
+    yield server
+    server.kill()
 
 
 def wait_until_listed(api):

@@ -68,6 +68,7 @@ def update(text: bytes, old: Object, request: Request) -> Written:
 
     """
     sent, warnings = replaced(text, old, request)
+    check_uid(sent, old, request.kind)
     return updated(sent, old, request, warnings)
 
 
@@ -97,14 +98,23 @@ def updated(sent: Object, old: Object, request: Request, warnings: list[str]) ->
     return with_old_times(new, old), [*warnings, *broken]
 
 
-def _check_version(new: Object, old: Object, kind: Kind) -> None:
-    version, uid = (new["metadata"].get(name, "") for name in ("resourceVersion", "uid"))
-    name = old["metadata"]["name"]
+def check_uid(new: Object, old: Object, kind: Kind) -> None:
+    """Refuse to put an object in the place of another one of its name; of a patch it is a field that cannot be changed.
+
+    Raises:
+        StatusError: 409.
+
+    """
+    uid = new["metadata"].get("uid", "")
     if uid and uid != old["metadata"]["uid"]:
         words = (
             f"Precondition failed: UID in precondition: {shortened(uid)}, UID in object meta: {old['metadata']['uid']}"
         )
-        raise _conflict(kind, name, words)
+        raise _conflict(kind, old["metadata"]["name"], words)
+
+
+def _check_version(new: Object, old: Object, kind: Kind) -> None:
+    version, name = new["metadata"].get("resourceVersion", ""), old["metadata"]["name"]
     if not version:
         cause = invalid("metadata.resourceVersion", 0, "must be specified for an update")
         raise invalid_object(kind.group, kind.plural, name, [cause])

@@ -21,7 +21,7 @@ from extension_apiserver.objects.schema.reading import structural
 from extension_apiserver.objects.values import Object, copied
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.feed import Feed
-from extension_apiserver.store.protocol import Key, Store
+from extension_apiserver.store.protocol import Expired, Key, Store, StoreError, TooNew
 
 from .scaling.scale_paths import scale_rules
 
@@ -37,6 +37,7 @@ class Kept:
         versions: of the kind, for managedFields.
         stored_version: one of `kinds`.
         store, feed: where the objects are, and what changes there.
+        local: revisions are those of this process.
 
     """
 
@@ -47,6 +48,7 @@ class Kept:
     stored_version: str
     store: Store
     feed: Feed
+    local: bool = False
 
     @property
     def table(self) -> str:
@@ -56,6 +58,10 @@ class Kept:
     def key(self, namespace: str, name: str) -> Key:
         """Return where an object is; `namespace` is "" where it has none."""
         return Key(self.table, namespace, name)
+
+    def unreached(self, error: TooNew) -> StoreError:
+        """Return what a revision is that the store has not reached: of another process it is as good as forgotten."""
+        return Expired(error.wanted, error.revision) if self.local else error
 
     def columns(self, version: str) -> Sequence[Column]:
         """Return the columns of a version, after the name."""

@@ -112,6 +112,8 @@ class Scales:
         def compute(old: Object | None) -> Written:
             there = old or {}
             sent, warnings = change(self._scaling.before(there), of_scale)
+            if request.method == "PUT":
+                writing.check_uid(sent, there, of_object.kind)
             return writing.updated(self._scaling.after(sent, there), there, of_object, warnings)
 
         key = self._kept.key(info.namespace, info.name)

@@ -23,6 +23,7 @@ _STEPS = (
     (2 * 60, "s", ""), (10 * 60, "m", "s"), (3 * 3600, "m", ""), (8 * 3600, "h", "m"), (48 * 3600, "h", ""),
     (8 * _UNITS["d"], "d", "h"), (2 * _UNITS["y"], "d", ""), (8 * _UNITS["y"], "y", "d"),
 )  # fmt: skip
+_NOTHING, _INVALID = "null", '"<invalid>"'
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 _log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Cells:
         """Take the resource's name for the log, and the seconds since 1970."""
         self._plural = plural
         self._now = now
-        self._recent: Recent[Sequence[Any]] = Recent(_MOST_BYTES)
+        self._recent: Recent[Sequence[str]] = Recent(_MOST_BYTES)
         self._failed: set[tuple[str, str]] = set()
 
     def text(
@@ -49,23 +50,23 @@ class Cells:
             revision: of the state that the object is in; None for one that was never written.
 
         """
-        values = self._recent.get((version, revision)) if revision else None
-        if values is None:
-            values = self._values(columns, version, item())
+        cells = self._recent.get((version, revision)) if revision else None
+        if cells is None:
+            found = item()
+            cells = [_text(found["metadata"]["name"]), *(self._cell(one, version, found) for one in columns)]
             if revision:
-                self._recent.put((version, revision), values, _OVERHEAD_BYTES + len(_ENCODER.encode(values)))
+                size = sum(map(len, cells))
+                self._recent.put((version, revision), cells, size + _OVERHEAD_BYTES)
         if any(column.type == "date" for column in columns):
             # An age grows while its object stays as it is.
-            values = [values[0], *(self._shown(one, column) for one, column in zip(values[1:], columns, strict=True))]
-        return _ENCODER.encode(values).encode()
+            dates = (column.type == "date" for column in (NAME_COLUMN, *columns))
+            cells = [self._age(cell) if date else cell for cell, date in zip(cells, dates, strict=True)]
+        return f"[{','.join(cells)}]".encode()
 
-    def _values(self, columns: Sequence[Column], version: str, item: Object) -> Sequence[Any]:
-        return [NAME_COLUMN.value(item), *(self._value(column, version, item) for column in columns)]
-
-    def _value(self, column: Column, version: str, item: Object) -> Any:  # noqa: ANN401 - whatever JSON can say
+    def _cell(self, column: Column, version: str, item: Object) -> str:
         try:
-            value = column.value(item)
-            _ENCODER.encode(value).encode()
+            text = _text(column.value(item))
+            text.encode()
         except Exception:  # noqa: BLE001 - whatever a function of the user raises costs its cell, not the list
             # Once for a column: a list may have a hundred thousand rows.
             if (version, column.name) not in self._failed:
@@ -75,18 +76,26 @@ class Cells:
                     "the column '%s' of %s %s has empty cells: it failed for '%s'",
                     column.name, self._plural, version, name,
                 )  # fmt: skip
-            return None
-        return value
+            return _NOTHING
+        return text
 
-    def _shown(self, value: Any, column: Column) -> Any:  # noqa: ANN401 - as above
-        if column.type != "date" or value is None:
-            return value
+    def _age(self, cell: str) -> str:
         # https://github.com/kubernetes/apiextensions-apiserver/blob/v0.37.2/pkg/registry/customresource/tableconvertor/tableconvertor.go
+        value = json.loads(cell)
+        if not isinstance(value, str):
+            return _NOTHING
         try:
             then = dt.datetime.fromisoformat(value)
-        except (ValueError, TypeError):
-            return "<invalid>" if isinstance(value, str) else None
-        return duration(self._now() - then.timestamp()) if then.tzinfo else "<invalid>"
+        except ValueError:
+            return _INVALID
+        return _text(duration(self._now() - then.timestamp())) if then.tzinfo else _INVALID
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - whatever JSON can say
+    """Return a cell as JSON. The encoder takes ten times as long for what is no string."""
+    if value is None:
+        return _NOTHING
+    return str(value) if type(value) is int else _ENCODER.encode(value)
 
 
 def duration(seconds: float) -> str:
