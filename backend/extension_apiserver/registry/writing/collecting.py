@@ -16,7 +16,7 @@ from extension_apiserver.registry.reading.selection import Seen
 from extension_apiserver.request import Request
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.store.protocol import Stored
-from extension_apiserver.store.token import token
+from extension_apiserver.store.token import Place, token
 
 
 class Collecting:
@@ -54,7 +54,7 @@ class Collecting:
         """Return the list of objects, each as JSON, and where the next page begins."""
         metadata: Object = {"resourceVersion": str(self._revision)}
         if self._more:
-            metadata["continue"] = token(self._revision, self._after)
+            metadata["continue"] = token(Place(self._revision, self._after))
         kind = json.dumps(f"{self._kept.resource.kind}List").encode()
         version = json.dumps(f"{self._info.group}/{self._info.version}").encode()
         listed = b",".join(items)
