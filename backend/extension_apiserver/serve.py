@@ -75,8 +75,9 @@ async def serve(
             namespaces = Namespaces(host.client) if in_namespaces else None
             registries = {one.resource.plural: Registry(one, namespaces) for one in stores.kept}
             own = TableGroup(
-                api=api, app=app, calls=calls, streams=host.streams, most_body_bytes=most, registries=registries
-            )
+                api=api, app=app, calls=calls, streams=host.streams, most_body_bytes=most, registries=registries,
+                authorizer=host.authorizer,
+            )  # fmt: skip
             checks = [Check("store", stores.complaint)] if stores.kept else []
             if namespaces is not None:
                 checks.append(Check("namespaces", namespaces.complaint))

@@ -71,6 +71,8 @@ class StatusError(Exception):
             "reason": self.reason,
             "code": self.code,
         }
+        if not self.reason:
+            del status["reason"]
         if self.details:
             status["details"] = self.details
         return json.dumps(status).encode() + b"\n"

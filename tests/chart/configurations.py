@@ -50,12 +50,12 @@ def dry_run(kubectl: Kubectl, objects: list[dict[str, Any]]) -> tuple[int, list[
     return taken, [line for line in answer.stderr.splitlines() if "Warning" in line]
 
 
-def served(helm: Helm, group: str, version: str = "v1", *, has_resources: bool = True) -> Api:
-    """Wait until the API server serves ``group`` by way of ``helm``'s release; return it. A gateway without a mapping has only paths."""
+def served(helm: Helm, group: str, version: str = "v1", *, has_resources: bool = True, resource: str = "echoes") -> Api:
+    """Wait until the API server serves ``resource`` by way of ``helm``'s release; return it. A gateway without a mapping has only paths."""
     api = Api(helm.cluster, group, version)
     api.wait_for_available("True", "Passed")
     if has_resources:
-        api.wait_until_served()
+        api.wait_until_served(resource=resource)
     else:
         api.wait_until_answered(f"{api.path}/echoes")
     return api
@@ -89,7 +89,9 @@ def installed_again_and_gone(helm: Helm, path: Path, base_values: Mapping[str, o
     helm.upgrade(chosen, files=[path], arguments=["--wait"])  # as many users do
     if registered.get("enabled", True):
         for version in versions:
-            served(helm, group, version, has_resources=not gateway.get("enabled") or "resources" in gateway)
+            has_resources = not gateway.get("enabled") or "resources" in gateway
+            [resource] = values.get("store", {}).get("resources", ["echoes"])
+            served(helm, group, version, has_resources=has_resources, resource=resource)
     services = _registered(helm)
     for name in services:
         version, _, of_group = name.partition(".")

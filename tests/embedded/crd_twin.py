@@ -25,7 +25,7 @@ APPLY = "application/apply-patch+yaml"
 _REGEX_OF_GO = re.compile(r"regex used for validation is '[^']*'")
 
 
-def definition(schema):
+def definition(schema, group=GROUP):
     """Return the CRD of twins."""
     names = {"kind": "Twin", "plural": "twins", "singular": "twin", "listKind": "TwinList"}
     version = {
@@ -38,17 +38,17 @@ def definition(schema):
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"twins.{GROUP}"},
-        "spec": {"group": GROUP, "scope": "Namespaced", "names": names, "versions": [version]},
+        "metadata": {"name": f"twins.{group}"},
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
     }
 
 
 class Theirs:
     """The CRD, by HTTP."""
 
-    def __init__(self, api):
+    def __init__(self, api, group=GROUP):
         self.session = api.session()
-        self.url = f"{api.server}/apis/{GROUP}/v1/namespaces/{NAMESPACE}/twins"
+        self.url = f"{api.server}/apis/{group}/v1/namespaces/{NAMESPACE}/twins"
 
     def send(self, method, path, body, content_type, query):
         """Return code, answer and warnings."""
@@ -67,8 +67,8 @@ class Theirs:
 class Ours:
     """Our functions, over one dict."""
 
-    def __init__(self, schema):
-        self.kind = Kind(GROUP, "v1", "Twin", "twins", structural(schema), namespaced=True, has_status=True)
+    def __init__(self, schema, group=GROUP):
+        self.kind = Kind(group, "v1", "Twin", "twins", structural(schema), namespaced=True, has_status=True)
         self.versions = Versions({self.kind.api_version: atom_of_kind(self.kind.schema)}, lambda value, _version: value)
         self.stored = {}
         self.revision = 0
@@ -95,12 +95,11 @@ class Ours:
             return error.code, json.loads(error.body()), []
         if method == "GET":
             return 200, new, []
-        if new is not old:
+        if new is not old and "dryRun" not in query:
             self.revision += 1
             new = json.loads(json.dumps(new))
             new["metadata"]["resourceVersion"] = str(self.revision)
-            if "dryRun" not in query:
-                self.stored[new["metadata"]["name"]] = new
+            self.stored[new["metadata"]["name"]] = new
         return 201 if old is None else 200, new, warnings
 
     def _written(self, method, body, content_type, query, old, request):
@@ -120,8 +119,8 @@ class Ours:
 class Twins:
     """Both, and what they answered differently."""
 
-    def __init__(self, api, schema):
-        self.theirs, self.ours = Theirs(api), Ours(schema)
+    def __init__(self, api, schema, group=GROUP):
+        self.theirs, self.ours = Theirs(api, group), Ours(schema, group)
 
     def send(self, method, path, body=None, content_type="application/json", **query):
         """Ask both; return their answers as they can be compared."""
@@ -130,7 +129,10 @@ class Twins:
             sent = body(side) if callable(body) else body
             text = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
             code, answer, warnings = side.send(method, path, text, content_type, query)
-            answers.append({"code": code, "answer": comparable(answer), "warnings": sorted(warnings)})
+            # A refusal has no warnings here: they are about an object that is not stored.
+            answers.append(
+                {"code": code, "answer": comparable(answer), "warnings": sorted(warnings) if code < 400 else []}
+            )
         return answers
 
     def current(self, name):
@@ -144,6 +146,8 @@ def comparable(answer):
         return _comparable_status(answer)
     kept = json.loads(json.dumps(answer))
     metadata = kept["metadata"]
+    if "generateName" in metadata:
+        metadata["name"] = len(metadata["name"])
     for name in ("uid", "creationTimestamp", "resourceVersion"):
         metadata[name] = bool(metadata.get(name))
     for entry in metadata.get("managedFields", []):
@@ -157,23 +161,35 @@ def comparable(answer):
 def _comparable_status(answer):
     details = answer.get("details", {})
     causes = {
-        (one.get("field", ""), one.get("reason", ""), one.get("message", "")) for one in details.get("causes", [])
+        (one.get("field", ""), one.get("reason", ""), _comparable_words(one.get("message", "")))
+        for one in details.get("causes", [])
     }
     return {
         "reason": answer.get("reason", ""),
         "causes": sorted(causes),
-        "about": {name: details.get(name, "") for name in ("name", "group", "kind")},
+        "about": {name: _comparable_words(details.get(name, "")) for name in ("name", "group", "kind")},
         # The sentences of several causes come in any order; those of one are told as they are.
-        "message": answer["message"] if len(causes) < 2 else sorted(re.split(r", |\n|\[|\]", answer["message"])),
+        "message": _comparable_words(answer["message"])
+        if len(causes) < 2
+        else sorted(re.split(r", |\n|\[|\]", _comparable_words(answer["message"]))),
     }
 
 
-def await_definition(api, schema):
+#: What was patched is told as a whole by kube-apiserver, and here up to a limit.
+_PATCHED = re.compile(r'Invalid value: "\{.*?(?:\}\}"|…"): |in \'\{.*\}\'$', re.DOTALL)
+_GENERATED = re.compile(r"\b(B_)[bcdfghjklmnpqrstvwxz2456789]{5}\b")
+
+
+def _comparable_words(text):
+    return _GENERATED.sub(r"\1…", _PATCHED.sub("…", text))
+
+
+def await_definition(api, schema, group=GROUP):
     """Create the CRD and wait until it is served."""
-    made = definition(schema)
+    made = definition(schema, group)
     api.send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", made)
     session = api.session()
-    url = f"{api.server}/apis/{GROUP}/v1/namespaces/{NAMESPACE}/twins"
+    url = f"{api.server}/apis/{group}/v1/namespaces/{NAMESPACE}/twins"
 
     def served():
         if session.get(url, timeout=30).status_code != 200:

@@ -51,7 +51,8 @@ class Rest:
             StatusError: with the code and reason that Kubernetes uses.
 
         """
-        function = self._route(request, info, resource)
+        self.check(request, info, resource)
+        function = resource.verbs[info.verb]
         verb = VERBS[info.verb]
         is_list = verb.answer == "list"
         query = request.query()
@@ -86,8 +87,8 @@ class Rest:
         return answer
 
     @staticmethod
-    def _route(request: Request, info: RequestInfo, resource: Resource) -> Callable[[Call], Any]:
-        """Return the function for a request.
+    def check(request: Request, info: RequestInfo, resource: Resource) -> None:
+        """Let nobody ask for what there is not.
 
         Raises:
             StatusError: 404 if the resource has no such path, 405 with Allow if that path does not take the verb.
@@ -112,7 +113,6 @@ class Rest:
                 details={"group": info.group, "kind": resource.plural},
                 headers=[("Allow", allow)],
             )
-        return resource.verbs[info.verb]
 
 
 def _completed(item: Object, call: Call, resource: Resource) -> Object:

@@ -8,13 +8,15 @@ from typing import Any
 
 from extension_apiserver.api.documents.discovery import entries
 from extension_apiserver.api.documents.openapi import OpenApi, OpenApiDocuments
-from extension_apiserver.api.resources import Api
+from extension_apiserver.api.resources import Api, Resource
 from extension_apiserver.api.rest import Rest
+from extension_apiserver.registry.computed.computed import Computed
 from extension_apiserver.registry.rest import Registry
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError, no_such_path
 from extension_apiserver.trust.authentication import Caller
+from extension_apiserver.trust.delegation import Authorizer
 from extension_apiserver.wire.http_message import body_too_large
 
 from .application import Application
@@ -34,6 +36,7 @@ class TableGroup:
         most_body_bytes: of a body that is read at all.
         app: answers what is no resource's; None answers it with 404.
         registries: plural → who answers for the objects of a resource with a store.
+        authorizer: asks kube-apiserver what else a caller may; None if its own authorization is relied on, by which a patch may create.
         openapi_source: documents that are made anew while the server runs; by default they are made once.
         below_objects: paths below objects of a resource are the application's if the resource knows no such subresource.
 
@@ -45,6 +48,7 @@ class TableGroup:
     most_body_bytes: int
     app: Application | None = None
     registries: Mapping[str, Registry] = dataclasses.field(default_factory=dict)
+    authorizer: Authorizer | None = None
     openapi_source: OpenApi | None = None
     below_objects: bool = False
     name: str = dataclasses.field(init=False)
@@ -53,6 +57,7 @@ class TableGroup:
     _openapi: OpenApi = dataclasses.field(init=False)
     _rest: Rest = dataclasses.field(init=False)
     _subresources: Subresources = dataclasses.field(init=False)
+    _computed: Mapping[str, Computed] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         self.name, self.versions = self.api.group, self.api.versions
@@ -60,6 +65,9 @@ class TableGroup:
         self._openapi = self.openapi_source or OpenApi(self.api)
         self._rest = Rest(self.calls.run)
         self._subresources = Subresources(self.calls)
+        self._computed = {
+            one.plural: Computed(one, self.api, self.calls.run) for one in self.api.resources if one.poll_seconds
+        }
 
     def resources(self, version: str) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002 - each version has the same
         """Return the entries of discovery."""
@@ -79,7 +87,7 @@ class TableGroup:
                 raise body_too_large(self.most_body_bytes)
             if request.header(b"upgrade"):
                 raise StatusError(400, "connections cannot be upgraded here")
-            return await registry.answer(request, info)
+            return await registry.answer(request, info, lambda: self._demand_creation(info, caller))
         if resource is not None and self.below_objects and info.subresource not in {"", *resource.subresources}:
             resource = None
         if resource is not None and info.subresource:
@@ -91,9 +99,30 @@ class TableGroup:
         if resource is not None:
             if request.header(b"upgrade"):
                 raise StatusError(400, "connections cannot be upgraded here")
-            return await self._rest.answer(request, caller.identity, info, resource)
+            return await self._call(request, info, caller, resource)
         self.streams.check(caller.identity.user)
         if self.app is None:
             raise no_such_path()
         answer = self.app.connect if request.header(b"upgrade") else self.app.call
         return await answer(request, caller)
+
+    async def _call(self, request: Request, info: RequestInfo, caller: Caller, resource: Resource) -> Response:
+        computed = self._computed.get(resource.plural) if info.verb in {"list", "watch"} else None
+        if computed is None:
+            return await self._rest.answer(request, caller.identity, info, resource)
+        self._rest.check(request, info, resource)
+        return await computed.answer(request, info)
+
+    async def _demand_creation(self, info: RequestInfo, caller: Caller) -> None:
+        """Let nobody create by an apply, which is authorized as a patch, who may not create.
+
+        https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/endpoints/handlers/update.go (withAuthorization)
+
+        Raises:
+            StatusError: 403.
+
+        """
+        creation = dataclasses.replace(info, verb="create")
+        if self.authorizer and not await self.authorizer.allows(caller.identity, creation, caller.payer):
+            details = {"group": info.group, "kind": info.resource, "name": info.name}
+            raise StatusError(403, creation.denial(caller.identity.user), details=details)

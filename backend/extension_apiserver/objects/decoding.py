@@ -21,6 +21,7 @@ from .schema.pruning import prune, prune_nulls
 from .values import MOST_OWN_LEVELS, Object, Value, too_deep
 
 #: The default is what kube-apiserver takes since 1.27.
+_SHOWN = 30
 DIRECTIVES = ("Ignore", "Warn", "Strict")
 
 
@@ -46,12 +47,11 @@ def decode(text: bytes, kind: Kind, directive: str) -> tuple[Object, list[str]]:
     value, twice = parse(text)
     if not isinstance(value, dict):
         raise StatusError(400, "the body of the request must be a JSON object")
-    # Upstream takes what is missing from the path.
-    value["apiVersion"] = value.get("apiVersion") or kind.api_version
-    value["kind"] = value.get("kind") or kind.name
-    if (value["apiVersion"], value["kind"]) != (kind.api_version, kind.name):
-        raise StatusError(400, f"the object must be of apiVersion '{kind.api_version}' and kind '{kind.name}'")
     beginning = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: '
+    if not value.get("kind"):
+        raise StatusError(400, _without_kind(text, kind, directive, beginning))
+    if (value.get("apiVersion"), value["kind"]) != (kind.api_version, kind.name):
+        raise StatusError(400, f"the object must be of apiVersion '{kind.api_version}' and kind '{kind.name}'")
     try:
         unknown = coerce(value, kind)
     except WrongTypeError as error:
@@ -63,8 +63,22 @@ def decode(text: bytes, kind: Kind, directive: str) -> tuple[Object, list[str]]:
     return value, faults if directive in {"", "Warn"} else []
 
 
-def coerce(value: Object, kind: Kind) -> list[str]:
+def _without_kind(text: bytes, kind: Kind, directive: str, beginning: str) -> str:
+    body = text.decode(errors="replace")
+    missing = f"Object 'Kind' is missing in '{shortened(body)}'"
+    if directive == "Ignore":
+        return beginning + missing
+    shown = body if len(body) <= _SHOWN else f"{body[:_SHOWN]} ..."
+    return f"the object provided is unrecognized (must be of type {kind.name}): {missing} ({shown})"
+
+
+def coerce(value: Object, kind: Kind, *, applied: bool = False) -> list[str]:
     """Give an object the shape of its schema, in place; return the paths of what was unknown.
+
+    Args:
+        value: the object.
+        kind: what it is.
+        applied: nulls stay, to be refused: who applies a field wants to own it.
 
     Raises:
         StatusError: 400, it is deeper than MOST_OWN_LEVELS.
@@ -75,7 +89,8 @@ def coerce(value: Object, kind: Kind) -> list[str]:
         raise StatusError(400, f"the object is nested deeper than {MOST_OWN_LEVELS} levels")
     metadata, unknown = shaped(value.get("metadata"), "metadata")
     unknown += prune(value, kind.schema)
-    prune_nulls(value, kind.schema)
+    if not applied:
+        prune_nulls(value, kind.schema)
     embedded: list[str] = []
     shape_embedded(value, kind.schema, embedded)
     # Whatever the schema says about it, the metadata is there.

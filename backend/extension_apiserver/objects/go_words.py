@@ -56,6 +56,24 @@ def _decimal(value: float) -> tuple[str, str, int]:
     return sign, digits.rstrip("0") or "0", exponent if digits else 0
 
 
+def kind_words(value: Value) -> str:
+    """Return what encoding/json calls the kind of a value."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, dict):
+        return "object"
+    if isinstance(value, list):
+        return "array"
+    if value is None:
+        return "null"
+    return "string" if isinstance(value, str) else "number"
+
+
+def not_of_go(value: Value, wanted: str) -> str:
+    """Return the sentence of encoding/json about a value that does not fit Go's type."""
+    return f"json: cannot unmarshal {kind_words(value)} into Go value of type {wanted}"
+
+
 def value_words(value: Value) -> str:
     """Return a value as a cause names it: strings quoted, numbers plain, all else as JSON."""
     if isinstance(value, str):

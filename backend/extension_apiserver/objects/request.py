@@ -49,7 +49,7 @@ def place(sent: Object, request: Request) -> None:
     """Put an object where its path says, in place.
 
     Raises:
-        StatusError: 400, it says that it is elsewhere.
+        StatusError: 400, it says that it is elsewhere, or not where.
 
     """
     metadata = sent["metadata"]
@@ -59,7 +59,8 @@ def place(sent: Object, request: Request) -> None:
             400, f"the name of the object ({shortened(name)}) does not match the name on the URL ({request.name})"
         )
     if request.name and not name:
-        metadata["name"] = request.name
+        words = f"the name of the object ({request.name} based on URL) was undeterminable: name must be provided"
+        raise StatusError(400, words)
     namespace = metadata.get("namespace", "")
     if namespace not in {"", request.namespace}:
         raise StatusError(400, "the namespace of the provided object does not match the namespace sent on the request")

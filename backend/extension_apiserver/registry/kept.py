@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from extension_apiserver.api.column import Column
 from extension_apiserver.api.resources import Api, Resource, whole_schema
-from extension_apiserver.api.stored import Version
+from extension_apiserver.api.stored import Check, Version
 from extension_apiserver.objects.apply.typed.atoms import atom_of_kind
 from extension_apiserver.objects.apply.versions import Versions
+from extension_apiserver.objects.causes import NO_FIELD, Cause
 from extension_apiserver.objects.kind import Kind
 from extension_apiserver.objects.schema.reading import structural
 from extension_apiserver.objects.values import Object, copied
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.feed import Feed
-from extension_apiserver.store.protocol import Key, Store
+from extension_apiserver.store.protocol import Expired, Key, Store, StoreError, TooNew
 
 from .scaling.scale_paths import scale_rules
 
@@ -36,6 +37,7 @@ class Kept:
         versions: of the kind, for managedFields.
         stored_version: one of `kinds`.
         store, feed: where the objects are, and what changes there.
+        local: revisions are those of this process.
 
     """
 
@@ -46,6 +48,7 @@ class Kept:
     stored_version: str
     store: Store
     feed: Feed
+    local: bool = False
 
     @property
     def table(self) -> str:
@@ -55,6 +58,10 @@ class Kept:
     def key(self, namespace: str, name: str) -> Key:
         """Return where an object is; `namespace` is "" where it has none."""
         return Key(self.table, namespace, name)
+
+    def unreached(self, error: TooNew) -> StoreError:
+        """Return what a revision is that the store has not reached: of another process it is as good as forgotten."""
+        return Expired(error.wanted, error.revision) if self.local else error
 
     def columns(self, version: str) -> Sequence[Column]:
         """Return the columns of a version, after the name."""
@@ -166,7 +173,8 @@ def kept(resource: Resource, api: Api, store: Store, feed: Feed) -> Kept:
 
 def _kind(resource: Resource, group: str, version: str) -> Kind:
     other = resource.versions.get(version)
-    schema = whole_schema(resource.schema if other is None else other.schema)
+    source = resource if other is None else other
+    schema = whole_schema(source.schema)
     try:
         read = structural(schema)
     except ValueError as error:
@@ -174,4 +182,13 @@ def _kind(resource: Resource, group: str, version: str) -> Kind:
     return Kind(
         group, version, resource.kind, resource.plural, read,
         namespaced=resource.namespaced, has_status=resource.status, also=scale_rules(resource.scale),
+        check=_causes_of(source.check),
     )  # fmt: skip
+
+
+def _causes_of(check: Check | None) -> Callable[[Object, Object | None, str], Iterable[Cause]]:
+    def causes(new: Object, old: Object | None, subresource: str) -> Iterator[Cause]:
+        for path, words in check(new, old, subresource) if check else ():
+            yield Cause("FieldValueInvalid", path or NO_FIELD, words)
+
+    return causes

@@ -8,17 +8,20 @@ from typing import TypeVar
 
 _Result = TypeVar("_Result")
 
-#: Reading, checking and writing so many bytes of JSON takes some milliseconds.
-_SMALL_BYTES = 16 * 2**10
-#: There is one interpreter, so more threads make nothing faster, and each holds its object.
-_MOST_THREADS = 2
+#: Reading, checking and writing so many bytes of JSON takes milliseconds; an apply of a long list of small objects 8 µs a byte.
+_SMALL_BYTES = 4 * 2**10
+#: Those with more, which may take seconds, wait for each other and hold up nobody who has less.
+_LARGE_BYTES = 256 * 2**10
 
 
 class Work:
-    """Runs functions that only compute: in the event loop if there is little to do, else in one of few threads."""
+    """Runs functions that only compute: in the event loop if there is little to do, else in one of two threads.
+
+    There is one interpreter, so more threads make nothing faster, and each holds its object.
+    """
 
     def __init__(self) -> None:
-        self._threads = asyncio.Semaphore(_MOST_THREADS)
+        self._medium, self._large = asyncio.Semaphore(1), asyncio.Semaphore(1)
 
     async def run(self, size_bytes: int, function: Callable[[], _Result]) -> _Result:
         """Return what a function returns.
@@ -30,5 +33,15 @@ class Work:
         """
         if size_bytes <= _SMALL_BYTES:
             return function()
-        async with self._threads:
-            return await asyncio.to_thread(function)
+        turn = self._medium if size_bytes <= _LARGE_BYTES else self._large
+        await turn.acquire()
+        running = asyncio.get_running_loop().run_in_executor(None, function)
+
+        def done(future: asyncio.Future[_Result]) -> None:
+            turn.release()
+            if not future.cancelled():
+                future.exception()  # nobody may ask for it any more
+
+        running.add_done_callback(done)
+        # A thread goes on whoever left: until it is done no other begins.
+        return await asyncio.shield(running)

@@ -181,10 +181,10 @@ class Api:
         wanted = f"{status} ({reason})" if reason else status
         wait_for(f"APIService {self.version}.{self.group} Available={wanted}", judged, timeout_seconds=timeout_seconds)
 
-    def wait_until_served(self, timeout_seconds: float = 60) -> None:
-        """Wait for stages three and four: discovery lists a resource, and a real call succeeds."""
+    def wait_until_served(self, timeout_seconds: float = 60, resource: str = "echoes") -> None:
+        """Wait for stages three and four: discovery lists a resource, and a real call of that one succeeds."""
         self.wait_until_answered(self.path, timeout_seconds, listing="resources")
-        self.wait_until_answered(f"{self.path}/echoes", timeout_seconds)
+        self.wait_until_answered(f"{self.path}/{resource}", timeout_seconds)
 
     def wait_until_answered(self, path: str, timeout_seconds: float = 60, *, listing: str = "") -> None:
         """Wait until a GET succeeds, and ``listing``, if given, lists something: what passes requests on may hear of Available late."""

@@ -29,7 +29,7 @@ WRONG = {
     "metadata.annotations: Too long: may not be more than 262144 bytes": {"annotations": {"a": "x" * 262144}},
     "metadata.ownerReferences[0].uid: Required value: must not be empty": {"ownerReferences": [OWNER | {"uid": ""}]},
     'metadata.ownerReferences[0].apiVersion: Invalid value: "a/b/c": must be <group>/<version> or <version>': {"ownerReferences": [OWNER | {"apiVersion": "a/b/c"}]},
-    'metadata.finalizers: Invalid value: ["orphan","foregroundDeletion"]: finalizer foregroundDeletion and orphan cannot be both set': {"finalizers": ["orphan", "foregroundDeletion"]},
+    'metadata.finalizers: Invalid value: ["orphan","foregroundDeletion"]: finalizer orphan and foregroundDeletion cannot be both set': {"finalizers": ["orphan", "foregroundDeletion"]},
     'metadata.managedFields[0].operation: Unsupported value: "Patch": supported values: "Apply", "Update"': {"managedFields": [{"operation": "Patch"}]},
 }  # fmt: skip
 
@@ -86,7 +86,7 @@ def test_times_are_whole_seconds_of_utc():
             "json: cannot unmarshal number 1.5 into Go struct field ObjectMeta.generation of type int64",
         ),
         ({"deletionTimestamp": "x"}, 'parsing time "x" as'),
-        ({"ownerReferences": [{"uid": 1}]}, "OwnerReference.ownerReferences.uid of type string"),
+        ({"ownerReferences": [{"uid": 1}]}, "OwnerReference.ownerReferences.uid of type types.UID"),
         ("x", "json: cannot unmarshal string into Go value of type v1.ObjectMeta"),
     ],
     ids=str,

@@ -61,7 +61,10 @@ def test_true_is_not_one():
 
 @pytest.mark.parametrize("patch", [{}, "x", [1], [[]], None], ids=repr)
 def test_what_is_no_patch_is_told(patch):
-    with pytest.raises(StatusError, match="a JSON patch must be a list of objects") as caught:
+    with pytest.raises(
+        StatusError,
+        match=r"error decoding patch: json: cannot unmarshal \w+ into Go value of type (\[\])?handlers.jsonPatchOp",
+    ) as caught:
         json_patch({}, patch)
     assert caught.value.code == 400
 
@@ -157,7 +160,9 @@ def test_a_merge_patch(document, patch, expected):
 
 
 def test_a_merge_patch_is_an_object():
-    with pytest.raises(StatusError, match="a merge patch must be an object") as caught:
+    with pytest.raises(
+        StatusError, match="error decoding patch: json: cannot unmarshal array into Go value of type map"
+    ) as caught:
         merge_patch({}, [1])
     assert caught.value.code == 400
 

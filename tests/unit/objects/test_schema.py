@@ -26,7 +26,8 @@ def kind(**properties):
 
 
 def body(spec, **more):
-    return json.dumps({"metadata": {"name": "tom", "namespace": "n"}, "spec": spec, **more}).encode()
+    typed = {"apiVersion": "cats.example.com/v1", "kind": "Cat"}
+    return json.dumps(typed | {"metadata": {"name": "tom", "namespace": "n"}, "spec": spec, **more}).encode()
 
 
 def decoded(spec, directive="", **properties):
@@ -75,7 +76,9 @@ def test_an_object_gets_its_shape(name):
 
 
 def test_strict_validation_refuses_what_the_others_tell_or_ignore():
-    text = b'{"metadata":{"name":"a","odd":1},"spec":{"a":1,"a":2,"b":1}}'
+    text = (
+        b'{"apiVersion":"cats.example.com/v1","kind":"Cat","metadata":{"name":"a","odd":1},"spec":{"a":1,"a":2,"b":1}}'
+    )
     told = ['duplicate field "spec.a"', 'unknown field "metadata.odd"', 'unknown field "spec.b"']
 
     assert [decode(text, kind(a=NUMBER), how)[1] for how in ("Ignore", "Warn", "")] == [[], told, told]
@@ -115,7 +118,10 @@ def test_a_required_field_that_is_missing_is_told():
     schema = structural({"type": "object", "required": ["spec"], "properties": {"spec": {"type": "object"}}})
     cat = Kind("", "v1", "Cat", "cats", schema)
     with pytest.raises(StatusError) as caught:
-        check_create(decode(b'{"metadata":{"name":"a","namespace":"n"}}', cat, "")[0], cat)
+        check_create(
+            decode(b'{"apiVersion":"v1","kind":"Cat","metadata":{"name":"a","namespace":"n"}}', cat, "")[0],
+            cat,
+        )
     assert caught.value.message == 'Cat "a" is invalid: spec: Required value'
 
 
@@ -164,7 +170,13 @@ def test_long_values_are_not_repeated():
 
 
 @pytest.mark.parametrize(
-    "text", [b"[" * 200_000, b'{"a":' * 200_000, b'{"spec":' + b"[" * 101 + b"]" * 101 + b"}"], ids=len
+    "text",
+    [
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+        b'{"kind":"Cat","apiVersion":"cats.example.com/v1","spec":' + b"[" * 101 + b"]" * 101 + b"}",
+    ],
+    ids=len,
 )
 def test_a_body_too_deep_is_refused(text):
     with pytest.raises(StatusError, match=r"deeper than (100|90) levels") as caught:

@@ -70,6 +70,7 @@ def test_a_name_is_generated():
             400,
             "the name of the object (other) does not match the name on the URL (tom)",
         ),
+        ({"resourceVersion": "7", "name": ""}, 400, "the name of the object (tom based on URL) was undeterminable"),
         ({"resourceVersion": "7", "namespace": "away"}, 400, "the namespace of the provided object does not match"),
         (
             {"resourceVersion": "6"},
@@ -83,11 +84,11 @@ def test_a_name_is_generated():
         ),
         ({}, 422, "metadata.resourceVersion: Invalid value: 0: must be specified for an update"),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_an_update_that_is_refused(tom, metadata, code, said):
     with pytest.raises(StatusError) as caught:
-        writing.update(text({"size": 2}, **metadata), tom, request())
+        writing.update(text({"size": 2}, **({"name": "tom"} | metadata)), tom, request())
     assert (caught.value.code, said in caught.value.message) == (code, True), caught.value.message
 
 

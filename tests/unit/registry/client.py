@@ -164,7 +164,10 @@ class Cats:
             response = await self.response(method, path, body, content_type=content_type, agent=agent, accept=accept)
         except StatusError as error:
             return Answer(error.code, dict(error.headers), error.body())
-        return Answer(response.status, dict(response.headers), response.body)
+        headers: dict[str, str] = {}
+        for name, value in response.headers:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return Answer(response.status, headers, response.body)
 
     async def response(
         self,

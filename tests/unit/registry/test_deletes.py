@@ -2,7 +2,8 @@
 
 import pytest
 
-from extension_apiserver.registry.writing import deletes
+from extension_apiserver.registry.writing import collecting
+from extension_apiserver.registry.writing.delete_options import UNREADABLE
 from unit.registry.client import CATS, GROUP, cat
 
 KEPT = {"finalizers": ["a.example.com/b"]}
@@ -109,7 +110,7 @@ def test_options_that_cannot_be_are_422(cats, query, field):
     assert cats.get("tom")
 
 
-@pytest.mark.parametrize("version", ["v1", "meta.k8s.io/v1", f"{GROUP}/v1"])
+@pytest.mark.parametrize("version", ["v1", "meta.k8s.io/v1", "apps/v1", f"{GROUP}/v1"])
 def test_options_may_be_of_any_group_that_clients_send(cats, version):
     cats.create("tom")
     body = {"apiVersion": version, "kind": "DeleteOptions", "dryRun": ["All"]}
@@ -120,7 +121,7 @@ def test_options_may_be_of_any_group_that_clients_send(cats, version):
 @pytest.mark.parametrize(
     "body",
     [
-        b"{", b"[]", b"3", {"apiVersion": "v1", "kind": "Pod"}, {"apiVersion": "other/v1", "kind": "DeleteOptions"},
+        b"{", b"[]", b"3", {"apiVersion": "v1", "kind": "Pod"},
         {"dryRun": "All"}, {"dryRun": [3]}, {"gracePeriodSeconds": "x"}, {"preconditions": []}, {"preconditions": {"uid": 3}},
         {"propagationPolicy": {}}, {"orphanDependents": "no"}, {"kind": ["a"]}, {"apiVersion": {}},
     ],
@@ -132,9 +133,14 @@ def test_a_body_that_is_no_options_is_400(cats, body):
     assert cats.get("tom")
 
 
-def test_a_way_around_what_cannot_be_read_is_as_if_it_was_not_asked_for(cats):
+def test_what_can_be_read_is_not_deleted_as_what_cannot(cats):
     cats.create("tom")
-    assert cats.send("DELETE", "/tom?ignoreStoreReadErrorWithClusterBreakingPotential=true").code == 200
+    answer = cats.send("DELETE", f"/tom?{UNREADABLE}=true")
+    assert (answer.code, answer.json["reason"]) == (409, "Conflict")
+    assert answer.message.endswith("unsafe deletion is not allowed because the object is decodable from storage")
+    for path in (f"/tom?{UNREADABLE}=true&gracePeriodSeconds=1", f"?{UNREADABLE}=true"):
+        assert cats.send("DELETE", path).json["details"]["causes"][0]["field"] == UNREADABLE
+    assert cats.get("tom")
 
 
 def test_a_collection_goes_as_far_as_it_is_selected(cats):
@@ -153,6 +159,7 @@ def test_a_collection_goes_in_parts_of_a_limit(cats):
         cats.create(name)
     first = cats.send("DELETE", "?limit=2").json
     assert names(cats) == ["c"]
+    assert first["metadata"]["remainingItemCount"] == 1
     second = cats.send("DELETE", f"?limit=2&continue={first['metadata']['continue']}").json
     assert [one["metadata"]["name"] for one in second["items"]] == ["c"]
     assert "continue" not in second["metadata"]
@@ -178,8 +185,17 @@ def test_a_dry_run_deletes_no_collection(cats):
     assert names(cats) == ["tom"]
 
 
+def test_a_collection_is_told_in_the_form_that_is_asked_for(cats):
+    cats.create("tom")
+    form = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+    told = cats.send("DELETE", "?dryRun=All", accept=form).json
+    assert (told["kind"], told["items"][0]["kind"]) == ("PartialObjectMetadataList", "PartialObjectMetadata")
+    assert cats.send("DELETE", "", accept="text/html").code == 406
+    assert names(cats) == ["tom"]
+
+
 def test_a_long_list_of_what_was_deleted_is_a_status_instead(cats, monkeypatch):
-    monkeypatch.setattr(deletes, "MOST_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(collecting, "MOST_ANSWER_BYTES", 1000)
     for name in "abc":
         cats.create(name, metadata={"annotations": {"a.example.com/b": "x" * 500}})
     answer = cats.send("DELETE", "")

@@ -75,6 +75,12 @@ def test_a_scale_without_a_number_sets_zero_by_update_and_is_refused_as_patch(ca
     assert cats.get("tom")["spec"]["replicas"] == 0
 
 
+def test_a_scale_fills_in_what_is_there_by_default_beside_its_number(cats):
+    cats.create("tom")
+    cats.send("PUT", "/tom/scale", scale(2))
+    assert cats.get("tom")["spec"] == {"replicas": 2, "lives": 9}
+
+
 def test_a_scale_below_zero_is_422(cats):
     cats.create("tom", spec={"replicas": 3})
     answer = cats.send("PUT", "/tom/scale", scale(-1))

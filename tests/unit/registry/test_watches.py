@@ -240,10 +240,13 @@ async def test_a_watch_ends_in_time_with_a_last_bookmark(monkeypatch: pytest.Mon
     real = session.Session.__init__
     monkeypatch.setattr(session.Session, "__init__", lambda self, *before: real(self, *before[:-1], before[-1] / 100))
     async with zoo("tom") as client:
-        watch = await client.watch(resourceVersion="1", timeoutSeconds="5", allowWatchBookmarks="true")
-        assert await watch.ended() == [("BOOKMARK", "", "1")]
-        watch = await client.watch(resourceVersion="1", timeoutSeconds="-5", allowWatchBookmarks="true")
-        assert await watch.ended() == []
+        for last, expected in ((0.02, [("BOOKMARK", "", "1")]), (2, [])):
+            monkeypatch.setattr(session, "_LAST_BOOKMARK_SECONDS", last)
+            watch = await client.watch(resourceVersion="1", timeoutSeconds="5", allowWatchBookmarks="true")
+            assert expected == await watch.ended(), last
+        for version in ("0", "1"):
+            watch = await client.watch(resourceVersion=version, timeoutSeconds="-5", allowWatchBookmarks="true")
+            assert await watch.ended() == []
 
 
 @pytest.mark.parametrize(

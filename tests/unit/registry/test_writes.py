@@ -2,12 +2,19 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
+from urllib.parse import unquote
 
 import pytest
 
+from extension_apiserver.api.resources import Api
+from extension_apiserver.apps.table_group import TableGroup
 from extension_apiserver.registry.writing import storing
+from extension_apiserver.status import StatusError
 from extension_apiserver.store.memory import MemoryStore
 from extension_apiserver.store.protocol import Conflict
+from extension_apiserver.trust.authentication import Caller
+from extension_apiserver.trust.identity import Identity
 from unit.registry.client import APPLY, GROUP, Cats, cat
 
 MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
@@ -201,18 +208,31 @@ def test_an_apply_that_names_a_uid_never_creates(cats):
     )
 
 
-def test_who_may_patch_but_not_create_applies_to_what_is_there_only(cats):
-    async def ask(name):
-        async def refuse():
-            raise PermissionError
+class Patchers:
+    """Lets everybody do everything but create."""
 
+    async def allows(self, _identity, info, _payer):
+        return info.verb != "create"
+
+
+def test_who_may_patch_but_not_create_applies_to_what_is_there_only(cats):
+    group = TableGroup(
+        api=Api(GROUP, ["v1"], [cats.kept.resource]), calls=SimpleNamespace(run=None, blocking=None), streams=None, most_body_bytes=2**20,
+        registries={"cats": cats.registry}, authorizer=Patchers(),
+    )  # fmt: skip
+
+    async def ask(name):
         request, info = cats.request("PATCH", f"/{name}?fieldManager=me", cat(name), content_type=APPLY)
-        return await cats.registry.answer(request, info, refuse)
+        return await group.answer(request, info, Caller(Identity("zoe")))
 
     cats.create("tom")
     assert cats.run(ask("tom")).status == 200
-    with pytest.raises(PermissionError):
+    with pytest.raises(StatusError) as refused:
         cats.run(ask("kit"))
+    assert (refused.value.code, refused.value.message) == (
+        403,
+        f'cats.{GROUP} "kit" is forbidden: User "zoe" cannot create resource "cats" in API group "{GROUP}" in the namespace "default"',
+    )
     assert cats.get("kit") is None
 
 
@@ -224,6 +244,13 @@ def test_yaml_that_is_not_as_json_is_400_in_one_line(cats, text):
     assert answer.code == 400
     assert answer.message.startswith("error converting YAML to JSON: yaml: ")
     assert "\n" not in answer.message
+
+
+def test_yaml_within_braces_is_yaml(cats):
+    text = b"{apiVersion: zoo.example.com/v1, kind: Cat, metadata: {name: tom}, spec: {color: red, toys: ['a', yes, 1.5e3]}}"
+    answer = apply(cats, "/tom?fieldManager=me&dryRun=All", text.replace(b", yes, 1.5e3", b", 'yes'"))
+    assert (answer.code, answer.json["spec"]["toys"]) == (201, ["a", "yes"])
+    assert apply(cats, "/tom?fieldManager=me", text).code in {400, 422, 500}
 
 
 def test_large_yaml_is_413_and_names_the_remedy(cats):
@@ -290,11 +317,11 @@ def test_what_is_large_is_computed_beside_the_event_loop(cats, monkeypatch):
     assert [thread is threading.main_thread() for thread in threads] == [True, False]
 
 
-@pytest.mark.parametrize("name", ["a%2Fb", "x%00y", "%E2%82%AC" * 200, "y" * 600])
+@pytest.mark.parametrize("name", ["x%00y", "%E2%82%AC" * 200, "y" * 600])
 def test_a_name_that_no_store_takes_is_that_of_nothing(cats, name):
     assert merge(cats, f"/{name}", {}).code == 404
     assert cats.send("DELETE", f"/{name}").code == 404
-    assert apply(cats, f"/{name}?fieldManager=me", {"apiVersion": f"{GROUP}/v1", "kind": "Cat"}).code in {404, 422}
+    assert apply(cats, f"/{name}?fieldManager=me", cat(unquote(name))).code == 422
     assert cats.revision == 0
 
 
@@ -303,6 +330,23 @@ def test_what_is_larger_than_a_store_takes_is_413(cats, monkeypatch):
     answer = cats.send("POST", "", cat("tom", metadata={"annotations": {"a.example.com/b": "x" * 2000}}))
     assert (answer.code, answer.json["reason"]) == (413, "RequestEntityTooLarge")
     assert len(answer.text) < 1000
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_who_owns_what_is_forgotten_where_an_object_is_too_large_with_it_but_by_an_apply(cats, monkeypatch, method):
+    monkeypatch.setattr("extension_apiserver.store.checks.MOST_VALUE_BYTES", 2500)
+    spec = {"friends": [{"name": f"n{number}"} for number in range(40)]}
+    if method == "POST":
+        answer = cats.send("POST", "", cat("tom", spec=spec))
+    else:
+        there = cats.create("tom")
+        answer = (
+            cats.send("PUT", "/tom", there | {"spec": spec}) if method == "PUT" else merge(cats, "/tom", {"spec": spec})
+        )
+    assert answer.code in {200, 201}
+    assert "managedFields" not in answer.json["metadata"]
+    assert "managedFields" not in cats.get("tom")["metadata"]
+    assert apply(cats, "/kit?fieldManager=me", cat("kit", spec=spec)).code == 413
 
 
 def test_an_answer_that_there_is_not_is_406_and_nothing_is_written(cats):
@@ -365,3 +409,26 @@ def test_what_a_client_says_of_its_objects_deletion_is_not_taken(cats):
     made = cats.create("tom", metadata=metadata)["metadata"]
     assert not {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields"} & set(made)
     assert (made["generation"], made["uid"] != "u") == (1, True)
+
+
+@pytest.mark.parametrize(("method", "content_type"), [("PUT", "application/json"), ("PATCH", APPLY)])
+def test_an_object_without_its_name_is_400(cats, method, content_type):
+    if method == "PUT":
+        cats.create("tom")
+    answer = cats.send(method, "/tom?fieldManager=me", cat(), content_type=content_type)
+    words = "the name of the object (tom based on URL) was undeterminable: name must be provided"
+    assert (answer.code, answer.message) == (400, words)
+
+
+def test_another_uid_is_409_for_an_update_and_422_for_a_patch(cats):
+    there = cats.create("tom")
+    other = there | {"metadata": there["metadata"] | {"uid": "u"}}
+    assert cats.send("PUT", "/tom", other).code == 409
+    answer = merge(cats, "/tom", {"metadata": {"uid": "u"}})
+    assert (answer.code, answer.json["details"]["causes"][0]["field"]) == (422, "metadata.uid")
+
+
+def test_a_creation_with_a_version_is_500_as_upstream(cats):
+    answer = cats.send("POST", "", cat("tom", metadata={"resourceVersion": "5"}))
+    assert (answer.code, answer.message) == (500, "resourceVersion should not be set on objects to be created")
+    assert "reason" not in answer.json

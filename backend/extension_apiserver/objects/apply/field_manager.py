@@ -90,9 +90,10 @@ def apply(live: Object | None, applied: Object, writer: Writer, versions: Versio
             managed = _track(_empty(applied), before, managed, start, versions) or Managed()
         new, managed = _apply(before, applied, managed, writer, versions, force=force)
     except FieldsError as error:
-        raise StatusError(500, f"failed to decode managed fields: {error}") from None
+        raise StatusError(500, f"failed to decode managed fields: {error}", reason="") from None
     except TypedError as error:
-        raise StatusError(500, f"failed to create typed patch object ({_called(applied)}): {error}") from None
+        words = f"failed to create typed patch object ({_called(applied)}): {error}"
+        raise StatusError(500, words, reason="") from None
     made = with_managed(without_managed(new), write(managed))
     if writer.name == _KUBECTL:
         last_applied.renew(made, applied)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+
+from extension_apiserver.objects.values import Value
 
 from .types import Type
 
@@ -24,7 +25,7 @@ class Frame:
 
     __slots__ = ("left", "values")
 
-    def __init__(self, values: list[Any], left: int) -> None:
+    def __init__(self, values: list[Value], left: int) -> None:
         self.values = values
         self.left = left
 
@@ -53,9 +54,9 @@ class Code:
     """
 
     type: Type
-    run: Callable[[Frame], Any]
+    run: Callable[[Frame], Value]
     cost: int
-    literal: tuple[Any, ...] = ()
+    literal: tuple[Value, ...] = ()
 
 
 @dataclasses.dataclass(slots=True)

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from extension_apiserver.objects.schema.structural import Structural
+from extension_apiserver.objects.values import Value
 
-from .compiler import compiled
+from .compiling.compiler import compiled
 from .declarations import MOST_BYTES, declared
 from .frames import Code, Scope
+from .reading.syntax import parse
+from .reading.tokens import CompileError
 from .rule import Rule
-from .syntax import parse
-from .tokens import CompileError
 from .types import BOOL, STRING, Type, optional
 
 #: As kube-apiserver: of a rule for all values it is for, and of all rules of a schema.
@@ -32,6 +32,8 @@ _KNOWN = {
     "optionalOldSelf": bool,
 }
 _STEP = re.compile(r"\.([^.\[\]']+)|\['((?:[^'\\]|\\.)*)'\]")
+_BREAK = re.compile(r"[\n\r]")
+_QUOTED = re.compile(r"\\(.)")
 _ADVICE = "simplify the rule, or set maxItems, maxProperties and maxLength where arrays, maps and strings are declared"
 
 
@@ -81,17 +83,17 @@ def _rule(source: object, schema: Structural, kind: Type, where: str) -> Rule:
         raise ValueError(f"{where}.optionalOldSelf may not be set if oldSelf is not used in rule")
     expression = _compiled(words, scope, STRING, f"{where}.messageExpression") if words else None
     name = message or text
-    return Rule(name, message or f"failed rule: {text}", code, expression, reason, path, transition, may_miss)
+    return Rule(name, message or f"failed rule: {text}", code, kind, expression, reason, path, transition, may_miss)
 
 
-def _check_words(source: Mapping[str, Any], text: str, message: str, words: str, where: str) -> None:
+def _check_words(source: Mapping[str, Value], text: str, message: str, words: str, where: str) -> None:
     if not text:
         raise ValueError(f"{where}.rule is not specified")
     if "message" in source and not message and source["message"]:
         raise ValueError(f"{where}.message must be non-empty if specified")
-    if re.search(r"[\n\r]", message):
+    if _BREAK.search(message):
         raise ValueError(f"{where}.message must not contain line breaks")
-    if re.search(r"[\n\r]", text) and not message:
+    if _BREAK.search(text) and not message:
         raise ValueError(f"{where}.message must be specified if rule contains line breaks")
     if source.get("messageExpression") and not words:
         raise ValueError(f"{where}.messageExpression must be non-empty if specified")
@@ -123,7 +125,7 @@ def field_path(text: str, schema: Structural) -> str:
     """
     told, at = "", 0
     for match in _STEP.finditer(text):
-        name = match[1] if match[1] is not None else re.sub(r"\\(.)", r"\1", match[2])
+        name = match[1] if match[1] is not None else _QUOTED.sub(r"\1", match[2])
         inner = schema.of(name)
         if match.start() != at or inner is None:
             break
@@ -159,8 +161,7 @@ def _costs(schema: Structural, where: str, count: int | None, blind: str) -> Ite
             raise ValueError(
                 f"{where}.x-kubernetes-validations[{n}].rule: oldSelf cannot be used on the uncorrelatable portion of the schema within {blind}"
             )
-        kind = declared(schema)
-        often = MOST_BYTES // ((kind.least_bytes if kind else 0) + 1) if count is None else count
+        often = MOST_BYTES // (rule.type.least_bytes + 1) if count is None else count
         yield f"{where}.x-kubernetes-validations[{n}].rule", rule.code.cost * often
         if rule.message:
             yield f"{where}.x-kubernetes-validations[{n}].messageExpression", rule.message.cost

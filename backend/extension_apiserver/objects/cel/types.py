@@ -79,24 +79,23 @@ def fits(actual: Type, wanted: Type, bound: dict[str, Type] | None = None) -> bo
     """
     known = {} if bound is None else bound
     if wanted in (A, B):
-        # Of dyn nothing is known: a better word that comes later takes its place.
-        if known.get(wanted.name, DYN) in (DYN, NULL):
-            if wanted.name not in known or known[wanted.name] == DYN or fits(NULL, actual):
-                known[wanted.name] = actual
-                return True
-            return actual == NULL
-        return fits(actual, known[wanted.name], known)
-    if DYN in (actual, wanted):
+        return _binds(actual, wanted, known)
+    if DYN in (actual, wanted) or wanted.name == "type" == actual.name:
         return True
-    if actual == NULL and wanted != NULL:
-        return wanted.name in _NULL_FOR
-    if wanted == NULL:
-        return actual == NULL or actual.name in _NULL_FOR
-    if wanted.name == "type" == actual.name:
-        return True
+    if NULL in (actual, wanted):
+        return actual == wanted or (wanted if actual == NULL else actual).name in _NULL_FOR
     if actual.name != wanted.name or len(actual.of) != len(wanted.of):
         return False
     return all(fits(one, other, known) for one, other in zip(actual.of, wanted.of, strict=True))
+
+
+def _binds(actual: Type, wanted: Type, known: dict[str, Type]) -> bool:
+    before = known.get(wanted.name, DYN)
+    # Of dyn and null nothing is known: a better word that comes later takes their place.
+    if before == DYN or (before == NULL and fits(NULL, actual)):
+        known[wanted.name] = actual
+        return True
+    return fits(actual, before, known)
 
 
 def filled_in(wanted: Type, bound: Mapping[str, Type]) -> Type:
@@ -109,5 +108,5 @@ def filled_in(wanted: Type, bound: Mapping[str, Type]) -> Type:
 def joined(one: Type, other: Type) -> Type | None:
     """Return the type of a value that is of either type; None where there is no such type but dyn."""
     if fits(one, other):
-        return one if one != DYN and other != DYN and one != NULL else (other if one == NULL else DYN)
+        return one if DYN not in {one, other} and one != NULL else (other if one == NULL else DYN)
     return one if fits(other, one) else None

@@ -80,19 +80,15 @@ def drop_repeated_owners(metadata: Object, *, when: str = "") -> list[str]:
 
     https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/endpoints/handlers/rest.go (dedupOwnerReferences)
     """
-    owners = metadata.get("ownerReferences", [])
     seen: dict[str, Object] = {}
-    repeated = []
-    for owner in owners:
-        if seen.setdefault(canonical(owner), owner) is not owner:
-            repeated.append(owner["uid"])
+    owners = metadata.get("ownerReferences", [])
+    repeated = [owner["uid"] for owner in owners if seen.setdefault(canonical(owner), owner) is not owner]
     if not repeated:
         return []
     metadata["ownerReferences"] = list(seen.values())
-    return [
-        f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in 1.20+, "
-        f"and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {', '.join(repeated)}"
-    ]
+    rule = "API server dedups owner references in 1.20+, and may reject such requests as early as 1.24"
+    told = f"please fix your requests; duplicate UID(s) observed: {', '.join(repeated)}"
+    return [f".metadata.ownerReferences contains duplicate entries{when}; {rule}; {told}"]
 
 
 def _without_metadata(value: Object) -> Object:

@@ -43,8 +43,8 @@ def _rule(words: str, rule: str, *examples: str) -> str:
     return f"{words} (e.g. {shown}regex used for validation is '{rule}')"
 
 
-def _too_long(most: int) -> str:
-    return f"must be no more than {most} bytes"
+def _too_long(most: int, unit: str = "characters") -> str:
+    return f"must be no more than {most} {unit}"
 
 
 def _over(text: str, most: int) -> bool:
@@ -93,17 +93,17 @@ def key_faults(key: str) -> list[str]:
     if slash and not prefix:
         faults.append("prefix part must be non-empty")
     elif slash:
-        faults += [f"prefix part {fault}" for fault in subdomain_faults(prefix)]
+        faults += [f"prefix part {fault.replace('253 characters', '253 bytes')}" for fault in subdomain_faults(prefix)]
     if not name:
         faults.append("name part must be non-empty")
     elif _over(name, _LONGEST_LABEL):
-        faults.append(f"name part {_too_long(_LONGEST_LABEL)}")
+        faults.append(f"name part {_too_long(_LONGEST_LABEL, 'bytes')}")
     return faults if _KEY.fullmatch(name) else [*faults, f"name part {_KEY_FAULT}"]
 
 
 def value_faults(value: str) -> list[str]:
     """Return what is wrong with the value of a label."""
-    faults = [_too_long(_LONGEST_LABEL)] if _over(value, _LONGEST_LABEL) else []
+    faults = [_too_long(_LONGEST_LABEL, "bytes")] if _over(value, _LONGEST_LABEL) else []
     return faults if not value or _KEY.fullmatch(value) else [*faults, _VALUE_FAULT]
 
 

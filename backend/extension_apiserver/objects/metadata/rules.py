@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from extension_apiserver.objects.causes import Cause, forbidden, invalid, not_supported, required, too_long
-from extension_apiserver.objects.go_words import quote
-from extension_apiserver.objects.values import Object, same
+from extension_apiserver.objects.go_words import quote, shortened
+from extension_apiserver.objects.values import Object, canonical, same
 
 from .names import key_faults, label_faults, subdomain_faults, value_faults
 
@@ -96,6 +96,15 @@ def _annotation_causes(annotations: Object, path: str) -> Iterator[Cause]:
         yield too_long(path, MOST_ANNOTATION_BYTES)
 
 
+_OWNER_FIELDS = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
+
+
+def _in_order(owner: Object) -> str:
+    """Return an owner as Go writes the struct: in the order of its fields."""
+    pairs = (f"{canonical(name)}:{canonical(owner[name])}" for name in _OWNER_FIELDS if name in owner)
+    return f"{{{','.join(pairs)}}}"
+
+
 def _owner_causes(owners: Sequence[Object], path: str) -> Iterator[Cause]:
     controller = ""
     for index, owner in enumerate(owners):
@@ -113,7 +122,8 @@ def _owner_causes(owners: Sequence[Object], path: str) -> Iterator[Cause]:
             current = f"{owner['kind']}/{owner['name']}"
             if controller:
                 words = 'Only one reference can have Controller set to true. Found "true" in references for'
-                yield invalid(path, list(owners), f"{words} {controller} and {current}")
+                shown = shortened(f"[{','.join(map(_in_order, owners))}]")
+                yield Cause("FieldValueInvalid", path, f"Invalid value: {shown}: {words} {controller} and {current}")
             else:
                 controller = current
 
@@ -122,7 +132,7 @@ def _finalizer_causes(finalizers: Sequence[str], path: str) -> Iterator[Cause]:
     for name in finalizers:
         yield from (invalid(path, name, fault) for fault in key_faults(name))
     if _ORPHAN in finalizers and _FOREGROUND in finalizers:
-        yield invalid(path, list(finalizers), f"finalizer {_FOREGROUND} and {_ORPHAN} cannot be both set")
+        yield invalid(path, list(finalizers), f"finalizer {_ORPHAN} and {_FOREGROUND} cannot be both set")
 
 
 def _managed_causes(entries: Sequence[Object], path: str) -> Iterator[Cause]:

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from extension_apiserver.objects.go_words import quote
+from extension_apiserver.objects.go_words import kind_words, not_of_go, quote
 from extension_apiserver.objects.values import Object, Value
 
 from .times import moment, written
@@ -78,7 +78,7 @@ def shaped(metadata: Value, path: str) -> tuple[Object, list[str]]:
     if metadata is None:
         return {}, []
     if not isinstance(metadata, dict):
-        raise WrongTypeError(f"json: cannot unmarshal {_kind(metadata)} into Go value of type v1.ObjectMeta")
+        raise WrongTypeError(not_of_go(metadata, "v1.ObjectMeta"))
     reader = _Reader([])
     return reader.fields(metadata, _META, "ObjectMeta", (), path), reader.unknown
 
@@ -114,7 +114,7 @@ class _Reader:
             _expect(item, dict, "map", struct, stack)
             return {name: self._text(one, struct, stack) for name, one in item.items()}
         if how == "int64" and (isinstance(item, bool) or not isinstance(item, int)):
-            said = f"number {item}" if isinstance(item, float) else _kind(item)
+            said = f"number {item}" if isinstance(item, float) else kind_words(item)
             raise WrongTypeError(_refusal(said, "int64", struct, stack))
         if how in {"text", "bool"}:
             _expect(item, str if how == "text" else bool, how, struct, stack)
@@ -123,11 +123,11 @@ class _Reader:
     def _list(self, item: Value, how: str, struct: str, stack: Sequence[str], path: str) -> list[Object]:
         known, name, list_type, item_type = _LISTS[how]
         if not isinstance(item, list):
-            raise WrongTypeError(_refusal(_kind(item), list_type, struct, stack))
+            raise WrongTypeError(_refusal(kind_words(item), list_type, struct, stack))
         read = []
         for index, one in enumerate(item):
             if one is not None and not isinstance(one, dict):
-                raise WrongTypeError(_refusal(_kind(one), item_type, struct, stack))
+                raise WrongTypeError(_refusal(kind_words(one), item_type, struct, stack))
             read.append(self.fields(one or {}, known, name, stack, f"{path}[{index}]"))
         return read
 
@@ -140,26 +140,17 @@ class _Reader:
 
 def _expect(item: Value, kind: type, how: str, struct: str, stack: Sequence[str]) -> None:
     if not isinstance(item, kind):
-        raise WrongTypeError(_refusal(_kind(item), _GO_TYPES[how], struct, stack))
+        wanted = "types.UID" if stack[-1] == "uid" else _GO_TYPES[how]
+        raise WrongTypeError(_refusal(kind_words(item), wanted, struct, stack))
 
 
 def _refusal(said: str, wanted: str, struct: str, stack: Sequence[str]) -> str:
     return f"json: cannot unmarshal {said} into Go struct field {struct}.{'.'.join(stack)} of type {wanted}"
 
 
-def _kind(value: Value) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, dict):
-        return "object"
-    if isinstance(value, list):
-        return "array"
-    return "string" if isinstance(value, str) else "number"
-
-
 def _time(item: Value) -> str:
     if not isinstance(item, str):
-        raise WrongTypeError(f"json: cannot unmarshal {_kind(item)} into Go value of type string")
+        raise WrongTypeError(not_of_go(item, "string"))
     when = moment(item)
     if when is None:
         raise WrongTypeError(f'parsing time {quote(item)} as "2006-01-02T15:04:05Z07:00": it is no such moment')

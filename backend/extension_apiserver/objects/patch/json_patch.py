@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from extension_apiserver.objects.go_words import shortened
+from extension_apiserver.objects.go_words import not_of_go, shortened
 from extension_apiserver.objects.json_text import refuse_depth
 from extension_apiserver.objects.values import Object, Value, copied, same
 from extension_apiserver.status import StatusError
@@ -36,8 +36,11 @@ def json_patch(value: Object, patch: Value) -> Value:
         StatusError: 400, it is no patch; 413, it has more than MOST_OPERATIONS; 422, an operation cannot be done.
 
     """
-    if not isinstance(patch, list) or not all(isinstance(one, dict) for one in patch):
-        raise StatusError(400, "error decoding patch: a JSON patch must be a list of objects")
+    if not isinstance(patch, list):
+        raise StatusError(400, f"error decoding patch: {not_of_go(patch, '[]handlers.jsonPatchOp')}")
+    for one in patch:
+        if not isinstance(one, dict):
+            raise StatusError(400, f"error decoding patch: {not_of_go(one, 'handlers.jsonPatchOp')}")
     if len(patch) > MOST_OPERATIONS:
         raise StatusError(413, f"The allowed maximum operations in a JSON patch is {MOST_OPERATIONS}, got {len(patch)}")
     document = _Document(copied(value))

@@ -5,6 +5,7 @@ https://github.com/evanphx/json-patch/blob/v4.13.0/merge.go
 
 from __future__ import annotations
 
+from extension_apiserver.objects.go_words import not_of_go
 from extension_apiserver.objects.values import Object, Value
 from extension_apiserver.status import StatusError
 
@@ -17,7 +18,7 @@ def merge_patch(value: Object, patch: Value) -> Object:
 
     """
     if not isinstance(patch, dict):
-        raise StatusError(400, "Invalid JSON Patch: a merge patch must be an object")
+        raise StatusError(400, f"error decoding patch: {not_of_go(patch, 'map[string]interface {}')}")
     return _merged(value, patch)
 
 

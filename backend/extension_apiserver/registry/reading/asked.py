@@ -71,4 +71,6 @@ def asked_of(request: Request, info: RequestInfo, kept: Kept) -> Asked:
         except BadToken as error:
             raise StatusError(400, f"invalid continue token: {error}") from None
         start = dataclasses.replace(start, revision=revision if revision >= 0 else None, name=None, after=after)
-    return Asked(info.version, form, selection, options.limit, bool(options.token), options.revision, start, left)
+    # As from upstream's watch cache, which has all of them at hand and makes no pages.
+    limit = 0 if options.revision == 0 and not options.token else options.limit
+    return Asked(info.version, form, selection, limit, bool(options.token), options.revision, start, left)

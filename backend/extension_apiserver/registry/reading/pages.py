@@ -90,6 +90,8 @@ class Pages:
             # No object has such a name or namespace.
             found = revision if revision is not None else (await store.state()).revision
             return Page((), found, more=False)
+        except TooNew as error:
+            raise self._kept.unreached(error) from None
         items = tuple(one for one in page.items if one.key.name == start.name)
         return Page(items, page.revision, more=False)
 
@@ -98,13 +100,17 @@ class Pages:
 
         Raises:
             TooNew: it is not for some seconds.
+            Expired: it is of another process.
 
         """
         if not revision or revision <= self._kept.feed.revision:
             return
         store, feed = self._kept.store, self._kept.feed
-        if (await store.state()).revision >= revision:
+        state = await store.state()
+        if state.revision >= revision:
             return
+        if self._kept.local:
+            raise self._kept.unreached(TooNew(revision, state.revision))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_WAIT_SECONDS):
                 # The feed reads the store anyway, so those who wait ask nobody.

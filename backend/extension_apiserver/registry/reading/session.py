@@ -39,7 +39,7 @@ class Session:
         self._columns = form.is_table
         self._loop = asyncio.get_running_loop()
         self._end = self._loop.time() + seconds
-        self._last_bookmark = self._end - min(_LAST_BOOKMARK_SECONDS, seconds / 2)
+        self._last_bookmark = self._end - _LAST_BOOKMARK_SECONDS
 
     async def state_and_changes(self, first: Page, rest: AsyncIterator[Page], peer: Peer) -> None:
         """Tell of what there is, and then of changes since.
@@ -50,18 +50,19 @@ class Session:
             peer: the client.
 
         """
+        page: Page | None = first
+        last = first
         try:
-            page = first
-            await self._tell_state(peer, page)
-            async for page in rest:
+            while page is not None:
                 if self._over(peer):
                     return
                 await self._tell_state(peer, page)
+                last, page = page, await anext(rest, None)
             if self._options.bookmarks:
-                await peer.send(self._bookmark(page.revision, initial_end=True))
+                await peer.send(self._bookmark(last.revision, initial_end=True))
             namespace = start_of(self._selection).namespace
             # Not before: what happens meanwhile is kept by the store, not for each who begins.
-            watcher = await self._kept.feed.watch(self._kept.table, namespace, after=page.revision)
+            watcher = await self._kept.feed.watch(self._kept.table, namespace, after=last.revision)
         except (StatusError, StoreError) as error:
             await self._fail(peer, error)
             return

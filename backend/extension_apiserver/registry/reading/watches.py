@@ -65,5 +65,6 @@ class Watches:
                 leave = functools.partial(self._kept.feed.leave, watcher)
                 stream = Stream(functools.partial(session.changes, watcher), leave)
         except (Expired, TooNew) as error:
-            return Response(200, list(_HEADERS), self._events.error(failure(error)))
+            told = self._kept.unreached(error) if isinstance(error, TooNew) else error
+            return Response(200, list(_HEADERS), self._events.error(failure(told)))
         return Response(200, list(_HEADERS), stream=stream)

@@ -12,8 +12,9 @@ from extension_apiserver.objects.apply.elements import FieldsError
 from extension_apiserver.objects.apply.typed.atoms import atom_of_kind
 from extension_apiserver.objects.apply.versions import Versions
 from extension_apiserver.objects.kind import Kind
+from extension_apiserver.objects.schema.defaulting import fill_defaults
 from extension_apiserver.objects.schema.reading import structural
-from extension_apiserver.objects.values import Object
+from extension_apiserver.objects.values import Object, copied
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.status import StatusError
 
@@ -96,7 +97,7 @@ class Scaling:
             raise StatusError(400, f'the spec replicas field "{self.scale.spec_replicas}" cannot be empty')
         metadata = sent["metadata"]
         try:
-            made = put_number(item, self.scale.spec_replicas, replicas)
+            made = copied(put_number(item, self.scale.spec_replicas, replicas))
             entries = to_object(
                 item["metadata"].get("managedFields", []),
                 metadata.get("managedFields", []),
@@ -106,6 +107,8 @@ class Scaling:
             )
         except (PathError, FieldsError) as error:
             raise self._failed(str(error)) from None
+        # The number may have made a field that was not there, and that has others by default.
+        fill_defaults(made, self.kept.kinds[item["apiVersion"].rpartition("/")[2]].schema)
         own = {name: metadata[name] for name in ("resourceVersion", "uid") if metadata.get(name)}
         return made | {"metadata": item["metadata"] | own | {"managedFields": entries}}
 
@@ -135,7 +138,7 @@ class Scaling:
 
     @staticmethod
     def _failed(words: str) -> StatusError:
-        return StatusError(500, f"Internal error occurred: {words}")
+        return StatusError(500, f"Internal error occurred: {words}", details={"causes": [{"message": words}]})
 
 
 def scaling(kept: Kept, scale: Scale) -> Scaling:

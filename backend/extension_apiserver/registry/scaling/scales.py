@@ -75,9 +75,7 @@ class Scales:
         text = await request.read_body()
 
         def change(old: Object, sender: ObjectRequest) -> Written:
-            written = writing.replaced(as_json(text, content_type), old, sender)
-            writing.check_uid(written[0], old, sender.kind)
-            return written
+            return writing.replaced(as_json(text, content_type), old, sender)
 
         return await self._written(request, info, options, len(text), change)
 
@@ -114,6 +112,8 @@ class Scales:
         def compute(old: Object | None) -> Written:
             there = old or {}
             sent, warnings = change(self._scaling.before(there), of_scale)
+            if request.method == "PUT":
+                writing.check_uid(sent, there, of_object.kind)
             return writing.updated(self._scaling.after(sent, there), there, of_object, warnings)
 
         key = self._kept.key(info.namespace, info.name)

@@ -6,7 +6,6 @@ https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/registry/generic/regist
 from __future__ import annotations
 
 import functools
-import json
 import random
 from collections.abc import Callable
 
@@ -16,11 +15,12 @@ from extension_apiserver.objects.values import Object
 from extension_apiserver.objects.writing import Written
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.registry.namespaces import Namespaces
+from extension_apiserver.registry.reading.forms.form import metadata_of
 from extension_apiserver.registry.work import Work
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.protocol import Conflict, Key, Stored
 
-from .storing import Outcome, Storing
+from .storing import Outcome, Storing, fitting
 
 #: So many names are tried; see maxNameGenerationCreateAttempts there.
 MOST_NAMES = 8
@@ -73,7 +73,7 @@ class Creating:
             except Conflict as error:
                 beginning = metadata.get("generateName", "")
                 if not beginning or tried == MOST_NAMES or metadata["name"] == beginning:
-                    raise self._exists(key, error.current, generated=bool(beginning)) from None
+                    raise await self._exists(key, error.current, generated=bool(beginning)) from None
                 continue
             item = await self._storing.as_stored(new, value, revision, version)
             return Outcome(item, warnings, created=True)
@@ -81,14 +81,15 @@ class Creating:
 
     def _made(self, make: Callable[[str], Written], suffix: str) -> tuple[Object, list[str], bytes]:
         new, warnings = make(suffix)
-        return new, warnings, self._kept.value(new)
+        made, value = fitting(self._kept, new)
+        return made, warnings, value
 
     async def _refuse_existing(self, key: Key) -> None:
         stored = await self._kept.store.get(key)
         if stored is not None:
             raise Conflict(key, 0, stored)
 
-    def _exists(self, key: Key, current: Stored | None, *, generated: bool) -> StatusError:
+    async def _exists(self, key: Key, current: Stored | None, *, generated: bool) -> StatusError:
         plural, group = self._kept.resource.plural, self._kept.group
         details: dict[str, object] = {"name": key.name, "group": group, "kind": plural}
         words = f"{plural}.{group} {quote(key.name)} already exists"
@@ -97,10 +98,11 @@ class Creating:
             words += ", the server was not able to generate a unique name for the object"
             details["retryAfterSeconds"] = 1
             headers = [("Retry-After", "1")]
-        if current and b'"deletionTimestamp"' in current.value and _ends(current):
-            words = f"object is being deleted: {words}"
+        if current:
+            ends: bool = await self._work.run(len(current.value), lambda: _ends(current.value))
+            words = f"object is being deleted: {words}" if ends else words
         return StatusError(409, words, reason="AlreadyExists", details=details, headers=headers)
 
 
-def _ends(stored: Stored) -> bool:
-    return bool(json.loads(stored.value)["metadata"].get("deletionTimestamp"))
+def _ends(value: bytes) -> bool:
+    return bool(metadata_of(value).get("deletionTimestamp"))

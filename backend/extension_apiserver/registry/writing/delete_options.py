@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from extension_apiserver.objects.causes import Cause, invalid, not_supported
 from extension_apiserver.objects.json_text import parse
 from extension_apiserver.objects.values import Object, Value
+from extension_apiserver.registry.work import Work
 from extension_apiserver.request import Request
 from extension_apiserver.status import StatusError
 
@@ -20,6 +21,8 @@ from .options import dry_run_causes, first, is_true, refuse
 BACKGROUND, FOREGROUND, ORPHAN = "Background", "Foreground", "Orphan"
 _POLICIES = (FOREGROUND, BACKGROUND, ORPHAN)
 _KIND = "DeleteOptions"
+UNREADABLE = "ignoreStoreReadErrorWithClusterBreakingPotential"
+_NOT_WITH_UNREADABLE = ("propagationPolicy", "orphanDependents", "gracePeriodSeconds", "preconditions")
 _FIELDS: Mapping[str, type] = {
     "apiVersion": str,
     "kind": str,
@@ -28,7 +31,7 @@ _FIELDS: Mapping[str, type] = {
     "gracePeriodSeconds": int,
     "dryRun": list,
     "preconditions": dict,
-    "ignoreStoreReadErrorWithClusterBreakingPotential": bool,
+    UNREADABLE: bool,
 }
 
 
@@ -42,6 +45,7 @@ class DeleteOptions:
         uid: that the object must have, or None.
         resource_version: likewise.
         dry_run: nothing is deleted.
+        unreadable: only what cannot be read; there is nothing such here.
 
     """
 
@@ -50,9 +54,10 @@ class DeleteOptions:
     uid: str | None = None
     resource_version: str | None = None
     dry_run: bool = False
+    unreadable: bool = False
 
 
-async def delete_options(request: Request, group: str, version: str) -> DeleteOptions:
+async def delete_options(request: Request, work: Work) -> DeleteOptions:
     """Return the options of a request: those of its body, or without one those of its query.
 
     Raises:
@@ -60,8 +65,10 @@ async def delete_options(request: Request, group: str, version: str) -> DeleteOp
 
     """
     text = await request.read_body()
-    said = _of_body(as_json(text, object_type(request)), group, version) if text else _of_query(request)
-    # The feature AllowUnsafeMalformedObjectDeletion is off upstream, and then this field counts as if it were not there.
+    said = _of_query(request)
+    if text:
+        content_type = object_type(request)
+        said = await work.run(len(text), lambda: _of_body(as_json(text, content_type)))
     policy, orphans, dry_run = said.get("propagationPolicy"), said.get("orphanDependents"), said.get("dryRun") or []
     causes: list[Cause] = []
     if orphans is not None and policy is not None:
@@ -69,9 +76,14 @@ async def delete_options(request: Request, group: str, version: str) -> DeleteOp
         causes.append(invalid("propagationPolicy", policy, words))
     if policy is not None and policy not in _POLICIES:
         causes.append(not_supported("propagationPolicy", policy, [*_POLICIES, "nil"]))
-    refuse(_KIND, causes + dry_run_causes(dry_run))
+    blindly = said.get(UNREADABLE) or False
+    if blindly:
+        both = [name for name in _NOT_WITH_UNREADABLE if said.get(name) is not None]
+        causes += [invalid(UNREADABLE, True, f"cannot be set together with .{name}") for name in both]
+    refuse(_KIND, [*causes, *dry_run_causes(dry_run)])
     conditions: Object = said.get("preconditions") or {}
-    return DeleteOptions(policy, orphans, conditions.get("uid"), conditions.get("resourceVersion"), bool(dry_run))
+    uid, resource_version = conditions.get("uid"), conditions.get("resourceVersion")
+    return DeleteOptions(policy, orphans, uid, resource_version, bool(dry_run), unreadable=blindly)
 
 
 def _of_query(request: Request) -> Object:
@@ -81,8 +93,12 @@ def _of_query(request: Request) -> Object:
         said["propagationPolicy"] = first(query, "propagationPolicy")
     if "orphanDependents" in query:
         said["orphanDependents"] = is_true(query, "orphanDependents")
-    if "gracePeriodSeconds" in query and not _is_number(first(query, "gracePeriodSeconds")):
-        raise StatusError(400, "gracePeriodSeconds must be a whole number")
+    if "gracePeriodSeconds" in query:
+        said["gracePeriodSeconds"] = first(query, "gracePeriodSeconds")
+        if not _is_number(said["gracePeriodSeconds"]):
+            raise StatusError(400, "gracePeriodSeconds must be a whole number")
+    if is_true(query, UNREADABLE):
+        said[UNREADABLE] = True
     return said
 
 
@@ -90,17 +106,15 @@ def _is_number(text: str) -> bool:
     return len(text) < 20 and text.lstrip("+-").isdecimal()  # noqa: PLR2004 - digits of 64 bits
 
 
-def _of_body(text: bytes, group: str, version: str) -> Object:
+def _of_body(text: bytes) -> Object:
     said, _ = parse(text)
     if not isinstance(said, dict):
         raise StatusError(400, "the body of a deletion must be DeleteOptions")
     for name, of in _FIELDS.items():
         _check(said.get(name), of, name)
-    kind, api_version = said.get("kind") or _KIND, said.get("apiVersion") or "meta.k8s.io/v1"
-    if kind != _KIND or api_version not in {"v1", "meta.k8s.io/v1", f"{group}/{version}"}:
-        raise StatusError(
-            400, f"the body of a deletion must be DeleteOptions of v1, meta.k8s.io/v1 or {group}/{version}"
-        )
+    # Each group has them, and they are the same: upstream takes those of any.
+    if (said.get("kind") or _KIND) != _KIND:
+        raise StatusError(400, "the body of a deletion must be DeleteOptions")
     for name in ("uid", "resourceVersion"):
         _check((said.get("preconditions") or {}).get(name), str, f"preconditions.{name}")
     for one in said.get("dryRun") or []:

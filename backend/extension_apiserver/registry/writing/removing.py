@@ -84,6 +84,9 @@ class Removing:
         item = self._kept.object(stored.value, stored.revision, self._kept.stored_version)
         metadata = item["metadata"]
         self._check(metadata, options)
+        if options.unreadable:
+            words = "unsafe deletion is not allowed because the object is decodable from storage"
+            raise conflict(self._kept.group, self._kept.resource.plural, metadata["name"], words)
         finalizers = finalizers_of(metadata.get("finalizers", []), options)
         if not finalizers:
             return metadata["uid"], None

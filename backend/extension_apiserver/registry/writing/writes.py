@@ -119,7 +119,7 @@ class Writes:
             outcome = await self._change(info, options, len(text), patched)
         else:
             creating = None if info.subresource else creates
-            outcome = await self._change(info, options, len(text), applied, creating)
+            outcome = await self._change(info, options, len(text), applied, creating, applies=True)
         return self._answer(request, info, outcome)
 
     async def _change(
@@ -129,10 +129,12 @@ class Writes:
         size_bytes: int,
         compute: Compute,
         creates: Callable[[], Awaitable[None]] | None = None,
+        *,
+        applies: bool = False,
     ) -> Outcome:
         key = self._kept.key(info.namespace, info.name)
         return await self._storing.change(
-            key, info.version, size_bytes, compute, dry_run=options.dry_run, creates=creates
+            key, info.version, size_bytes, compute, dry_run=options.dry_run, applies=applies, creates=creates
         )
 
     def _sender(self, info: RequestInfo, options: Options) -> ObjectRequest:

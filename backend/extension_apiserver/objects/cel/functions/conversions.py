@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
-from typing import Any
 
 from extension_apiserver.objects.cel import times, types
 from extension_apiserver.objects.cel.times import DURATION_FIELDS, MILLISECONDS, TIME_FIELDS, Duration, Timestamp
@@ -25,6 +25,7 @@ from extension_apiserver.objects.cel.types import (
 from extension_apiserver.objects.cel.values import TypeValue, size
 from extension_apiserver.objects.cel.words import CelError, UInt
 from extension_apiserver.objects.go_words import number
+from extension_apiserver.objects.values import Value
 
 from .operators import INT64, UINT64, divided, unsigned, whole
 from .overloads import Functions, Overload, kind_of, letters
@@ -32,7 +33,7 @@ from .overloads import Functions, Overload, kind_of, letters
 _LIST, _MAP = types.list_of(A), types.map_of(A, B)
 
 
-def _as_int(value: Any) -> int:  # noqa: ANN401 - a value of CEL
+def _as_int(value: Value) -> int:
     if isinstance(value, float) and not -INT64 < value < INT64:
         raise CelError("integer overflow")
     if isinstance(value, Timestamp):
@@ -40,14 +41,14 @@ def _as_int(value: Any) -> int:  # noqa: ANN401 - a value of CEL
     return whole(int(value))
 
 
-def _as_uint(value: Any) -> UInt:  # noqa: ANN401 - a value of CEL
+def _as_uint(value: Value) -> UInt:
     if isinstance(value, float) and not 0 <= value < UINT64:
         raise CelError("unsigned integer overflow")
     return unsigned(int(value))
 
 
-def _of_text(kind: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    def converted(text: str) -> Any:  # noqa: ANN401 - a value of CEL
+def _of_text(kind: str, convert: Callable[[str], Value]) -> Callable[[str], Value]:
+    def converted(text: str) -> Value:
         try:
             if not text.isascii() or text != text.strip() or "_" in text or len(text) > 64:  # noqa: PLR2004 - no number is as long
                 raise ValueError  # noqa: TRY301 - one sentence for all
@@ -66,7 +67,7 @@ def _truth(text: str) -> bool:
     raise ValueError(text)
 
 
-def as_text(value: Any) -> str:  # noqa: ANN401 - a value of CEL
+def as_text(value: Value) -> str:
     """Return what `string()` makes of a value."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -89,12 +90,12 @@ def float_words(value: float) -> str:
     return number(int(value)) if value.is_integer() and abs(value) < 10**6 else number(value)
 
 
-def _type_of(value: Any) -> TypeValue:  # noqa: ANN401 - a value of CEL
+def _type_of(value: Value) -> TypeValue:
     return TypeValue(kind_of(value))
 
 
 def _conversions() -> Functions:
-    def over(result: types.Type, run: Callable[..., Any], *kinds: types.Type) -> list[Overload]:
+    def over(result: types.Type, run: Callable[..., Value], *kinds: types.Type) -> list[Overload]:
         return [Overload((kind,), result, run, cost=letters(0), most=lambda sizes: 64 + 4 * sizes[0]) for kind in kinds]
 
     scalars = (INT, UINT, DOUBLE, BOOL, BYTES, TIMESTAMP, DURATION, STRING)
@@ -141,13 +142,14 @@ def _members() -> Functions:
         ]
     found[MILLISECONDS] = [Overload((TIMESTAMP,), INT, lambda time: time.ns // 10**6 % 1000, member=True)]
     for name, unit in DURATION_FIELDS.items():
-        part = (
-            (lambda length: divided(length.ns, 10**6, "") % 1000)
-            if name == MILLISECONDS
-            else (lambda length, unit=unit: divided(length.ns, unit, ""))
-        )
+        part = functools.partial(_units, unit=unit, most=1000 if name == MILLISECONDS else 0)
         found[name] = [*found[name], Overload((DURATION,), INT, part, member=True)]
     return found
+
+
+def _units(length: Duration, unit: int, most: int) -> int:
+    units = divided(length.ns, unit, "")
+    return units % most if most else units
 
 
 def functions() -> Functions:

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
 
+from extension_apiserver.objects.cel import types
+from extension_apiserver.objects.cel.comparing import compare, equal
 from extension_apiserver.objects.cel.times import Duration, Timestamp
-from extension_apiserver.objects.cel.types import (
-    BOOL,
-    BYTES,
-    DOUBLE,
-    DURATION,
-    INT,
-    STRING,
-    TIMESTAMP,
-    UINT,
-    A,
-    Type,
-    list_of,
-    optional,
-)
-from extension_apiserver.objects.cel.values import ListValue, MapValue, Optional, compare, equal
+from extension_apiserver.objects.cel.types import BOOL, DOUBLE, DURATION, INT, UINT, A, Type, list_of, optional
+from extension_apiserver.objects.cel.values import ListValue, MapValue, Optional
 from extension_apiserver.objects.cel.words import CelError, UInt
+from extension_apiserver.objects.values import Value
 
 from .operators import Meter, unsigned, whole
 from .overloads import Functions, Overload, Sizes, items
 
 _LIST, _OPTIONAL = list_of(A), optional(A)
-_ORDERED = (INT, UINT, DOUBLE, BOOL, DURATION, TIMESTAMP, STRING, BYTES)
-_ZEROS: dict[Type, tuple[Any, Callable[[Any], Any]]] = {
+_ORDERED = (INT, UINT, DOUBLE, BOOL, DURATION, types.TIMESTAMP, types.STRING, types.BYTES)
+_ZEROS: dict[Type, tuple[Value, Callable[[Value], Value]]] = {
     INT: (0, whole),
     UINT: (UInt(0), unsigned),
     DOUBLE: (0.0, float),
@@ -38,7 +27,7 @@ _ZEROS: dict[Type, tuple[Any, Callable[[Any], Any]]] = {
 
 
 def _is_sorted(found: ListValue) -> bool:
-    before: list[Any] = []
+    before: list[Value] = []
     for item in found:
         if before and compare(before[0], item) > 0:
             return False
@@ -46,8 +35,8 @@ def _is_sorted(found: ListValue) -> bool:
     return True
 
 
-def _best(name: str, sign: int) -> Callable[[ListValue], Any]:
-    def best(found: ListValue) -> Any:  # noqa: ANN401 - a value of CEL
+def _best(name: str, sign: int) -> Callable[[ListValue], Value]:
+    def best(found: ListValue) -> Value:
         if not len(found):
             raise CelError(f"{name} called on empty list")
         return functools.reduce(lambda one, other: other if compare(other, one) * sign > 0 else one, found)
@@ -55,10 +44,10 @@ def _best(name: str, sign: int) -> Callable[[ListValue], Any]:
     return best
 
 
-def _sum(kind: Type) -> Callable[[ListValue], Any]:
+def _sum(kind: Type) -> Callable[[ListValue], Value]:
     zero, limit = _ZEROS[kind]
 
-    def total(found: ListValue) -> Any:  # noqa: ANN401 - a value of CEL
+    def total(found: ListValue) -> Value:
         result = zero
         for item in found:
             result = result + item.ns if kind == DURATION else limit(result + item)
@@ -67,11 +56,11 @@ def _sum(kind: Type) -> Callable[[ListValue], Any]:
     return total
 
 
-def _index_of(meter: Meter, found: ListValue, wanted: Any) -> int:  # noqa: ANN401 - a value of CEL
+def _index_of(meter: Meter, found: ListValue, wanted: Value) -> int:
     return next((index for index, item in enumerate(found) if equal(item, wanted, meter)), -1)
 
 
-def _last_index_of(meter: Meter, found: ListValue, wanted: Any) -> int:  # noqa: ANN401 - a value of CEL
+def _last_index_of(meter: Meter, found: ListValue, wanted: Value) -> int:
     places = range(len(found) - 1, -1, -1)
     return next((index for index in places if equal(found.at(index), wanted, meter)), -1)
 
@@ -87,7 +76,7 @@ def _slice(found: ListValue, start: int, end: int) -> ListValue:
 
 
 def _distinct(meter: Meter, found: ListValue) -> ListValue:
-    kept: list[Any] = []
+    kept: list[Value] = []
     for item in found:
         meter(len(kept))
         if not any(equal(item, one, meter) for one in kept):
@@ -111,17 +100,20 @@ def _intersects(meter: Meter, one: ListValue, other: ListValue) -> bool:
     return False
 
 
-def _value(found: Optional) -> Any:  # noqa: ANN401 - a value of CEL
+def _value(found: Optional) -> Value:
     if not found.value:
         raise CelError("optional.none() dereference")
     return found.value[0]
 
 
-def _of_non_zero(value: Any) -> Optional:  # noqa: ANN401 - a value of CEL
+def _of_non_zero(value: Value) -> Optional:
     if isinstance(value, ListValue | MapValue | str | bytes):
         return Optional((value,)) if len(value) else Optional()
     zero = value is None or (isinstance(value, Timestamp | Duration) and not value.ns) or value in (0, False)
     return Optional() if zero else Optional((value,))
+
+
+_whole = items()
 
 
 def _product(sizes: Sizes) -> int:
@@ -132,14 +124,14 @@ def functions() -> Functions:
     """Return them by name."""
 
     def member(
-        of: Any, result: Any, run: Callable[..., Any], cost: Callable[[Sizes], int] = items(), **more: Any
+        of: Value, result: Value, run: Callable[..., Value], cost: Callable[[Sizes], int] = _whole, **more: Value
     ) -> Overload:
         return Overload(of if isinstance(of, tuple) else (of,), result, run, member=True, cost=cost, **more)
 
     def as_long(sizes: Sizes) -> int:
         return sizes[0]
 
-    def each(run: Callable[[Type], Callable[[ListValue], Any]], kinds: Any = _ORDERED) -> list[Overload]:  # noqa: ANN401 - types
+    def each(run: Callable[[Type], Callable[[ListValue], Value]], kinds: Iterable[Type] = _ORDERED) -> list[Overload]:
         return [member(list_of(kind), kind, run(kind)) for kind in kinds]
 
     def sets(run: Callable[..., bool], cost: Callable[[Sizes], int] = _product) -> list[Overload]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
 
 from extension_apiserver.objects.cel import types
+from extension_apiserver.objects.cel.comparing import compare, equal
 from extension_apiserver.objects.cel.times import Duration, Timestamp
 from extension_apiserver.objects.cel.types import (
     BOOL,
@@ -22,10 +22,11 @@ from extension_apiserver.objects.cel.types import (
     A,
     B,
 )
-from extension_apiserver.objects.cel.values import ListValue, MapValue, compare, equal
+from extension_apiserver.objects.cel.values import ListValue, MapValue
 from extension_apiserver.objects.cel.words import CelError, UInt
+from extension_apiserver.objects.values import Value
 
-from .overloads import LETTER, Functions, Overload, items, kind_of, letters
+from .overloads import LETTER, Functions, Overload, Sizes, items, kind_of, letters
 
 INT64, UINT64 = 1 << 63, 1 << 64
 _LIST, _MAP = types.list_of(A), types.map_of(A, B)
@@ -72,7 +73,7 @@ def add_lists(one: ListValue, other: ListValue) -> ListValue:
         return ListValue([*one, *other])
     keys = one.type.list_keys
 
-    def told(item: Any) -> Any:  # noqa: ANN401 - a value of CEL
+    def told(item: Value) -> Value:
         return tuple(item.find(key).value for key in keys) if isinstance(item, MapValue) else (kind_of(item), item)
 
     found = {told(item): item for item in one}
@@ -82,13 +83,13 @@ def add_lists(one: ListValue, other: ListValue) -> ListValue:
     return ListValue(list(found.values()))
 
 
-def _within(meter: Meter, value: Any, found: ListValue) -> bool:  # noqa: ANN401 - a value of CEL
+def _within(meter: Meter, value: Value, found: ListValue) -> bool:
     return any(equal(value, one, meter) for one in found)
 
 
 def _arithmetic() -> Functions:
-    def of(run: Callable[..., Any], *kinds: types.Type) -> list[Overload]:
-        limits: dict[types.Type, Callable[[Any], Any]] = {INT: whole, UINT: unsigned, DOUBLE: float}
+    def of(run: Callable[..., Value], *kinds: types.Type) -> list[Overload]:
+        limits: dict[types.Type, Callable[[Value], Value]] = {INT: whole, UINT: unsigned, DOUBLE: float}
         return [
             Overload((kind, kind), kind, lambda one, other, limit=limits[kind]: limit(run(one, other)))
             for kind in kinds
@@ -97,11 +98,11 @@ def _arithmetic() -> Functions:
     def text(kind: types.Type) -> Overload:
         return Overload((kind, kind), kind, operator.add, cost=letters(0, 1), most=sum)
 
-    def moved(one: Any, other: Any, sign: int = 1) -> Any:  # noqa: ANN401 - values of CEL
+    def moved(one: Value, other: Value, sign: int = 1) -> Value:
         ns = one.ns + sign * other.ns
         return Timestamp(ns) if Timestamp in {type(one), type(other)} else Duration(ns)
 
-    def back(one: Any, other: Any) -> Any:  # noqa: ANN401 - values of CEL
+    def back(one: Value, other: Value) -> Value:
         return moved(one, other, -1)
 
     def apart(one: Timestamp, other: Timestamp) -> Duration:
@@ -138,18 +139,29 @@ def _arithmetic() -> Functions:
 def _comparisons() -> Functions:
     signs = {"_<_": operator.lt, "_<=_": operator.le, "_>_": operator.gt, "_>=_": operator.ge}
 
-    def by(sign: Callable[[int, int], bool]) -> list[Overload]:
-        def run(one: Any, other: Any) -> bool:  # noqa: ANN401 - values of CEL
+    def by(sign: Callable[[Value, Value], bool]) -> list[Overload]:
+        def run(one: Value, other: Value) -> bool:
             return sign(compare(one, other), 0)
 
-        numbers = [Overload((one, other), BOOL, run) for one in NUMBERS for other in NUMBERS]
-        return [*numbers, *(Overload((kind, kind), BOOL, run, cost=_least) for kind in _ORDERED)]
+        numbers = [Overload((one, other), BOOL, run) for one in NUMBERS for other in NUMBERS if one != other]
+        return [
+            Overload((INT, INT), BOOL, sign),
+            Overload((UINT, UINT), BOOL, sign),
+            Overload((DOUBLE, DOUBLE), BOOL, run),
+            *numbers,
+            *(Overload((kind, kind), BOOL, sign, cost=_least) for kind in _ORDERED),
+        ]
+
+    def equality(*, wanted: bool) -> list[Overload]:
+        def run(meter: Meter, one: Value, other: Value) -> bool:
+            return equal(one, other, meter) is wanted
+
+        plain = operator.eq if wanted else operator.ne
+        return [Overload((A, A), BOOL, run, cost=_least, metered=True, plain=plain)]
 
     return {name: by(sign) for name, sign in signs.items()} | {
-        "_==_": [Overload((A, A), BOOL, lambda meter, one, other: equal(one, other, meter), cost=_least, metered=True)],
-        "_!=_": [
-            Overload((A, A), BOOL, lambda meter, one, other: not equal(one, other, meter), cost=_least, metered=True)
-        ],
+        "_==_": equality(wanted=True),
+        "_!=_": equality(wanted=False),
         "@in": [
             Overload((A, _LIST), BOOL, _within, cost=items(1), metered=True),
             Overload((A, _MAP), BOOL, lambda key, found: bool(found.find(key).value)),
@@ -157,7 +169,7 @@ def _comparisons() -> Functions:
     }
 
 
-def _least(sizes: Any) -> int:  # noqa: ANN401 - Sizes
+def _least(sizes: Sizes) -> int:
     return math.ceil(min(sizes) * LETTER)
 
 

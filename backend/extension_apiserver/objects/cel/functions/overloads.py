@@ -6,12 +6,12 @@ import dataclasses
 import ipaddress
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from extension_apiserver.objects.cel.times import Duration, Timestamp
 from extension_apiserver.objects.cel.types import Type, fits
 from extension_apiserver.objects.cel.values import ListValue, MapValue, Optional, TypeValue
 from extension_apiserver.objects.cel.words import UInt
+from extension_apiserver.objects.values import Value
 
 #: What a letter costs that is looked at; https://github.com/google/cel-go/blob/v0.29.2/common/cost.go
 LETTER = 0.1
@@ -48,7 +48,7 @@ def register(kind: type, name: str) -> None:
     _NAMES[kind] = name
 
 
-def kind_of(value: Any) -> str:  # noqa: ANN401 - a value of CEL
+def kind_of(value: Value) -> str:
     """Return the name of a value's type."""
     return _NAMES[type(value)]
 
@@ -79,17 +79,19 @@ class Overload:
         member: it is written after a dot.
         cost: by the sizes of the arguments, the greatest possible ones at start and the real ones later.
         most: how long the result can be, by the same sizes.
-        metered: `run` gets a function first, which it calls with the number of values that it looked at.
+        metered: `run` gets a function first, by which it spends what only it knows of.
+        plain: does the same for scalars, that is without a meter.
 
     """
 
     of: tuple[Type, ...]
     result: Type
-    run: Callable[..., Any]
+    run: Callable[..., Value]
     member: bool = False
     cost: Callable[[Sizes], int] = one
     most: Callable[[Sizes], int] = one
     metered: bool = False
+    plain: Callable[..., Value] | None = None
 
     def takes(self, arguments: Sequence[Type], bound: dict[str, Type]) -> bool:
         """Return whether it is for these types; fills in what A and B are."""
@@ -97,7 +99,7 @@ class Overload:
             fits(actual, wanted, bound) for actual, wanted in zip(arguments, self.of, strict=True)
         )
 
-    def fits_values(self, values: Sequence[Any]) -> bool:
+    def fits_values(self, values: Sequence[Value]) -> bool:
         """Return whether it is for these values, of which the compiler did not know enough."""
         return all(
             wanted.name in {"A", "B", "dyn"} or LONG_NAMES.get(wanted.name, wanted.name) == kind_of(value)

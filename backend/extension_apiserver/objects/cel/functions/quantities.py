@@ -6,15 +6,15 @@ import dataclasses
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 from extension_apiserver.objects.cel.types import BOOL, DOUBLE, INT, QUANTITY, STRING, Type, list_of, optional
 from extension_apiserver.objects.cel.values import ListValue, Optional
 from extension_apiserver.objects.cel.words import CelError
 from extension_apiserver.objects.metadata import names
 from extension_apiserver.objects.schema.formats import fits_format
+from extension_apiserver.objects.values import Value
 
-from .overloads import Functions, Overload, letters, register
+from .overloads import Functions, Overload, Sizes, letters, register
 
 FORMAT = Type("kubernetes.NamedFormat")
 _NUMBER = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)(?:([eE][+-]?\d+)|([KMGTPE]i|[numkMGTPE]))?")
@@ -79,12 +79,17 @@ def _is_integer(amount: Quantity) -> bool:
     return amount.value.denominator == 1 and -(2**63) <= amount.value < 2**63
 
 
-def _added(sign: int) -> Callable[[Quantity, Any], Quantity]:
+def _added(sign: int) -> Callable[[Quantity, Value], Quantity]:
     return lambda one, other: Quantity(one.value + sign * (other.value if isinstance(other, Quantity) else other))
 
 
 def _by(name: str, words: str) -> Callable[[str], list[str]]:
     return lambda text: [] if fits_format(name, text) else [words]
+
+
+def _parsing(sizes: Sizes) -> int:
+    # Fractions are slow: ten times of what kube-apiserver counts.
+    return 10 + letters(0)(sizes)
 
 
 def _validated(form: Format, text: str) -> Optional:
@@ -108,7 +113,7 @@ _FORMATS = {
 def functions() -> Functions:
     """Return them by name."""
 
-    def member(of: tuple[Type, ...], result: Type, run: Callable[..., Any], **more: Any) -> Overload:  # noqa: ANN401 - passed on
+    def member(of: tuple[Type, ...], result: Type, run: Callable[..., Value], **more: Value) -> Overload:
         return Overload(of, result, run, member=True, **more)
 
     two = (QUANTITY, QUANTITY)
@@ -117,8 +122,8 @@ def functions() -> Functions:
         for name, faults in _FORMATS.items()
     }
     return {
-        "quantity": [Overload((STRING,), QUANTITY, _quantity, cost=letters(0))],
-        "isQuantity": [Overload((STRING,), BOOL, _is_quantity, cost=letters(0))],
+        "quantity": [Overload((STRING,), QUANTITY, _quantity, cost=_parsing)],
+        "isQuantity": [Overload((STRING,), BOOL, _is_quantity, cost=_parsing)],
         "sign": [Overload((QUANTITY,), INT, lambda amount: (amount.value > 0) - (amount.value < 0))],
         "isGreaterThan": [member(two, BOOL, lambda one, other: one.value > other.value)],
         "isLessThan": [member(two, BOOL, lambda one, other: one.value < other.value)],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from extension_apiserver.objects.cel.types import BOOL, INT, STRING, Type, list_of
 from extension_apiserver.objects.cel.values import ListValue
+from extension_apiserver.objects.values import Value
 
 from .overloads import LETTER, Overload, Sizes
 
@@ -42,7 +42,7 @@ def overloads(name: str, pattern: str) -> list[Overload]:
         match = compiled.search(text)
         return str(match.group()) if match else ""
 
-    runs: dict[str, tuple[Type, Callable[..., Any]]] = {
+    runs: dict[str, tuple[Type, Callable[..., Value]]] = {
         "matches": (BOOL, lambda text, _pattern: compiled.search(text) is not None),
         "find": (STRING, lambda text, _pattern: found(text)),
         "findAll": (list_of(STRING), lambda text, _pattern, *most: found_all(text, *most)),
@@ -59,7 +59,7 @@ def overloads(name: str, pattern: str) -> list[Overload]:
     ]
 
 
-def _compiled(pattern: str) -> Any:  # noqa: ANN401 - RE2 has no types
+def _compiled(pattern: str) -> Value:
     try:
         import re2
     except ImportError:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
-from typing import Any
 
 from extension_apiserver.objects.cel.types import BOOL, DYN, INT, STRING, list_of
-from extension_apiserver.objects.cel.values import ListValue, MapValue, Optional, TypeValue
+from extension_apiserver.objects.cel.values import ListValue
 from extension_apiserver.objects.cel.words import CelError
+from extension_apiserver.objects.values import Value
 
-from .conversions import as_text
+from .formatting import formatted
+from .operators import Meter
 from .overloads import LETTER, Functions, Overload, Sizes, letters
 
 _TEXTS = list_of(STRING)
-_CLAUSE = re.compile(r"%(?:\.(\d+))?(.?)", re.DOTALL)
 _SPACES = " \t\n\v\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-_MOST_DIGITS = 100
 
 
 def _checked(index: int, most: int) -> int:
@@ -52,7 +50,9 @@ def _substring(text: str, start: int, end: int | None = None) -> str:
     return text[_checked(start, len(text)) : len(text) if end is None else _checked(end, len(text))]
 
 
-def _replace(text: str, old: str, new: str, count: int = -1) -> str:
+def _replace(meter: Meter, text: str, old: str, new: str, count: int = -1) -> str:
+    found = text.count(old)
+    meter(math.ceil(LETTER * len(new) * (found if count < 0 else min(found, count))))
     return text.replace(old, new, count)
 
 
@@ -65,8 +65,10 @@ def _split(text: str, separator: str, count: int = -1) -> ListValue:
     return ListValue(text.split(separator, count - 1 if count > 0 else -1))
 
 
-def _join(found: ListValue, separator: str = "") -> str:
-    return separator.join(found)
+def _join(meter: Meter, found: ListValue, separator: str = "") -> str:
+    texts = list(found)
+    meter(math.ceil(2 * LETTER * (sum(map(len, texts)) + len(separator) * len(texts))))
+    return separator.join(texts)
 
 
 def _only_ascii(change: Callable[[str], str]) -> Callable[[str], str]:
@@ -81,62 +83,6 @@ def _only_ascii(change: Callable[[str], str]) -> Callable[[str], str]:
 def _quote(text: str) -> str:
     letters_of = {"\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v", "\\": "\\", '"': '"'}
     return '"' + "".join(f"\\{letters_of[letter]}" if letter in letters_of else letter for letter in text) + '"'
-
-
-def _formatted(text: str, found: ListValue) -> str:
-    """Fill in the clauses %s, %d, %f, %e, %b, %o, %x and %X; https://github.com/google/cel-go/tree/v0.29.2/ext#format."""
-    values = iter(found)
-    parts, last = [], 0
-    for match in _CLAUSE.finditer(text):
-        parts.append(text[last : match.start()])
-        last = match.end()
-        precision, letter = match[1], match[2]
-        if letter == "%" and precision is None:
-            parts.append("%")
-            continue
-        if not letter or letter not in "sdfebxXo":
-            raise CelError(f'could not parse formatting clause: unrecognized formatting clause "{letter}"')
-        try:
-            value = next(values)
-        except StopIteration:
-            raise CelError("index out of range") from None
-        if precision is not None and int(precision[:9]) > _MOST_DIGITS:
-            raise CelError(f"a formatting clause may have at most {_MOST_DIGITS} digits")
-        parts.append(_clause(letter, 6 if precision is None else int(precision), value))
-    return "".join([*parts, text[last:]])
-
-
-def _clause(letter: str, precision: int, value: Any) -> str:  # noqa: ANN401 - a value of CEL
-    if letter == "s":
-        return _shown(value)
-    if letter in "fe" and isinstance(value, int | float) and not isinstance(value, bool):
-        if math.isinf(value) or math.isnan(value):
-            return as_text(float(value)).replace("Inf", "Infinity").replace("+", "")
-        return f"{float(value):.{precision}{letter}}"
-    if letter == "b" and isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, int) and not isinstance(value, bool) and letter in "dbxXo":
-        return f"{int(value):{letter}}"
-    if letter in "xX" and isinstance(value, str | bytes):
-        digits = (value.encode() if isinstance(value, str) else value).hex()
-        return digits if letter == "x" else digits.upper()
-    raise CelError(f"error during formatting: %{letter} cannot be used on such a value")
-
-
-def _shown(value: Any) -> str:  # noqa: ANN401 - a value of CEL
-    if value is None:
-        return "null"
-    if isinstance(value, TypeValue):
-        return value.name
-    if isinstance(value, ListValue):
-        return f"[{', '.join(map(_shown, value))}]"
-    if isinstance(value, MapValue):
-        return "{" + ", ".join(sorted(f"{_shown(key)}: {_shown(value.at(key))}" for key in value.keys())) + "}"
-    if isinstance(value, Optional):
-        raise CelError(
-            "error during formatting: string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps"
-        )
-    return as_text(value)
 
 
 def _text_of(sizes: Sizes) -> int:
@@ -163,10 +109,10 @@ def _contains(sizes: Sizes) -> int:
 def functions() -> Functions:
     """Return them by name."""
 
-    def member(*of: Any, result: Any, run: Callable[..., Any], **more: Any) -> Overload:  # noqa: ANN401 - passed on
+    def member(*of: Value, result: Value, run: Callable[..., Value], **more: Value) -> Overload:
         return Overload((STRING, *of), result, run, member=True, **more)
 
-    def same(run: Callable[..., Any], *of: Any, times: float = 1) -> Overload:  # noqa: ANN401 - types
+    def same(run: Callable[..., Value], *of: Value, times: float = 1) -> Overload:
         return member(*of, result=STRING, run=run, cost=letters(0, times=times), most=_text_of)
 
     both = letters(0, 1)
@@ -188,7 +134,16 @@ def functions() -> Functions:
         "trim": [same(lambda text: text.strip(_SPACES))],
         "substring": [same(_substring, INT), same(_substring, INT, INT)],
         "replace": [
-            member(STRING, STRING, *more, result=STRING, run=_replace, cost=letters(0, 2, times=2), most=_replaced)
+            member(
+                STRING,
+                STRING,
+                *more,
+                result=STRING,
+                run=_replace,
+                cost=letters(0, times=2),
+                most=_replaced,
+                metered=True,
+            )
             for more in ((), (INT,))
         ],
         "split": [
@@ -196,13 +151,20 @@ def functions() -> Functions:
             for more in ((), (INT,))
         ],
         "join": [
-            Overload((_TEXTS, *more), STRING, _join, member=True, cost=lambda sizes: sizes[0], most=_joined)
+            Overload(
+                (_TEXTS, *more), STRING, _join, member=True, cost=lambda sizes: sizes[0], most=_joined, metered=True
+            )
             for more in ((), (STRING,))
         ],
         "strings.quote": [Overload((STRING,), STRING, _quote, cost=letters(0), most=lambda sizes: 2 * sizes[0] + 2)],
         "format": [
             member(
-                list_of(DYN), result=STRING, run=_formatted, cost=both, most=lambda sizes: 64 * (sizes[0] + sizes[1])
+                list_of(DYN),
+                result=STRING,
+                run=formatted,
+                cost=both,
+                metered=True,
+                most=lambda sizes: 64 * (sizes[0] + sizes[1]),
             )
         ],
     }

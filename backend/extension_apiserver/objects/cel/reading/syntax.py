@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
+from .nodes import Node
 from .tokens import RESERVED, CompileError, Token, refuse, tokens
-from .words import UInt
 
 #: Of parentheses, calls, lists and loops within each other; each costs ten frames of Python, of which there are 1,000.
 MOST_LEVELS = 32
-#: Of the tree, in which also each operator and field of a row is a level.
-MOST_DEPTH = 64
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "in"}
 _BINARY = ((_COMPARISONS), {"+", "-"}, {"*", "/", "%"})
+_COLLECTIONS = {"[": ("list", "]"), "{": ("map", "}")}
 _CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _INT64 = 1 << 63
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Node:
-    """A part of an expression.
-
-    Attributes:
-        kind: `literal`, `name`, `select`, `has`, `index`, `call`, `list`, `map`, `all` (&&) or `any` (||).
-        at: offset in the text.
-        name: of a variable, field or function.
-        value: of a literal.
-        target: what a function or field belongs to.
-        inner: arguments, items, or keys and values in turn.
-        optional: `?.` and `[?]`; of a list or map: which items were written with `?`.
-
-    """
-
-    kind: str
-    at: int
-    name: str = ""
-    value: Any = None
-    target: Node | None = None
-    inner: tuple[Node, ...] = ()
-    optional: tuple[bool, ...] = ()
-    depth: int = dataclasses.field(init=False, default=0)
-
-    def __post_init__(self) -> None:
-        depth = 1 + max((one.depth for one in (self.target, *self.inner) if one), default=0)
-        if depth > MOST_DEPTH:
-            raise CompileError(
-                f"an expression may have at most {MOST_DEPTH} operators, fields and calls upon each other"
-            )
-        object.__setattr__(self, "depth", depth)
 
 
 def parse(text: str) -> Node:
@@ -162,26 +125,27 @@ class _Parser:
         token = self._take()
         if token.kind == "literal":
             value = -token.value if negative else token.value
-            if type(value) is int and not isinstance(value, UInt) and value == _INT64:
+            if type(value) is int and value == _INT64:
                 refuse(token.at, "a number that does not fit into 64 bits")
             return Node("literal", token.at, value=value)
-        if token.kind == "name" and token.word in _CONSTANTS:
-            return Node("literal", token.at, value=_CONSTANTS[token.word])
         if token.kind == "name" and token.word not in RESERVED and token.word != "in":
-            if self._accept("("):
-                return Node("call", token.at, token.word, inner=self._list(")"))
-            return Node("name", token.at, token.word)
+            return self._named(token)
         if token.kind == "sign" and token.word == "(":
             node = self._expression()
             self._expect(")")
             return node
-        if token.kind == "sign" and token.word == "[":
-            return self._collection("list", token.at, "]")
-        if token.kind == "sign" and token.word == "{":
-            return self._collection("map", token.at, "}")
+        if token.kind == "sign" and token.word in _COLLECTIONS:
+            return self._collection(*_COLLECTIONS[token.word], token.at)
         return refuse(token.at, f"syntax error: unexpected {token.word}")
 
-    def _collection(self, kind: str, at: int, end: str) -> Node:
+    def _named(self, token: Token) -> Node:
+        if token.word in _CONSTANTS:
+            return Node("literal", token.at, value=_CONSTANTS[token.word])
+        if self._accept("("):
+            return Node("call", token.at, token.word, inner=self._list(")"))
+        return Node("name", token.at, token.word)
+
+    def _collection(self, kind: str, end: str, at: int) -> Node:
         items: list[Node] = []
         optional: list[bool] = []
         while not self._accept(end):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from .frames import Code, Frame, Scope
-from .syntax import Node
-from .tokens import refuse
-from .types import BOOL, DYN, INT, Type, fits, list_of, map_of, optional
-from .values import ListValue, MapValue, Optional
-from .words import CelError
+from extension_apiserver.objects.cel.frames import Code, Exhausted, Frame, Scope
+from extension_apiserver.objects.cel.reading.nodes import Node
+from extension_apiserver.objects.cel.reading.tokens import refuse
+from extension_apiserver.objects.cel.types import BOOL, DYN, INT, Type, fits, list_of, map_of
+from extension_apiserver.objects.cel.values import ListValue, MapValue
+from extension_apiserver.objects.cel.words import CelError
+from extension_apiserver.objects.values import Value
 
-Compile = Callable[[Node, Scope], Code]
+from .literals import Compile
+from .optionals import compile_optional
+
 #: How many loops may be within each other: the work is the product of their lengths.
 MOST_LOOPS = 4
 #: What a step costs besides its expressions, as cel-go counts the loop that it makes of the macro.
@@ -60,7 +63,7 @@ def compile_macro(node: Node, scope: Scope, compiled: Compile) -> Code:
         refuse(node.at, f"the first arguments of {node.name} must be names of variables, other than self and oldSelf")
     over = compiled(node.target, scope)
     if node.name.startswith("opt"):
-        return _optional(node, scope, compiled, over)
+        return compile_optional(node, scope, compiled, over)
     if over.type.name not in {"list", "map", "dyn"}:
         refuse(
             node.at,
@@ -72,10 +75,10 @@ def compile_macro(node: Node, scope: Scope, compiled: Compile) -> Code:
     parts = [compiled(one, inside) for one in node.inner[count:]]
     if not all(fits(part.type, BOOL) for part in (parts if node.name in _TRUTHS else parts[:-1])):
         refuse(node.at, f"the condition of {node.name} must be a bool, not a '{parts[0].type}'")
-    first = len(scope.variables)
+    loop = _Loop(node.name, over, parts, len(scope.variables), count)
     return Code(
         _result(node.name, over.type, parts, count),
-        _loop(node.name, over, parts, first, count),
+        functools.partial(_RUNS[node.name], loop),
         over.cost + _BASES.get(node.name, 1) + over.type.most * (_STEPS[node.name] + sum(part.cost for part in parts)),
     )
 
@@ -99,101 +102,95 @@ def _result(name: str, over: Type, parts: list[Code], count: int) -> Type:
     return BOOL
 
 
-def _steps(frame: Frame, value: Any, first: int, count: int) -> Iterator[Any]:  # noqa: ANN401 - a value of CEL
-    """Set the variables of a loop step by step; yields the first."""
-    if not isinstance(value, ListValue | MapValue):
-        raise CelError("no such overload")
-    del frame.values[first:]
-    frame.values.extend([None] * count)
-    if isinstance(value, ListValue):
-        pairs: Iterator[tuple[Any, Any]] = enumerate(value)
-    else:
-        pairs = ((key, value.at(key) if count == 2 else key) for key in value.keys())  # noqa: PLR2004 - key and value
-    for key, item in pairs:
-        del frame.values[first + count :]
-        frame.values[first] = item if count == 1 else key
-        frame.values[first + count - 1] = item
-        yield frame.values[first]
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Loop:
+    """A macro that runs.
 
+    Attributes:
+        name: of the macro.
+        over: the list or map.
+        parts: the expressions for each item; all but the last say whether it counts.
+        first: number of its first variable.
+        count: how many variables it has.
 
-def _loop(name: str, over: Code, parts: list[Code], first: int, count: int) -> Callable[[Frame], Any]:
-    step, base = _STEPS[name], _BASES.get(name, 1)
-    last, conditions = parts[-1].run, [one.run for one in parts[:-1]]
+    """
 
-    def each(frame: Frame) -> Iterator[Any]:
-        frame.spend(base)
-        for item in _steps(frame, over.run(frame), first, count):
+    name: str
+    over: Code
+    parts: list[Code]
+    first: int
+    count: int
+
+    def each(self, frame: Frame) -> Iterator[Value]:
+        """Set the variables step by step, spend what each step costs, and yield the first variable."""
+        frame.spend(_BASES.get(self.name, 1))
+        value, step = self.over.run(frame), _STEPS[self.name]
+        if not isinstance(value, ListValue | MapValue):
+            raise CelError("no such overload")
+        values, first, last = frame.values, self.first, self.first + self.count - 1
+        values.extend([None] * (last + 1 - len(values)))
+        if self.count == 1:
+            for item in value if isinstance(value, ListValue) else value.keys():
+                frame.left -= step
+                if frame.left < 0:
+                    raise Exhausted
+                values[first] = item
+                yield item
+            return
+        pairs = enumerate(value) if isinstance(value, ListValue) else ((key, value.at(key)) for key in value.keys())  # noqa: SIM118
+        for key, item in pairs:
             frame.spend(step)
-            yield item
+            values[first], values[last] = key, item
+            yield key
 
-    def search(frame: Frame) -> bool:
+    def search(self, frame: Frame) -> bool:
         """Look for the item that decides; an error counts only where none does."""
-        decides, error = name == "exists", None
-        for _ in each(frame):
+        decides, error, run = self.name == "exists", None, self.parts[-1].run
+        for _ in self.each(frame):
             try:
-                value = last(frame)
+                value = run(frame)
             except CelError as caught:
                 error = error or caught
                 continue
             if value is decides:
-                return decides
+                return bool(decides)
             if not isinstance(value, bool):
                 error = error or CelError("no such overload")
         if error:
             raise error
         return not decides
 
-    def holds(run: Callable[[Frame], Any], frame: Frame) -> bool:
-        value = run(frame)
-        if not isinstance(value, bool):
-            raise CelError("no such overload")
-        return value
+    def only(self, frame: Frame) -> bool:
+        return sum(_holds(self.parts[-1], frame) for _ in self.each(frame)) == 1
 
-    def only(frame: Frame) -> bool:
-        return sum(holds(last, frame) for _ in each(frame)) == 1
+    def filtered(self, frame: Frame) -> ListValue:
+        return ListValue([item for item in self.each(frame) if _holds(self.parts[-1], frame)])
 
-    def filtered(frame: Frame) -> ListValue:
-        return ListValue([item for item in each(frame) if holds(last, frame)])
+    def mapped(self, frame: Frame) -> ListValue:
+        *conditions, last = self.parts
+        return ListValue([last.run(frame) for _ in self.each(frame) if all(_holds(one, frame) for one in conditions)])
 
-    def mapped(frame: Frame) -> ListValue:
-        return ListValue([last(frame) for _ in each(frame) if all(holds(one, frame) for one in conditions)])
-
-    def mapped_by_key(frame: Frame) -> MapValue:
-        return MapValue({key: last(frame) for key in each(frame) if all(holds(one, frame) for one in conditions)})
-
-    return {
-        "all": search,
-        "exists": search,
-        "exists_one": only,
-        "existsOne": only,
-        "filter": filtered,
-        "map": mapped,
-        "transformList": mapped,
-        "transformMap": mapped_by_key,
-    }[name]
+    def mapped_by_key(self, frame: Frame) -> MapValue:
+        *conditions, last = self.parts
+        return MapValue(
+            {key: last.run(frame) for key in self.each(frame) if all(_holds(one, frame) for one in conditions)}
+        )
 
 
-def _optional(node: Node, scope: Scope, compiled: Compile, over: Code) -> Code:
-    if over.type.name not in {"optional", "dyn"}:
-        refuse(node.at, f"{node.name} belongs to what may be missing, not to a '{over.type}'")
-    kind = over.type.of[0] if over.type.of else DYN
-    part = compiled(node.inner[1], scope.within((node.inner[0].name, dataclasses.replace(kind, most=over.type.most))))
-    flat, first = node.name == "optFlatMap", len(scope.variables)
-    if flat and part.type.name not in {"optional", "dyn"}:
-        refuse(node.at, f"optFlatMap must give what may be missing, not a '{part.type}'")
+def _holds(condition: Code, frame: Frame) -> bool:
+    value = condition.run(frame)
+    if not isinstance(value, bool):
+        raise CelError("no such overload")
+    return value
 
-    def run(frame: Frame) -> Optional:
-        value = over.run(frame)
-        if not isinstance(value, Optional):
-            raise CelError("no such overload")
-        if not value.value:
-            return value
-        del frame.values[first:]
-        frame.values.append(value.value[0])
-        result = part.run(frame)
-        if flat and not isinstance(result, Optional):
-            raise CelError("no such overload")
-        return result if flat else Optional((result,))
 
-    result = part.type if flat else dataclasses.replace(optional(part.type), most=part.type.most)
-    return Code(result, run, over.cost + part.cost + 1)
+_RUNS: dict[str, Callable[[_Loop, Frame], Value]] = {
+    "all": _Loop.search,
+    "exists": _Loop.search,
+    "exists_one": _Loop.only,
+    "existsOne": _Loop.only,
+    "filter": _Loop.filtered,
+    "map": _Loop.mapped,
+    "transformList": _Loop.mapped,
+    "transformMap": _Loop.mapped_by_key,
+}

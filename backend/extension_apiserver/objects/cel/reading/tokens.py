@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, NoReturn
+from re import Match
+from typing import NoReturn
 
-from .words import UInt
+from extension_apiserver.objects.cel.words import UInt
+from extension_apiserver.objects.values import Value
 
 #: Rules that people write have some hundred; the time to read one grows with its length.
 LONGEST_EXPRESSION = 16 * 1024
@@ -74,7 +76,7 @@ class Token:
     kind: str
     word: str
     at: int
-    value: Any = None
+    value: Value = None
 
 
 def refuse(at: int, words: str) -> NoReturn:
@@ -148,7 +150,7 @@ def _text(text: str, opening: str, start: int, at: int) -> tuple[str | bytes, in
     return "".join(map(str, parts)), end + len(quotes)
 
 
-def _escaped(match: re.Match[str], *, is_bytes: bool, start: int) -> str | bytes:
+def _escaped(match: Match[str], *, is_bytes: bool, start: int) -> str | bytes:
     if letter := match["letter"]:
         return _LETTERS.get(letter, letter)
     digits = match["octal"] or match["byte"] or match["short"] or match["long"]

@@ -1,0 +1,1 @@
+"""Trees into functions, with their types and what they cost at most."""
