@@ -117,7 +117,9 @@ class Structure:
         while "$ref" in node:
             name = node.pop("$ref").rpartition("/")[2]
             if name in place.within:
-                raise _PlacedError(f"{place.path}: {name} contains itself, which no structural schema can say: use Any with a validator")
+                raise _PlacedError(
+                    f"{place.path}: {name} contains itself, which no structural schema can say: use Any with a validator"
+                )
             place = dataclasses.replace(place, within=(*place.within, name))
             node = {**self._definitions[name], **node}
         return node, place

@@ -22,7 +22,7 @@ def plain_union(members: Sequence[Node]) -> Node:
 
     """
     types = {member.get("type", "") for member in members}
-    if types == {"integer", "string"} or any("x-kubernetes-int-or-string" in one for one in members) and types <= {"", "integer", "string"}:  # fmt: skip
+    if types == {"integer", "string"} or (any("x-kubernetes-int-or-string" in one for one in members) and types <= {"", "integer", "string"}):  # fmt: skip
         return {"x-kubernetes-int-or-string": True}
     if types == {"integer", "number"}:
         return {"type": "number"}
