@@ -68,25 +68,10 @@ def label_requirements(text: str) -> list[Requirement]:
         StatusError: 400 if it cannot be read.
 
     """
-    words = _Words(text)
-    found: list[Requirement] = []
     try:
-        while words.next:
-            if words.next in _NO_KEYS:
-                raise _Fault(f"found '{words.next}', expected: !, identifier, or 'end of string'")
-            try:
-                found.append(_requirement(words))
-            except _Fault as error:
-                raise _Fault(f"unable to parse requirement: {error}") from None
-            after = words.take()
-            if after == ",":
-                if not words.next or words.next in _NO_KEYS:
-                    raise _Fault(f"found '{words.next}', expected: identifier after ','")
-            elif after:
-                raise _Fault(f"found '{after}', expected: ',' or 'end of string'")
+        return _requirements(_Words(text))
     except _Fault as error:
         raise StatusError(400, str(error)) from None
-    return found
 
 
 class _Fault(Exception):
@@ -110,6 +95,23 @@ class _Words:
         word = self.next
         self._at += 1
         return word
+
+
+def _requirements(words: _Words) -> list[Requirement]:
+    found: list[Requirement] = []
+    while words.next:
+        if words.next in _NO_KEYS:
+            raise _Fault(f"found '{words.next}', expected: !, identifier, or 'end of string'")
+        try:
+            found.append(_requirement(words))
+        except _Fault as error:
+            raise _Fault(f"unable to parse requirement: {error}") from None
+        after = words.take()
+        if after == "," and (not words.next or words.next in _NO_KEYS):
+            raise _Fault(f"found '{words.next}', expected: identifier after ','")
+        if after not in {"", ","}:
+            raise _Fault(f"found '{after}', expected: ',' or 'end of string'")
+    return found
 
 
 def _requirement(words: _Words) -> Requirement:
@@ -156,25 +158,22 @@ def _listed(words: _Words) -> set[str]:
     if not first or first in _NO_VALUES:
         raise _Fault(f"found '{first}', expected: ',', ')' or identifier")
     values: set[str] = set()
-    while True:
-        word = words.take()
-        if word == ",":
-            if not values:
-                values.add("")
-            if words.next in {")", ","}:
-                values.add("")
-            if words.next == ")":
-                break
-        elif not word or word in _SYMBOLS:
-            raise _Fault(f"found '{word}', expected: ',', or identifier")
-        else:
-            values.add(word)
-            if words.next == ")":
-                break
-            if words.next != ",":
-                raise _Fault(f"found '{words.next}', expected: ',' or ')'")
+    while words.next != ")" or not values:
+        values |= _one_more(words, first=not values)
     words.take()
     return values
+
+
+def _one_more(words: _Words, *, first: bool) -> set[str]:
+    """Return what the next word of a list adds: a value, or the empty ones beside a comma."""
+    word = words.take()
+    if word == ",":
+        return {""} if first or words.next in {")", ","} else set()
+    if not word or word in _SYMBOLS:
+        raise _Fault(f"found '{word}', expected: ',', or identifier")
+    if words.next not in {")", ","}:
+        raise _Fault(f"found '{words.next}', expected: ',' or ')'")
+    return {word}
 
 
 def _refuse(field: str, value: str, faults: Sequence[str]) -> None:
