@@ -44,8 +44,7 @@ class Twins:
         is_watch = ("watch", "true") in operation.query
         answers = list(self._both.map(lambda side: side.send(operation), self.sides))
         theirs, ours = (
-            comparable(answer, mapping, watch=is_watch)
-            for answer, mapping in zip(answers, self.mappings, strict=True)
+            comparable(answer, mapping, watch=is_watch) for answer, mapping in zip(answers, self.mappings, strict=True)
         )
         theirs, ours, used = without_allowed(operation, theirs, ours)
         self.allowed.update(used)

@@ -134,7 +134,12 @@ class Side:
 
     def _missing(self, name):
         metadata = {"name": name, "namespace": self.namespace}
-        return {"apiVersion": f"{self.group}/{twins.VERSION}", "kind": twins.KIND, "metadata": metadata, "spec": {"size": 1}}
+        return {
+            "apiVersion": f"{self.group}/{twins.VERSION}",
+            "kind": twins.KIND,
+            "metadata": metadata,
+            "spec": {"size": 1},
+        }
 
     def _remember(self, operation, answer):
         try:

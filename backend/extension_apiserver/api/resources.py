@@ -82,7 +82,8 @@ class Resource:
         if self.stored and self.verbs:
             raise ValueError(f"resource '{self.plural}' has a store, which answers all verbs: leave out `verbs`")
         needs = {
-            name: getattr(self, name) for name in ("status", "scale", "versions", "stored_version", "selectable_fields", "check")
+            name: getattr(self, name)
+            for name in ("status", "scale", "versions", "stored_version", "selectable_fields", "check")
         }
         if not self.stored and any(needs.values()):
             name = next(name for name, value in needs.items() if value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from extension_apiserver.selectors.names import generated
 from extension_apiserver.status import StatusError
 
 from .admission import check_create, check_update
@@ -24,7 +25,6 @@ from .metadata.lifecycle import (
     prepare_status_update,
     prepare_update,
 )
-from .metadata.names import generated
 from .metadata.rules import finalizer_warnings
 from .request import Request, place
 from .values import Object
