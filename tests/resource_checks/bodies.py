@@ -3,7 +3,6 @@
 from hypothesis import strategies as st
 
 from resource_checks import twins
-from resource_checks.sides import JSON
 
 YAML = "application/yaml"
 API_VERSION = f"$group$/{twins.VERSION}"
@@ -93,7 +92,9 @@ def parts(draw, good, bad, *, odd=False, most=3):
 def fields(draw, *, odd):
     """Draw metadata and spec, with something that may be wrong in one of them if `odd`."""
     where = draw(st.sampled_from(["spec", "metadata"])) if odd else ""
-    return draw(parts(_METADATA, _BAD_METADATA, odd=where == "metadata", most=2)), draw(parts(_SPEC, _BAD_SPEC, odd=where == "spec"))
+    return draw(parts(_METADATA, _BAD_METADATA, odd=where == "metadata", most=2)), draw(
+        parts(_SPEC, _BAD_SPEC, odd=where == "spec")
+    )
 
 
 @st.composite
@@ -101,7 +102,7 @@ def objects(draw, name, *, odd):
     """Draw an object to create."""
     kind = draw(often(["fields"], 7, "status", "whole", "missing", "spec")) if odd else ""
     metadata, spec = draw(fields(odd=kind == "fields"))
-    called = {"generateName": draw(often(["gen1-"], 5, "Gen_1", "gen1."))} if name == "$generate$" else {"name": name}
+    called = {"generateName": draw(often(["gen1-"], 5, "Gen1-", "gen1."))} if name == "$generate$" else {"name": name}
     item = {"apiVersion": API_VERSION, "kind": twins.KIND, "metadata": called | metadata, "spec": {"size": 1} | spec}
     if kind == "status":
         item["status"] = draw(st.sampled_from(_STATUS + _BAD_STATUS))
@@ -110,7 +111,18 @@ def objects(draw, name, *, odd):
     elif kind == "spec":
         item["spec"] = draw(st.sampled_from([None, [], 1, "x", {}]))
     elif kind == "whole":
-        item |= draw(st.sampled_from([{"kind": "Else"}, {"apiVersion": "v1"}, {"apiVersion": f"{API_VERSION}beta1"}, {"kind": 1}, {"unknown": 1}, {"Spec": {}}]))
+        item |= draw(
+            st.sampled_from(
+                [
+                    {"kind": "Else"},
+                    {"apiVersion": "v1"},
+                    {"apiVersion": f"{API_VERSION}beta1"},
+                    {"kind": 1},
+                    {"unknown": 1},
+                    {"Spec": {}},
+                ]
+            )
+        )
     return item
 
 
@@ -130,7 +142,12 @@ def changes(draw, *, odd):
         return {"metadata": metadata, "spec": spec}
     if kind == "status":
         return {"status": draw(st.sampled_from(_STATUS))}
-    return {"spec": {"spec": spec}, "metadata": {"metadata": metadata}, "nothing": {}, "finalizers": {"metadata": {"finalizers": None}}}[kind]
+    return {
+        "spec": {"spec": spec},
+        "metadata": {"metadata": metadata},
+        "nothing": {},
+        "finalizers": {"metadata": {"finalizers": None}},
+    }[kind]
 
 
 @st.composite
@@ -147,7 +164,11 @@ def applied(draw, name, *, odd):
     elif kind == "missing":
         item.pop("spec")
     elif kind == "whole":
-        item |= draw(st.sampled_from([{"kind": "Else"}, {"apiVersion": "v1"}, {"unknown": 1}, {"kind": ""}, {"spec": None}, {"spec": {}}]))
+        item |= draw(
+            st.sampled_from(
+                [{"kind": "Else"}, {"apiVersion": "v1"}, {"unknown": 1}, {"kind": ""}, {"spec": None}, {"spec": {}}]
+            )
+        )
     return item
 
 
@@ -162,7 +183,11 @@ def json_patches(draw, *, odd):
     steps = []
     paths = _PATHS if odd else _PATHS[:5]
     for _ in range(draw(st.integers(1, 3))):
-        step = {"op": draw(st.sampled_from(["add", "add", "replace", "remove", "test", *(["copy", "move", "spin"] if odd else [])]))}
+        step = {
+            "op": draw(
+                st.sampled_from(["add", "add", "replace", "remove", "test", *(["copy", "move", "spin"] if odd else [])])
+            )
+        }
         step["path"] = draw(st.sampled_from(paths))
         if step["op"] in {"copy", "move"}:
             step["from"] = draw(st.sampled_from(paths))
@@ -175,7 +200,12 @@ def json_patches(draw, *, odd):
 @st.composite
 def scales(draw, name, *, odd):
     """Draw a Scale to update with."""
-    item = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": name, "namespace": "$place$"}, "spec": {"replicas": draw(st.sampled_from([0, 1, 3, 5]))}}
+    item = {
+        "apiVersion": "autoscaling/v1",
+        "kind": "Scale",
+        "metadata": {"name": name, "namespace": "$place$"},
+        "spec": {"replicas": draw(st.sampled_from([0, 1, 3, 5]))},
+    }
     variants = [{"metadata": {"name": name, "resourceVersion": "1"}}, {"metadata": {"name": name, "resourceVersion": f"$revision:{name}$"}}, {"metadata": {"name": name, "uid": "x"}},
                 {"metadata": {"name": "other"}}, {"spec": {}}, {"unknown": 1}, {"kind": "Else"}, {"apiVersion": API_VERSION}, {"metadata": {}}, {"spec": None}, {"spec": {"replicas": -1}}, {"spec": {"replicas": None}}, {"spec": {"replicas": "x"}}]  # fmt: skip
     return item | draw(st.sampled_from(variants)) if odd else item

@@ -6,22 +6,36 @@ import re
 from resource_checks import twins
 
 #: Headers that clients read.
-HEADERS = ("Content-Type", "Warning", "Retry-After", "Allow", "Accept-Patch", "Cache-Control", "Location", "Content-Encoding")
+HEADERS = (
+    "Content-Type",
+    "Warning",
+    "Retry-After",
+    "Allow",
+    "Accept-Patch",
+    "Cache-Control",
+    "Location",
+    "Content-Encoding",
+)
+#: Within a patch's fault, the object as it would be, in JSON.
+_WHOLE = re.compile(r'Invalid value: "\{.*?\}":', re.DOTALL)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_GENERATED = re.compile(r"\b(gen\d+[-.])[bcdfghjklmnpqrstvwxz2456789]{5}\b")
-_IN_WORDS = re.compile(r"((?:ResourceVersion in [a-z ]+|resource version|current): )(\d+)")
+_GENERATED = re.compile(r"\b([Gg]en\d+[-.])[bcdfghjklmnpqrstvwxz2456789]{5}\b")
+_IN_WORDS = re.compile(
+    r"((?:ResourceVersion in [a-z ]+|resource version|current): |ResourceVersion in (?:the precondition|record) \()(\d+)"
+)
 _OLD = re.compile(r"too old resource version: \d+ \(\d+\)")
 _SEVERAL = re.compile(r", |\n|\[|\]")
 #: Of metadata and of managedFields.
+_INITIAL_END = "k8s.io/initial-events-end"
 _TIMES = {"creationTimestamp", "deletionTimestamp", "time"}
 
 
 class Mapping:
     """Numbers a side's uids and revisions in the order in which they were first told."""
 
-    def __init__(self):
-        self._uids = {}
+    def __init__(self, keeper=""):
+        self._uids = {keeper: "<uid of the keeper>"}
         self._revisions = {}
 
     def uid(self, text):
@@ -51,6 +65,8 @@ def comparable(answer, mapping, *, watch=False):
     text = _same_group(answer.text.decode(errors="replace"))
     if watch and answer.code == 200:
         body = [_of_json(line, mapping) for line in text.splitlines()]
+        # When there are others is for each server to say.
+        body = [one for one in body if one.get("type") != "BOOKMARK" or _INITIAL_END in json.dumps(one)]
     else:
         body = _of_json(text, mapping)
     return {"code": answer.code, "headers": headers, "body": body}
@@ -80,7 +96,7 @@ def _walked(value, mapping):
     is_list = "items" in value or "rows" in value
     is_bookmark = value.get("type") == "BOOKMARK"
     made = {}
-    for name, one in value.items():
+    for name, one in sorted(value.items()):
         if name == "metadata" and isinstance(one, dict):
             made[name] = _of_metadata(one, mapping, is_list=is_list)
         else:
@@ -92,11 +108,11 @@ def _walked(value, mapping):
 
 def _of_metadata(metadata, mapping, *, is_list):
     made = {}
-    for name, one in metadata.items():
+    for name, one in sorted(metadata.items()):
         if name == "resourceVersion" and isinstance(one, str):
             made[name] = "<revision of a list>" if is_list else mapping.revision(one)
         elif name == "continue":
-            made[name] = "<token>"
+            made[name] = "<token>" if one else one
         elif name in _TIMES and isinstance(one, str) and _TIME.fullmatch(one):
             made[name] = "<time>"
         elif name == "managedFields" and isinstance(one, list):
@@ -112,6 +128,7 @@ def _order_of_managers(entry):
 
 
 def _of_text(text, mapping):
+    text = _WHOLE.sub('Invalid value: "<object>":', text)
     text = _UUID.sub(lambda found: mapping.uid(found[0]), text)
     text = _GENERATED.sub(r"\1<5>", text)
     text = _OLD.sub("too old resource version: <revision> (<revision>)", text)
@@ -121,8 +138,8 @@ def _of_text(text, mapping):
 def _of_status(status, mapping):
     made = {name: _walked(one, mapping) for name, one in status.items()}
     causes = made.get("details", {}).get("causes", [])
-    causes.sort(key=json.dumps)
-    if len(causes) > 1:
+    causes.sort(key=lambda one: json.dumps(one, sort_keys=True))
+    if len({json.dumps(one, sort_keys=True) for one in causes}) > 1:
         # Go goes through what is wrong in an order of chance; the sentence of one cause is told as it is.
         made["message"] = sorted(_SEVERAL.split(made.get("message", "")))
     return made

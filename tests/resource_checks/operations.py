@@ -11,9 +11,16 @@ from resource_checks import bodies
 from resource_checks.bodies import often
 from resource_checks.sides import JSON, Operation
 
-APPLY, JSON_PATCH, MERGE_PATCH = "application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json"
+APPLY, JSON_PATCH, MERGE_PATCH = (
+    "application/apply-patch+yaml",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+)
 NAMES = ("a", "b", "c", "$name:gen1$")
-TABLE, PARTIAL, PARTIAL_LIST = (f"application/json;as={kind};g=meta.k8s.io;v=v1" for kind in ("Table", "PartialObjectMetadata", "PartialObjectMetadataList"))
+TABLE, PARTIAL, PARTIAL_LIST = (
+    f"application/json;as={kind};g=meta.k8s.io;v=v1"
+    for kind in ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +37,9 @@ accepts = Values((JSON,) * 6 + (TABLE, PARTIAL, "*/*", "application/*", "applica
 managers = Values((None, "one", "two", "three"), ("", "x" * 129, "bad\n"))
 dry_runs = Values((None,) * 6 + ("All",), ("all", "", "None"))
 directives = Values((None, "Strict", "Warn", "Ignore"), ("", "strict"))
-revisions = Values((None,) * 4 + ("0", "$mark:1$", "$mark:2$", "$mark:5$", "$mark:9$"), ("", "x", "-1", "01", "9" * 18, "9" * 30))
+revisions = Values(
+    (None,) * 4 + ("0", "$mark:1$", "$mark:2$", "$mark:5$", "$mark:9$"), ("", "x", "-1", "01", "9" * 18, "9" * 30)
+)
 selectors = Values((None,) * 6 + ("a=b", "a!=b", "a", "!a", "a in (b,c)", "a notin (b)", "a=b,e=", "a==c"),
                    ("", "a in ()", "=b", "a=b c", "a in (b", "a>1", "a>x", "-x=y", "a=-", ",", "a,,b", "a in (b,)", " a = b ", "a in (b),!c", "a in", "a notin", "(", "a)"))  # fmt: skip
 fields = Values((None,) * 6 + ("metadata.name=a", "metadata.name!=a", "spec.color=red", "spec.color=green,metadata.name=b", "metadata.namespace=$place$", "spec.color="),
@@ -38,7 +47,20 @@ fields = Values((None,) * 6 + ("metadata.name=a", "metadata.name!=a", "spec.colo
 limits = Values((None,) * 3 + ("1", "2", "3"), ("0", "-1", "x", "", "1.5", "9" * 20, "+1", "01"))
 flags = Values((None, "true", "false"), ("1", "0", "", "maybe", "TRUE", "no"))
 policies = Values((None, None, "Background"), ("", "Sometimes"))
-others = Values((), (("unknown", "1"), ("pretty", "true"), ("pretty", "x"), ("watch", "false"), ("timeoutSeconds", "x"), ("timeout", "5s"), ("timeout", "soon"), ("fieldValidation", "x"), ("limit", "x")))
+others = Values(
+    (),
+    (
+        ("unknown", "1"),
+        ("pretty", "true"),
+        ("pretty", "x"),
+        ("watch", "false"),
+        ("timeoutSeconds", "x"),
+        ("timeout", "5s"),
+        ("timeout", "soon"),
+        ("fieldValidation", "x"),
+        ("limit", "x"),
+    ),
+)
 
 
 @st.composite
@@ -79,7 +101,20 @@ def sent(draw, items, odd):
     if odd == "yaml":
         return draw(st.sampled_from(bodies.YAML_TEXTS)), bodies.YAML
     if odd == "type":
-        return draw(items), draw(st.sampled_from([bodies.YAML, "", "text/plain", "application/json; charset=utf-8", "application/JSON", "application/x-www-form-urlencoded", "a/b/c", MERGE_PATCH]))
+        return draw(items), draw(
+            st.sampled_from(
+                [
+                    bodies.YAML,
+                    "",
+                    "text/plain",
+                    "application/json; charset=utf-8",
+                    "application/JSON",
+                    "application/x-www-form-urlencoded",
+                    "a/b/c",
+                    MERGE_PATCH,
+                ]
+            )
+        )
     return draw(items), JSON
 
 
@@ -87,7 +122,11 @@ def sent(draw, items, odd):
 def creates(draw):
     """Draw a create."""
     odd = draw(oddities("body", "body", "body", "raw", "yaml", "type", "name"))
-    name = draw(st.sampled_from(["UPPER", "", "x" * 254, "a/b"] if odd == "name" else ["a", "b", "c", "a", "b", "c", "$generate$"]))
+    name = draw(
+        st.sampled_from(
+            ["UPPER", "", "x" * 254, "a/b"] if odd == "name" else ["a", "b", "c", "a", "b", "c", "$generate$"]
+        )
+    )
     body, content_type = draw(sent(bodies.objects(name, odd=odd == "body"), odd))
     return Operation("POST", "", draw(writing(odd)), body, content_type, draw(accepting(odd)))
 
@@ -100,7 +139,9 @@ def updates(draw):
     subresource = draw(often([""], 3, "/status"))
     body, content_type = draw(sent(bodies.changes(odd=odd == "body"), odd))
     base = name if isinstance(body, dict) else ""
-    return Operation("PUT", f"/{name}{subresource}", draw(writing(odd)), body, content_type, draw(accepting(odd)), base=base)
+    return Operation(
+        "PUT", f"/{name}{subresource}", draw(writing(odd)), body, content_type, draw(accepting(odd)), base=base
+    )
 
 
 @st.composite
@@ -114,11 +155,24 @@ def patches(draw):
         )
     )
     if odd == "type":
-        kind = draw(st.sampled_from(["application/strategic-merge-patch+json", JSON, "", "text/plain", f"{kind};charset=utf-8", kind.upper()]))
+        kind = draw(
+            st.sampled_from(
+                [
+                    "application/strategic-merge-patch+json",
+                    JSON,
+                    "",
+                    "text/plain",
+                    f"{kind};charset=utf-8",
+                    kind.upper(),
+                ]
+            )
+        )
     if odd == "raw":
         body = draw(st.sampled_from(bodies.RAW))
     query = draw(writing(odd)) + ((("force", draw(st.sampled_from(["true", "false", ""]))),) if odd == "force" else ())
-    return Operation("PATCH", f"/{draw(names)}{draw(often([''], 3, '/status'))}", query, body, kind, draw(accepting(odd)))
+    return Operation(
+        "PATCH", f"/{draw(names)}{draw(often([''], 3, '/status'))}", query, body, kind, draw(accepting(odd))
+    )
 
 
 @st.composite
@@ -136,7 +190,9 @@ def applies(draw):
         dryRun=dry_runs,
         fieldValidation=directives,
     )
-    return Operation("PATCH", f"/{name}{draw(often([''], 4, '/status'))}", draw(query), body, APPLY, draw(accepting(odd)))
+    return Operation(
+        "PATCH", f"/{name}{draw(often([''], 4, '/status'))}", draw(query), body, APPLY, draw(accepting(odd))
+    )
 
 
 @st.composite
@@ -161,7 +217,15 @@ def scales(draw):
                 (MERGE_PATCH, {"metadata": {"resourceVersion": f"$older:{name}$"}, "spec": {"replicas": replicas}}),
                 (JSON_PATCH, [{"op": "replace", "path": "/spec/replicas", "value": replicas}]),
                 (JSON_PATCH, [{"op": "test", "path": "/spec/replicas", "value": replicas}]),
-                (APPLY, {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": name}, "spec": {"replicas": replicas}}),
+                (
+                    APPLY,
+                    {
+                        "apiVersion": "autoscaling/v1",
+                        "kind": "Scale",
+                        "metadata": {"name": name},
+                        "spec": {"replicas": replicas},
+                    },
+                ),
                 (MERGE_PATCH, {"unknown": 1}),
                 (MERGE_PATCH, {"status": {"replicas": 7}}),
             ]
@@ -169,7 +233,11 @@ def scales(draw):
     )
     query = draw(writing(odd))
     if kind == APPLY:
-        query = (*(one for one in query if one[0] != "fieldManager"), ("fieldManager", "one"), *draw(st.sampled_from([(), (("force", "true"),)])))
+        query = (
+            *(one for one in query if one[0] != "fieldManager"),
+            ("fieldManager", "one"),
+            *draw(st.sampled_from([(), (("force", "true"),)])),
+        )
     return Operation("PATCH", path, query, body, "text/plain" if odd == "type" else kind, accept)
 
 
@@ -235,7 +303,10 @@ def lists(draw):
     """Draw a list."""
     odd = draw(oddities("query"))
     if draw(often([False], 3, True)):
-        query = (*draw(queries(odd=False, labelSelector=Values((None, None, "a"), ()), limit=limits)), ("continue", "$token$"))
+        query = (
+            *draw(queries(odd=False, labelSelector=Values((None, None, "a"), ()), limit=limits)),
+            ("continue", "$token$"),
+        )
         return Operation("GET", "", query, accept=draw(accepting(odd)))
     query = queries(
         odd=odd == "query", labelSelector=selectors, fieldSelector=fields, limit=limits, resourceVersion=revisions,
@@ -249,15 +320,33 @@ def lists(draw):
 def gets(draw):
     """Draw a get."""
     odd = draw(oddities("query"))
-    query = queries(odd=odd == "query", resourceVersion=revisions, includeObject=Values((None,) * 5 + ("None", "Object", "Metadata"), ("x",)))
-    return Operation("GET", f"/{draw(names)}{draw(often([''], 5, '/status'))}", draw(query), accept=draw(accepting(odd)))
+    query = queries(
+        odd=odd == "query",
+        resourceVersion=revisions,
+        includeObject=Values((None,) * 5 + ("None", "Object", "Metadata"), ("x",)),
+    )
+    return Operation(
+        "GET", f"/{draw(names)}{draw(often([''], 5, '/status'))}", draw(query), accept=draw(accepting(odd))
+    )
 
 
 @st.composite
 def watches(draw):
     """Draw a watch that ends within a second."""
     odd = draw(oddities("query"))
-    initial = draw(st.sampled_from([(), (), (("sendInitialEvents", "true"), ("resourceVersionMatch", "NotOlderThan"), ("allowWatchBookmarks", "true"))]))
+    initial = draw(
+        st.sampled_from(
+            [
+                (),
+                (),
+                (
+                    ("sendInitialEvents", "true"),
+                    ("resourceVersionMatch", "NotOlderThan"),
+                    ("allowWatchBookmarks", "true"),
+                ),
+            ]
+        )
+    )
     query = queries(
         odd=odd == "query", labelSelector=selectors, fieldSelector=fields, limit=Values((None,), ("1", "x")),
         resourceVersion=Values((None, "$mark:1$", "$mark:3$", "$mark:8$", "0"), ("x", "-1", "", "9" * 18)),
@@ -277,14 +366,31 @@ def unsound(draw):
     """Draw what no client of sound mind asks."""
     method = draw(st.sampled_from(["HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "GET", "TRACE", "MKCOL"]))
     name = draw(names)
-    path = draw(st.sampled_from(["", f"/{name}", f"/{name}/status", f"/{name}/scale", f"/{name}/else", f"/{name}/status/x", f"/{name}/", "/", "//", f"/{name}/scale/x"]))
+    path = draw(
+        st.sampled_from(
+            [
+                "",
+                f"/{name}",
+                f"/{name}/status",
+                f"/{name}/scale",
+                f"/{name}/else",
+                f"/{name}/status/x",
+                f"/{name}/",
+                "/",
+                "//",
+                f"/{name}/scale/x",
+            ]
+        )
+    )
     body = {"a": 1} if method in {"POST", "PUT", "PATCH"} else None
-    return Operation(method, path, (), body, draw(st.sampled_from([JSON, MERGE_PATCH])), everywhere=draw(often([False], 4, True)))
+    return Operation(
+        method, path, (), body, draw(st.sampled_from([JSON, MERGE_PATCH])), everywhere=draw(often([False], 4, True))
+    )
 
 
 #: verb → (of what it is drawn, how often).
 VERBS = {
-    "create": (creates(), 5), "update": (updates(), 4), "patch": (patches(), 5), "apply": (applies(), 5), "scale": (scales(), 2), "delete": (deletes(), 3),
+    "apply": (applies(), 5), "create": (creates(), 5), "update": (updates(), 4), "patch": (patches(), 5), "scale": (scales(), 2), "delete": (deletes(), 3),
     "deletecollection": (deletecollections(), 1), "list": (lists(), 3), "get": (gets(), 2), "watch": (watches(), 1), "unsound": (unsound(), 1),
 }  # fmt: skip
 verbs = st.sampled_from([verb for verb, (_, times) in VERBS.items() for _ in range(times)])

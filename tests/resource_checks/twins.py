@@ -39,7 +39,10 @@ SCHEMA = {
                 "mode": {
                     "type": "object",
                     "default": {},
-                    "properties": {"level": {"type": "integer", "default": 1}, "word": {"type": "string", "pattern": "^[a-z]+$"}},
+                    "properties": {
+                        "level": {"type": "integer", "default": 1},
+                        "word": {"type": "string", "pattern": "^[a-z]+$"},
+                    },
                 },
             },
             "x-kubernetes-validations": [
@@ -49,7 +52,10 @@ SCHEMA = {
                     "fieldPath": ".low",
                     "reason": "FieldValueForbidden",
                 },
-                {"rule": "self.size >= oldSelf.size || self.size > 0 && !has(self.words)", "message": "with words, size only grows"},
+                {
+                    "rule": "self.size >= oldSelf.size || self.size > 0 && !has(self.words)",
+                    "message": "with words, size only grows",
+                },
             ],
         },
         "status": {
@@ -79,7 +85,9 @@ def definition():
                 "labelSelectorPath": ".status.selector",
             },
         },
-        "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}],
+        "additionalPrinterColumns": [
+            {"name": "Size", "type": "integer", "jsonPath": ".spec.size", "description": "Size"}
+        ],
         "selectableFields": [{"jsonPath": ".spec.color"}],
     }
     names = {"kind": KIND, "plural": PLURAL, "singular": "twin", "listKind": "TwinList"}

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from extension_apiserver.selectors import selectors
+from extension_apiserver.selectors.asked import selectors
 from unit.fake_aggregator import Aggregator
 from unit.running import BASE, Pki, prepare, start
 from unit.test_rest import cats

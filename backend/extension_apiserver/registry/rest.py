@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.status import StatusError, no_such_path
+from extension_apiserver.status import StatusError, no_such_path, not_found
 from extension_apiserver.verbs import VERBS, Place
 
 from .failures import translated
 from .kept import Kept
 from .namespaces import Namespaces
 from .reading.answers import Answers
+from .reading.forms.warned import warning_headers
 from .reading.lists import Lists
 from .reading.watches import Watches
 from .scaling.scales import Scales
@@ -73,6 +74,9 @@ class Registry:
         path_exists = in_namespace <= resource.namespaced and not (
             resource.namespaced and info.name and not in_namespace
         )
+        if path_exists and info.name and not verbs:
+            # As upstream, which looks for no object there, and names one.
+            raise not_found(info.group, info.resource, info.name)
         if not verbs or not path_exists:
             raise no_such_path()
         allowed = [
@@ -88,7 +92,11 @@ class Registry:
                 details={"group": info.group, "kind": resource.plural},
                 headers=[("Allow", ", ".join(sorted({VERBS[verb].method for verb in allowed})))],
             )
-        with translated():
-            if info.verb == "patch" and info.subresource != "scale":
-                return await self._writes.patch(request, info, may_create)
-            return await verbs[info.verb](request, info)
+        try:
+            with translated():
+                if info.verb == "patch" and info.subresource != "scale":
+                    return await self._writes.patch(request, info, may_create)
+                return await verbs[info.verb](request, info)
+        except StatusError as error:
+            error.headers = (*error.headers, *warning_headers(error.warnings))
+            raise

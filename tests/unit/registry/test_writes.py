@@ -115,6 +115,11 @@ def test_an_update_of_what_is_not_there_is_404_and_creates_nothing(cats):
     assert cats.revision == 0
 
 
+def test_an_update_that_cannot_be_read_is_400_whether_there_is_something_or_not(cats):
+    for body in (cat("kit"), {"kind": "Dog"}, b"{"):
+        assert cats.send("PUT", "/tom", body).code == 400
+
+
 def test_an_update_from_an_old_version_is_409(cats):
     old = cats.create("tom")
     merge(cats, "/tom", {"spec": {"lives": 1}})
@@ -432,3 +437,32 @@ def test_a_creation_with_a_version_is_500_as_upstream(cats):
     answer = cats.send("POST", "", cat("tom", metadata={"resourceVersion": "5"}))
     assert (answer.code, answer.message) == (500, "resourceVersion should not be set on objects to be created")
     assert "reason" not in answer.json
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content_type"), [("POST", "", ""), ("PUT", "/tom", ""), ("PATCH", "/tom", MERGE)]
+)
+def test_who_is_refused_is_told_what_was_unknown_too(cats, method, path, content_type):
+    there = cats.create("tom")
+    body = cat("kit" if method == "POST" else "tom", metadata=there["metadata"] if method == "PUT" else {})
+    body |= {"spec": {"colour": "red", "color": "blue"}}
+    answer = cats.send(method, path, body, content_type=content_type)
+    assert (answer.code, answer.json["details"]["causes"][0]["field"]) == (422, "spec.color")
+    assert answer.headers["Warning"] == '299 - "unknown field \\"spec.colour\\""'
+
+
+def test_whose_name_is_taken_is_told_what_was_unknown_too(cats):
+    cats.create("tom")
+    answer = cats.send("POST", "", cat("tom", spec={"colour": "red"}, metadata={"finalizers": ["plain"]}))
+    assert (answer.code, answer.headers["Warning"].count("299 - ")) == (409, 2)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", MERGE])
+@pytest.mark.parametrize(("said", "cleared"), [([{}], True), ([], False), (None, False), ([{}, {}], False)])
+def test_managed_fields_are_cleared_by_an_empty_one_only(cats, content_type, said, cleared):
+    there = cats.create("tom", spec={"color": "red"})
+    body = there | {"metadata": there["metadata"] | {"managedFields": said}}
+    method = "PATCH" if content_type == MERGE else "PUT"
+    answer = cats.send(method, "/tom", body, content_type=content_type)
+    assert answer.code == 200
+    assert ("managedFields" not in answer.json["metadata"]) is cleared

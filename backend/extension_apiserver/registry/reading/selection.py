@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from extension_apiserver.objects.go_words import number, quote
 from extension_apiserver.objects.values import Object, Value
 from extension_apiserver.registry.kept import Kept
-from extension_apiserver.selectors import Requirement, field_terms, label_requirements
+from extension_apiserver.selectors.asked import field_terms
+from extension_apiserver.selectors.labels import Requirement, label_requirements
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.protocol import Key
 
@@ -52,12 +53,15 @@ class Labels:
     def __init__(self, requirements: Sequence[Requirement]) -> None:
         self._needed: dict[str, frozenset[str] | None] = {}
         self._unwanted: dict[str, set[str] | None] = {}
+        self._compared = [one for one in requirements if one.operator in {"Gt", "Lt"}]
         for one in requirements:
             if one.operator in {"Exists", "DoesNotExist"}:
                 if one.operator == "Exists":
                     self._needed.setdefault(one.key, None)
                 else:
                     self._unwanted[one.key] = None
+            elif one.operator in {"Gt", "Lt"}:
+                self._needed.setdefault(one.key, None)
             elif one.operator == "In":
                 known = self._needed.get(one.key)
                 self._needed[one.key] = one.values if known is None else known & one.values
@@ -83,7 +87,7 @@ class Labels:
                     unwanted = self._unwanted[key]
                     if unwanted is None or value in unwanted:
                         return False
-        return True
+        return all(one.selects(labels) for one in self._compared)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

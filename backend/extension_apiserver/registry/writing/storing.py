@@ -6,8 +6,9 @@ https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/registry/generic/regist
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from weakref import WeakValueDictionary
 
 from extension_apiserver.objects.apply.writer import without_managed
@@ -15,7 +16,7 @@ from extension_apiserver.objects.go_words import quote
 from extension_apiserver.objects.values import Object
 from extension_apiserver.objects.writing import Written
 from extension_apiserver.registry.kept import Kept
-from extension_apiserver.registry.work import Work
+from extension_apiserver.registry.work import Work, acquire
 from extension_apiserver.status import StatusError, not_found
 from extension_apiserver.store import checks
 from extension_apiserver.store.protocol import Conflict, Key, Refused, Stored
@@ -60,12 +61,22 @@ class Storing:
         self._work = work
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
-    def lock(self, key: Key) -> asyncio.Lock:
-        """Return the lock of an object: who computes for long would else never be first, and all others compute in vain."""
-        found = self._locks.get(key)
-        if found is None:
-            found = self._locks[key] = asyncio.Lock()
-        return found
+    @contextlib.asynccontextmanager
+    async def turn(self, key: Key) -> AsyncIterator[None]:
+        """Let others wait for an object: who computes for long would else never be first, and all others compute in vain.
+
+        Raises:
+            StatusError: 429, so many others wait that the turn does not come.
+
+        """
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        await acquire(lock)
+        try:
+            yield
+        finally:
+            lock.release()
 
     async def read(self, key: Key) -> Stored | None:
         """Return what is there; a name that no store takes is that of nothing."""
@@ -97,10 +108,10 @@ class Storing:
             creates: raises StatusError where the object must not be created; None: it must be there.
 
         Raises:
-            StatusError: 404, it is not there; 409, others were first MOST_TRIES times.
+            StatusError: 404, it is not there; 409, others were first MOST_TRIES times; 429, too many wait for it.
 
         """
-        async with self.lock(key):
+        async with self.turn(key):
             for _ in range(MOST_TRIES):
                 stored = await self.read(key)
                 if stored is None:

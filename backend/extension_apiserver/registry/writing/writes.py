@@ -19,7 +19,7 @@ from extension_apiserver.registry.reading.answers import Answers
 from extension_apiserver.registry.work import Work
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.status import StatusError
+from extension_apiserver.status import StatusError, not_found
 
 from .bodies import APPLY, as_json, object_type, patch_type
 from .creating import Creating
@@ -79,7 +79,14 @@ class Writes:
         def compute(old: Object | None) -> Written:
             return writing.update(as_json(text, content_type), _there(old), sender)
 
-        return self._answer(request, info, await self._change(info, options, len(text), compute))
+        async def refuse() -> None:
+            # As upstream, what cannot be read is told first.
+            _, warnings = await self._work.run(len(text), lambda: writing.read(as_json(text, content_type), sender))
+            missing = not_found(info.group, info.resource, info.name)
+            missing.warnings = warnings
+            raise missing
+
+        return self._answer(request, info, await self._change(info, options, len(text), compute, refuse))
 
     async def patch(self, request: Request, info: RequestInfo, may_create: MayCreate | None = None) -> Response:
         """Patch or apply to an object or its `status`; an apply creates the object if need be: 201.
@@ -104,7 +111,8 @@ class Writes:
 
         def applied(old: Object | None) -> Written:
             said, twice = parse(as_json(text, how))
-            uid = said.get("metadata", {}).get("uid") if isinstance(said, dict) else None
+            metadata = said.get("metadata") if isinstance(said, dict) else None
+            uid = metadata.get("uid") if isinstance(metadata, dict) else None
             if old is None and uid:
                 words = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
                 raise conflict(info.group, info.resource, info.name, words)
@@ -115,8 +123,12 @@ class Writes:
                 await may_create()
             await self._creating.check_place(info.namespace, info.name)
 
+        async def refuse() -> None:
+            await self._work.run(len(text), lambda: parse(text))
+            raise not_found(info.group, info.resource, info.name)
+
         if how != APPLY:
-            outcome = await self._change(info, options, len(text), patched)
+            outcome = await self._change(info, options, len(text), patched, refuse)
         else:
             creating = None if info.subresource else creates
             outcome = await self._change(info, options, len(text), applied, creating, applies=True)

@@ -5,23 +5,17 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .status import StatusError
+from extension_apiserver.status import StatusError
+
+from .labels import Requirement, label_requirements
 
 #: Whether an object, as JSON has it, is selected.
 Selector = Callable[[Mapping[str, Any]], bool]
 
-_KEY = r"[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?"
-_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
-_EXISTS = re.compile(rf"(?P<not>!?)\s*(?P<key>{_KEY})")
-_EQUALS = re.compile(rf"(?P<key>{_KEY})\s*(?P<operator>==?|!=)\s*(?P<value>{_VALUE})")
-_IN = re.compile(rf"(?P<key>{_KEY})\s+(?P<operator>in|notin)\s*\((?P<values>[^()]*)\)")
-#: What is between commas that are not within parentheses.
-_TERM = re.compile(r"(?:[^,(]|\([^)]*(?:\)|$))+")
 #: What is between commas without a backslash before them.
 _FIELD_TERM = re.compile(r"(?:[^,\\]|\\.?)+", re.DOTALL)
 _FIELD_OPERATOR = re.compile(r"!=|==|=")
@@ -29,47 +23,6 @@ _ESCAPE = re.compile(r"\\([\\,=])")
 _MISPLACED = re.compile(r"[\\=]")
 #: What can be asked of every resource, as upstream allows for custom resources.
 _FIELDS = ("metadata.name", "metadata.namespace")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Requirement:
-    """One requirement of a label selector.
-
-    Attributes:
-        key: of the label.
-        operator: In, NotIn, Exists or DoesNotExist.
-        values: of the first two.
-        equality: it was written with '=' or '=='.
-
-    """
-
-    key: str
-    operator: str
-    values: frozenset[str] = frozenset()
-    equality: bool = False
-
-    def __str__(self) -> str:
-        """Return it as Kubernetes writes it."""
-        if self.operator in {"Exists", "DoesNotExist"}:
-            return self.key if self.operator == "Exists" else f"!{self.key}"
-        values = ",".join(sorted(self.values))
-        return f"{self.key}={values}" if self.equality else f"{self.key} {self.operator.lower()} ({values})"
-
-    def selects(self, labels: Mapping[str, str]) -> bool:
-        """Return whether something with these labels is selected; NotIn selects what has no such label, too."""
-        if self.operator in {"Exists", "DoesNotExist"}:
-            return (self.key in labels) is (self.operator == "Exists")
-        return (labels.get(self.key) in self.values) is (self.operator == "In")
-
-
-def label_requirements(text: str) -> list[Requirement]:
-    """Return the requirements of a label selector, all of which must be met; '' has none.
-
-    Raises:
-        StatusError: 400 if it cannot be read.
-
-    """
-    return [_requirement(term.strip()) for term in _TERM.findall(text.strip())]
 
 
 def selectors(query: Mapping[str, Sequence[str]]) -> list[Selector]:
@@ -121,18 +74,6 @@ def field_terms(texts: Sequence[str]) -> list[tuple[str, bool, str]]:
 
 def _label(requirement: Requirement) -> Selector:
     return lambda item: requirement.selects(item["metadata"].get("labels") or {})
-
-
-def _requirement(term: str) -> Requirement:
-    if match := _EXISTS.fullmatch(term):
-        return Requirement(match["key"], "DoesNotExist" if match["not"] else "Exists")
-    if match := _EQUALS.fullmatch(term):
-        same = match["operator"] != "!="
-        return Requirement(match["key"], "In" if same else "NotIn", frozenset([match["value"]]), equality=same)
-    if match := _IN.fullmatch(term):
-        values = frozenset(value.strip() for value in match["values"].split(","))
-        return Requirement(match["key"], "In" if match["operator"] == "in" else "NotIn", values)
-    raise StatusError(400, f"unable to parse the label selector '{term}'")
 
 
 def _field(field: str, same: bool, value: str) -> Selector:
