@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .request import Request
-from .selectors import required_name
+from .selectors.asked import required_name
 from .verbs import VERBS, Place
 
 #: They may stand before the resource in a path, and then nothing else says the verb.

@@ -40,6 +40,9 @@ class StatusError(Exception):
         headers: additional response headers.
         metadata: the `metadata` of the Status, such as the token with which a list can be continued.
 
+    Attributes:
+        warnings: what the client is told besides.
+
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class StatusError(Exception):
         self.reason = REASONS.get(code, "") if reason is None else reason
         self.details = details
         self.headers = tuple(headers)
+        self.warnings: Sequence[str] = ()
         self.metadata = metadata or {}
 
     def body(self) -> bytes:

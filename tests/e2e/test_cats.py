@@ -137,20 +137,6 @@ def test_scale_writes_the_number_and_nothing_else(kubectl):
     assert (scale["kind"], scale["spec"], scale["status"]["replicas"]) == ("Scale", {"replicas": 3}, 0)
 
 
-def test_a_controller_makes_a_cat_ready(cats, kubectl, tmp_path):
-    """And what it has made for the cat goes with the cat."""
-    kubectl("create", "-f", "-", input=cat("served", {"kittens": 2}))
-    with cats.controlled(tmp_path / "log"):
-        kubectl("wait", f"{CATS}/served", "--for=condition=Ready", "--timeout=60s", timeout_seconds=90)
-        found = kubectl.get(CATS, "served")
-        kubectl("patch", CATS, "served", "--type=merge", "--patch", '{"spec":{"kittens":3}}')
-        kubectl("wait", f"{CATS}/served", "--for=jsonpath={.status.kittens}=3", "--timeout=60s")
-    assert (found["metadata"]["generation"], found["status"]["kittens"]) == (1, 2)
-    assert kubectl.get("configmap", "served-diary")["metadata"]["ownerReferences"][0]["name"] == "served"
-    kubectl("delete", CATS, "served")
-    cats.until_gone("configmap/served-diary")
-
-
 def test_who_may_edit_a_namespace_may_do_all_but_write_status(kubectl):
     """Kubernetes' own role `edit`; status is for controllers."""
     kubectl("create", "rolebinding", "jane", "--clusterrole=edit", "--user=jane")
@@ -169,6 +155,27 @@ def test_who_may_edit_a_namespace_may_do_all_but_write_status(kubectl):
     assert (may("patch", "scale"), may("get", "status"), may("update", "status")) == (True, True, False)
 
 
+def test_a_namespace_with_cats_ends(cats, cluster, other_namespace):
+    """And takes no cat any more when it is gone."""
+    there = Kubectl(cluster, other_namespace)
+    there("create", "-f", "-", input=cat("alone", finalizers=["example.com/vet"]))
+    there("delete", "namespace", other_namespace, "--wait=false")
+
+    def ending():
+        phase = there.get("namespace", other_namespace)
+        conditions = {one["type"]: one["message"] for one in phase["status"].get("conditions", [])}
+        if "example.com/vet" not in conditions.get("NamespaceFinalizersRemaining", ""):
+            raise NotYet(json.dumps(phase["status"]))
+
+    wait_for("the namespace to say what holds it", ending, timeout_seconds=60)
+    refused = there("create", "-f", "-", input=cat("late"), check=False)
+    assert "is being terminated" in refused.stderr, refused.stderr
+    there("patch", CATS, "alone", "--type=merge", "--patch", '{"metadata":{"finalizers":null}}')
+    there("wait", "--for=delete", f"namespace/{other_namespace}", "--timeout=120s", timeout_seconds=150)
+    refused = there("create", "-f", "-", input=cat("late"), check=False)
+    assert f'namespaces "{other_namespace}" not found' in refused.stderr, refused.stderr
+
+
 def test_objects_are_there_after_a_restart(cats, kubectl):
     """On the disk, with the same uid and resourceVersion."""
     kubectl("apply", "-f", "-", input=cat("old"))
@@ -177,6 +184,20 @@ def test_objects_are_there_after_a_restart(cats, kubectl):
     kubectl("rollout", "status", "deployment/header-echo", "--timeout=120s", timeout_seconds=150)
     cats.wait_until_listed()
     assert cats.get("old") == before
+
+
+def test_a_controller_makes_a_cat_ready(cats, kubectl, tmp_path):
+    """And what it has made for the cat goes with the cat."""
+    kubectl("create", "-f", "-", input=cat("served", {"kittens": 2}))
+    with cats.controlled(tmp_path / "log"):
+        kubectl("wait", f"{CATS}/served", "--for=condition=Ready", "--timeout=60s", timeout_seconds=90)
+        found = kubectl.get(CATS, "served")
+        kubectl("patch", CATS, "served", "--type=merge", "--patch", '{"spec":{"kittens":3}}')
+        kubectl("wait", f"{CATS}/served", "--for=jsonpath={.status.kittens}=3", "--timeout=60s")
+    assert (found["metadata"]["generation"], found["status"]["kittens"]) == (1, 2)
+    assert kubectl.get("configmap", "served-diary")["metadata"]["ownerReferences"][0]["name"] == "served"
+    kubectl("delete", CATS, "served")
+    cats.until_gone("configmap/served-diary")
 
 
 def test_a_background_delete_takes_what_is_owned(cats, kubectl):
@@ -217,24 +238,3 @@ def test_a_quota_counts_them(kubectl):
             raise NotYet(f"used {used}, and {there} cats are there")
 
     wait_for("the quota to count cats", counted, timeout_seconds=WAIT_SECONDS, max_interval_seconds=2)
-
-
-def test_a_namespace_with_cats_ends(cats, cluster, other_namespace):
-    """And takes no cat any more when it is gone."""
-    there = Kubectl(cluster, other_namespace)
-    there("create", "-f", "-", input=cat("alone", finalizers=["example.com/vet"]))
-    there("delete", "namespace", other_namespace, "--wait=false")
-
-    def ending():
-        phase = there.get("namespace", other_namespace)
-        conditions = {one["type"]: one["message"] for one in phase["status"].get("conditions", [])}
-        if "example.com/vet" not in conditions.get("NamespaceFinalizersRemaining", ""):
-            raise NotYet(json.dumps(phase["status"]))
-
-    wait_for("the namespace to say what holds it", ending, timeout_seconds=60)
-    refused = there("create", "-f", "-", input=cat("late"), check=False)
-    assert "is being terminated" in refused.stderr, refused.stderr
-    there("patch", CATS, "alone", "--type=merge", "--patch", '{"metadata":{"finalizers":null}}')
-    there("wait", "--for=delete", f"namespace/{other_namespace}", "--timeout=120s", timeout_seconds=150)
-    refused = there("create", "-f", "-", input=cat("late"), check=False)
-    assert f'namespaces "{other_namespace}" not found' in refused.stderr, refused.stderr

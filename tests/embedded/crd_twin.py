@@ -14,9 +14,9 @@ from extension_apiserver.objects.apply.typed.atoms import atom_of_kind
 from extension_apiserver.objects.apply.versions import Versions
 from extension_apiserver.objects.json_text import parse
 from extension_apiserver.objects.kind import Kind
-from extension_apiserver.objects.metadata.names import SUFFIX_LENGTH, SUFFIX_LETTERS
 from extension_apiserver.objects.request import Request
 from extension_apiserver.objects.schema.reading import structural
+from extension_apiserver.selectors.names import SUFFIX_LENGTH, SUFFIX_LETTERS
 from extension_apiserver.status import StatusError
 from pytest_apiservice.base.wait import NotYet, wait_for
 

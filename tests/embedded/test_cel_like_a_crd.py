@@ -44,7 +44,7 @@ def sent(twins, name, spec):
     return changed
 
 
-@pytest.mark.parametrize("number", range(len(CASES)), ids=[str(case.rule) for case in CASES])
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{n} {case.rule}" for n, case in enumerate(CASES)])
 def test_a_rule_says_of_a_value_what_kube_apiserver_says(twins, number):
     case, field = CASES[number], f"f{number}"
     for index, value in enumerate(case.values):
@@ -58,7 +58,7 @@ def test_a_rule_says_of_a_value_what_kube_apiserver_says(twins, number):
         assert theirs == ours, (old, new)
 
 
-@pytest.mark.parametrize("source", REFUSED, ids=[str(one.rule) for one in REFUSED])
+@pytest.mark.parametrize("source", REFUSED, ids=[f"{n} {one.rule}" for n, one in enumerate(REFUSED)])
 def test_a_rule_that_kube_apiserver_refuses_is_refused_at_start(api, source):
     schema = schema_of([source])
     answer = api.session().post(

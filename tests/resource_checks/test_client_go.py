@@ -19,9 +19,8 @@ def test_all_checks_pass(request, cluster, checks, subject, record_property):
         command = [checks, cluster.kubeconfig, api.group, api.version, twins.PLURAL, twins.KIND, namespace]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CHECKS_SECONDS)
     lines = done.stdout.splitlines()
-    print(done.stdout, done.stderr)
     record_property("checks", len(lines))
     failed = [line for line in lines if line.startswith("FAIL")]
     assert not failed, "\n".join(failed)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert lines, "the program checked nothing"

@@ -1,6 +1,6 @@
 """One schema, as a CustomResourceDefinition and as a resource of the library, for those who compare them."""
 
-GROUPS = {"crd": "twins.crd.example.com", "ours": "twins.example.com"}
+GROUPS = {"crd": "twins.crd.example.com", "ours": "twins.own.example.com"}
 KIND, PLURAL, VERSION = "Twin", "twins", "v1"
 SCHEMA = {
     "type": "object",
@@ -27,7 +27,36 @@ SCHEMA = {
                     },
                 },
                 "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+                "low": {"type": "integer"},
+                "high": {"type": "integer"},
+                "fixed": {
+                    "type": "string",
+                    "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": "fixed never changes"}],
+                },
+                "part": {"x-kubernetes-int-or-string": True},
+                "when": {"type": "string", "format": "date-time"},
+                "maybe": {"type": "string", "nullable": True},
+                "mode": {
+                    "type": "object",
+                    "default": {},
+                    "properties": {
+                        "level": {"type": "integer", "default": 1},
+                        "word": {"type": "string", "pattern": "^[a-z]+$"},
+                    },
+                },
             },
+            "x-kubernetes-validations": [
+                {
+                    "rule": "!has(self.low) || !has(self.high) || self.low <= self.high",
+                    "messageExpression": "'low %d is above high %d'.format([self.low, self.high])",
+                    "fieldPath": ".low",
+                    "reason": "FieldValueForbidden",
+                },
+                {
+                    "rule": "self.size >= oldSelf.size || self.size > 0 && !has(self.words)",
+                    "message": "with words, size only grows",
+                },
+            ],
         },
         "status": {
             "type": "object",
@@ -56,7 +85,7 @@ def definition():
                 "labelSelectorPath": ".status.selector",
             },
         },
-        "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}],
+        "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size", "description": "Size"}],
         "selectableFields": [{"jsonPath": ".spec.color"}],
     }
     names = {"kind": KIND, "plural": PLURAL, "singular": "twin", "listKind": "TwinList"}

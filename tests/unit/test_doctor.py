@@ -271,6 +271,16 @@ def test_selftest_of_objects_that_name_no_user_lists_them(installation: Backend,
     assert f"[+] {BASE}/cats lists 2 objects" in lines
 
 
+def test_selftest_of_a_long_list_reads_its_beginning(installation: Backend, run: Run) -> None:
+    """Its pod has not the memory for all that a database holds."""
+    page = {"metadata": {"continue": "next"}, "items": [{}]}
+    resources = [{"name": "cats", "verbs": ["list"]}]
+    installation.apiserver.objects |= {BASE: {"resources": resources}, f"{BASE}/cats": page}
+    _, lines = run("selftest")
+
+    assert f"[+] {BASE}/cats lists 1 objects and more" in lines
+
+
 def test_selftest_fails_where_a_direct_caller_is_answered(installation: Backend, run: Run) -> None:
     """A backend that answers a direct caller, here the fake kube-apiserver itself, is found out."""
     bundle = base64.b64encode(installation.pki.apiserver.pem.encode()).decode()

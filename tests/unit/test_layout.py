@@ -17,7 +17,7 @@ MOST_MODULES, MOST_LINES = 12, 200
 FLOORS = {
     "tests/pytest_apiservice": "entry_point > plugin > fixtures clean > session > parallel > why.report > why > clusters > embedded > embedded.pod > embedded.node > "
     "images > client > programs > cluster > base",  # images.offline makes some of images from others of it
-    "backend/extension_apiserver": "__main__ > command > cli > serve > host > gateway metrics_mux > diagnose > apiserver > metrics_api > apps > registry > api > objects > store > wire > trust > cluster > observe > "
+    "backend/extension_apiserver": "__main__ > command > cli > serve > host > gateway metrics_mux > diagnose > apiserver > metrics_api models > apps > registry > api > objects > store > wire > trust > cluster > observe > "
     "request_info > selectors > request > status settings",
 }
 KNOW_KINDS = ("cluster", "clusters/choose", "clusters/kind", "clusters/existing", "embedded/cluster")

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from extension_apiserver.selectors import label_requirements, selectors
+from extension_apiserver.selectors.asked import selectors
+from extension_apiserver.selectors.labels import label_requirements
 from extension_apiserver.status import StatusError
 from unit.fake_aggregator import Aggregator
 from unit.running import BASE, Pki, prepare, start

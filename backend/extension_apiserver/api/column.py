@@ -31,4 +31,10 @@ class Column:
     description: str = ""
 
 
-NAME_COLUMN = Column("Name", lambda item: item["metadata"]["name"], format="name", description="Name of the object.")
+#: As upstream, of every kind.
+_NAME = (
+    "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the "
+    "generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be "
+    "updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names"
+)
+NAME_COLUMN = Column("Name", lambda item: item["metadata"]["name"], format="name", description=_NAME)

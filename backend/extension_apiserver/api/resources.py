@@ -12,7 +12,7 @@ from extension_apiserver.verbs import FUNCTIONS, SERVED, VERBS, Place
 
 from .call import Call, Subresource
 from .column import Column
-from .stored import Scale, Version
+from .stored import Check, Scale, Version
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -46,6 +46,7 @@ class Resource:
         selectable_fields: paths that field selectors know besides those of metadata, such as 'spec.color'.
         poll_seconds: how often what `list` returns is compared for those who watch; 0 for no watch. The server calls it then for all
             callers and namespaces alike, as the user system:apiserver, so it must not depend on who asks.
+        check: returns what else is wrong with an object that its schema takes.
 
     Raises:
         ValueError: if there is a verb that resources cannot have, or a subresource whose name is none, or what needs a store and has none.
@@ -70,6 +71,7 @@ class Resource:
     stored_version: str = ""
     selectable_fields: Sequence[str] = ()
     poll_seconds: float = 0
+    check: Check | None = None
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.verbs) - set(FUNCTIONS))
@@ -80,7 +82,8 @@ class Resource:
         if self.stored and self.verbs:
             raise ValueError(f"resource '{self.plural}' has a store, which answers all verbs: leave out `verbs`")
         needs = {
-            name: getattr(self, name) for name in ("status", "scale", "versions", "stored_version", "selectable_fields")
+            name: getattr(self, name)
+            for name in ("status", "scale", "versions", "stored_version", "selectable_fields", "check")
         }
         if not self.stored and any(needs.values()):
             name = next(name for name, value in needs.items() if value)

@@ -13,7 +13,7 @@ from typing import Any
 
 from extension_apiserver.request import Request, Response, json_response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.selectors import selectors
+from extension_apiserver.selectors.asked import selectors
 from extension_apiserver.status import StatusError, no_such_path
 from extension_apiserver.trust.identity import Identity
 from extension_apiserver.verbs import DRY_RUN, VERBS, Place

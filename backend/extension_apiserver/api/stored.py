@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .call import Object
 from .column import Column
 
+#: What else is wrong with an object that its schema takes, as (path of the field, sentence), given what it is to be, what it was, which is None
+#: for a new one, and the subresource by which it is written, "" or "status". It runs with every write, where nothing may wait.
+Check = Callable[[Object, Object | None, str], Iterable[tuple[str, str]]]
 #: Returns an object in another version; it is given a copy, and what it makes of apiVersion, kind and metadata does not count.
 Convert = Callable[[Object], Object]
 
@@ -26,6 +29,7 @@ class Version:
         to_stored: makes an object of the stored version of one of this.
         from_stored: the other way. Who has seen an object in this version and writes it back must lose nothing.
         columns: as those of a Resource.
+        check: as that of a Resource.
 
     """
 
@@ -33,6 +37,7 @@ class Version:
     to_stored: Convert
     from_stored: Convert
     columns: Sequence[Column] = ()
+    check: Check | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

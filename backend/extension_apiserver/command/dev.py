@@ -77,7 +77,7 @@ def _serve(given: argparse.Namespace, command: Sequence[str], watched: Path | No
             environ = _environment(os.environ, outside.environment)
             waits = given.upstream is None and given.config is None
             if waits and _STORE_URL not in os.environ:
-                say(f"what resources with a store keep ends then, too, unless {_STORE_URL} names a place of yours")
+                say(f"objects that a store keeps, too, unless {_STORE_URL} names a place of yours")
             _develop(Child(command, environ, folder, harness.die_with_parent(), waits=waits), watched, outside)
     except harness.HarnessError as error:
         raise CommandError(str(error)) from None

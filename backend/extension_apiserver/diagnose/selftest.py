@@ -14,6 +14,7 @@ from .registration import call_directly, read_registration
 
 _FORGED = (("X-Remote-User", "system:admin"), ("X-Remote-Group", "system:masters"))
 _REFUSED = frozenset({401, 403})
+_MOST_OBJECTS = 500
 
 
 async def examine(client: ApiClient, settings: Settings) -> AsyncIterator[Finding]:
@@ -59,10 +60,13 @@ async def _examine_version(client: ApiClient, group: str, version: str) -> Async
 async def _list(client: ApiClient, path: str) -> Finding:
     """List a resource; where its objects say who the caller is, as Echo does, that must be this ServiceAccount."""
     try:
-        items: list[dict[str, Any]] = (await client.get(path))["items"]
+        # Of a resource with a store: there may be more than this pod has memory for.
+        listed = await client.get(f"{path}?limit={_MOST_OBJECTS}")
+        items: list[dict[str, Any]] = listed["items"]
         seen = {str(item["status"]["user"]) for item in items if "user" in (item.get("status") or {})}
         if not seen:
-            return Finding(True, f"{path} lists {len(items)} objects")
+            more = " and more" if listed.get("metadata", {}).get("continue") else ""
+            return Finding(True, f"{path} lists {len(items)} objects{more}")
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         answer = await client.create("/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
     except ApiError as error:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from extension_apiserver.api.negotiation import as_kind
 from extension_apiserver.request import Request, Response, json_response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.selectors import Requirement, label_requirements, required_name
+from extension_apiserver.selectors.asked import required_name
+from extension_apiserver.selectors.labels import Requirement, label_requirements
 from extension_apiserver.status import StatusError
 
 _PLAIN = ("", "", "")

@@ -15,7 +15,7 @@ from typing import Any
 
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.selectors import Requirement
+from extension_apiserver.selectors.labels import Requirement
 from extension_apiserver.status import StatusError, no_such_path
 from extension_apiserver.trust.authentication import Caller
 

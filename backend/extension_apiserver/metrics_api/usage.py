@@ -18,7 +18,7 @@ from extension_apiserver.api.negotiation import as_kind
 from extension_apiserver.api.resources import Api, Resource
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.selectors import selectors
+from extension_apiserver.selectors.asked import selectors
 from extension_apiserver.status import no_such_path, not_found
 from extension_apiserver.trust.authentication import Caller
 

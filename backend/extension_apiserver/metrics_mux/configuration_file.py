@@ -13,7 +13,7 @@ from extension_apiserver.gateway.configuration.document import DocumentError, re
 from extension_apiserver.gateway.configuration.section import Section
 from extension_apiserver.gateway.configuration.upstreams import NOWHERE
 from extension_apiserver.gateway.configuration_file import ConfigError
-from extension_apiserver.selectors import selectors
+from extension_apiserver.selectors.asked import selectors
 from extension_apiserver.status import StatusError
 
 from .config import GROUPS, MuxConfig, ProviderConfig, RouteConfig

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from extension_apiserver.metrics_api.asked import LONGEST_SELECTOR, can_be_namespace, require_field_of
 from extension_apiserver.request import Request
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.selectors import label_requirements
+from extension_apiserver.selectors.labels import label_requirements
 from extension_apiserver.status import StatusError
 
 from .config import GROUPS

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from extension_apiserver.selectors import Selector, selectors
+from extension_apiserver.selectors.asked import Selector, selectors
 
 from .config import RouteConfig
 from .provider import Provider

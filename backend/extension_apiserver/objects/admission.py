@@ -17,7 +17,7 @@ from .schema.embedded import embedded_causes
 from .schema.list_types import list_causes
 from .schema.structural import ABSENT
 from .schema.validation import schema_causes
-from .values import Object, Value
+from .values import Object
 
 
 def check_create(new: Object, kind: Kind, *, faults_of: NameRule = dns_subdomain) -> None:
@@ -39,7 +39,7 @@ def check_create(new: Object, kind: Kind, *, faults_of: NameRule = dns_subdomain
             MOST_CAUSES,
         )
     )
-    _refuse(found, new, kind, ABSENT)
+    _refuse(found, new, kind, None, "")
 
 
 def check_update(new: Object, old: Object, kind: Kind, *, subresource: str = "") -> list[str]:
@@ -62,7 +62,8 @@ def check_update(new: Object, old: Object, kind: Kind, *, subresource: str = "")
         checks = chain(metadata, schema_causes(new, kind.schema, old=old), embedded_causes(new, kind.schema))
     again = () if next(list_causes(old, kind.schema), None) else list_causes(new, kind.schema)
     also = kind.also(new, subresource)
-    return _refuse(type_causes(new, kind) or list(islice(chain(checks, again, also), MOST_CAUSES)), new, kind, old)
+    found = type_causes(new, kind) or list(islice(chain(checks, again, also), MOST_CAUSES))
+    return _refuse(found, new, kind, old, subresource)
 
 
 def _status_causes(new: Object, old: Object, kind: Kind) -> list[Cause]:
@@ -72,9 +73,12 @@ def _status_causes(new: Object, old: Object, kind: Kind) -> list[Cause]:
     return schema_causes(new["status"], schema, old=old.get("status", ABSENT), path=field(ROOT, "status"))
 
 
-def _refuse(found: list[Cause], new: Object, kind: Kind, old: Value) -> list[str]:
-    """Refuse what the schema or its rules found; else return warnings."""
-    broken, warnings = rule_causes(new, kind.schema, old, found) if len(found) < MOST_CAUSES else ([], [])
+def _refuse(found: list[Cause], new: Object, kind: Kind, old: Object | None, subresource: str) -> list[str]:
+    """Refuse what the schema or its rules found, or else the author's check; else return warnings."""
+    was = ABSENT if old is None else old
+    broken, warnings = rule_causes(new, kind.schema, was, found) if len(found) < MOST_CAUSES else ([], [])
+    if not found and not broken:
+        broken = list(islice(kind.check(new, old, subresource), MOST_CAUSES))
     if found or broken:
         name = str(new["metadata"].get("name", ""))
         raise invalid_object(kind.group, kind.name, name, list(dict.fromkeys([*found, *broken])))

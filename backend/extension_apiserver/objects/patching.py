@@ -11,6 +11,7 @@ from .apply.field_manager import apply as apply_fields
 from .apply.field_manager import track_update
 from .causes import invalid, invalid_object, required
 from .decoding import coerce, complaints, strict_words, type_causes
+from .go_words import shortened
 from .json_text import parse
 from .metadata.lifecycle import drop_repeated_owners
 from .metadata.shape import WrongTypeError
@@ -58,7 +59,7 @@ def patched(text: bytes, old: Object, request: Request, how: str) -> Written:
 def _decoded(patched: Value, faults: list[str], request: Request) -> Written:
     kind = request.kind
     if not isinstance(patched, dict) or not patched.get("kind"):
-        raise _patch_fault(patched, "Object 'Kind' is missing")
+        raise _patch_fault(patched, f"Object 'Kind' is missing in '{shortened(canonical(patched))}'")
     if type_causes(patched, kind):
         raise _patch_fault(patched, f"it must stay of apiVersion '{kind.api_version}' and kind '{kind.name}'")
     shown = copied(patched)

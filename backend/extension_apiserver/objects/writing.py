@@ -5,6 +5,10 @@ https://github.com/kubernetes/apiserver/tree/v0.37.2/pkg/endpoints/handlers
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
+from extension_apiserver.selectors.names import generated
 from extension_apiserver.status import StatusError
 
 from .admission import check_create, check_update
@@ -21,7 +25,6 @@ from .metadata.lifecycle import (
     prepare_status_update,
     prepare_update,
 )
-from .metadata.names import generated
 from .metadata.rules import finalizer_warnings
 from .request import Request, place
 from .values import Object
@@ -56,7 +59,8 @@ def created(sent: Object, request: Request, uid: str, suffix: str, warnings: lis
     beginning = metadata.get("generateName", "")
     name = metadata.get("name") or (generated(beginning, suffix) if beginning else "")
     new = prepare_create(sent, name=name, uid=uid, now=request.now, has_status=request.kind.has_status)
-    check_create(new, request.kind)
+    with _telling(warnings):
+        check_create(new, request.kind)
     return new, warnings + finalizer_warnings(new["metadata"].get("finalizers", []))
 
 
@@ -79,23 +83,46 @@ def replaced(text: bytes, old: Object, request: Request) -> Written:
         StatusError: 400, it is no such object.
 
     """
+    sent, warnings = read(text, request)
+    return track_update(old, sent, request.writer, request.versions), warnings
+
+
+def read(text: bytes, request: Request) -> Written:
+    """Return the object in a body, and the warnings about it.
+
+    Raises:
+        StatusError: 400, it is no such object, or of another place than the request.
+
+    """
     sent, warnings = decode(text, request.kind, request.directive)
     place(sent, request)
-    warnings += drop_repeated_owners(sent["metadata"])
-    return track_update(old, sent, request.writer, request.versions), warnings
+    return sent, warnings + drop_repeated_owners(sent["metadata"])
 
 
 def updated(sent: Object, old: Object, request: Request, warnings: list[str]) -> Written:
     """Return a changed object that was decoded, as `update`."""
-    _check_version(sent, old, request.kind)
+    with _telling(warnings):
+        _check_version(sent, old, request.kind)
     if request.subresource == "status":
         new = prepare_status_update(sent, old)
     else:
         new = prepare_update(sent, old, has_status=request.kind.has_status)
+    with _telling(warnings):
+        broken = check_update(new, old, request.kind, subresource=request.subresource)
+    if request.subresource != "status":
         was = old["metadata"].get("finalizers", [])
         warnings = warnings + finalizer_warnings(new["metadata"].get("finalizers", []), was)
-    broken = check_update(new, old, request.kind, subresource=request.subresource)
     return with_old_times(new, old), [*warnings, *broken]
+
+
+@contextlib.contextmanager
+def _telling(warnings: list[str]) -> Iterator[None]:
+    """Tell who is refused the warnings, too: an unknown field may be why another one is missing."""
+    try:
+        yield
+    except StatusError as error:
+        error.warnings = warnings
+        raise
 
 
 def check_uid(new: Object, old: Object, kind: Kind) -> None:

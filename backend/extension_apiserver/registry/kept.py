@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from extension_apiserver.api.column import Column
 from extension_apiserver.api.resources import Api, Resource, whole_schema
-from extension_apiserver.api.stored import Version
+from extension_apiserver.api.stored import Check, Version
 from extension_apiserver.objects.apply.typed.atoms import atom_of_kind
 from extension_apiserver.objects.apply.versions import Versions
+from extension_apiserver.objects.causes import NO_FIELD, Cause
 from extension_apiserver.objects.kind import Kind
 from extension_apiserver.objects.schema.reading import structural
 from extension_apiserver.objects.values import Object, copied
@@ -172,7 +173,8 @@ def kept(resource: Resource, api: Api, store: Store, feed: Feed) -> Kept:
 
 def _kind(resource: Resource, group: str, version: str) -> Kind:
     other = resource.versions.get(version)
-    schema = whole_schema(resource.schema if other is None else other.schema)
+    source = resource if other is None else other
+    schema = whole_schema(source.schema)
     try:
         read = structural(schema)
     except ValueError as error:
@@ -180,4 +182,13 @@ def _kind(resource: Resource, group: str, version: str) -> Kind:
     return Kind(
         group, version, resource.kind, resource.plural, read,
         namespaced=resource.namespaced, has_status=resource.status, also=scale_rules(resource.scale),
+        check=_causes_of(source.check),
     )  # fmt: skip
+
+
+def _causes_of(check: Check | None) -> Callable[[Object, Object | None, str], Iterable[Cause]]:
+    def causes(new: Object, old: Object | None, subresource: str) -> Iterator[Cause]:
+        for path, words in check(new, old, subresource) if check else ():
+            yield Cause("FieldValueInvalid", path or NO_FIELD, words)
+
+    return causes

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from extension_apiserver.cluster.kubernetes import ApiClient, ApiError, backoff_seconds
 from extension_apiserver.objects.go_words import quote, shortened
-from extension_apiserver.objects.metadata.names import label_faults
+from extension_apiserver.selectors.names import label_faults
 from extension_apiserver.status import StatusError
 
 COLLECTION = "/api/v1/namespaces"

@@ -13,6 +13,7 @@ from .failures import translated
 from .kept import Kept
 from .namespaces import Namespaces
 from .reading.answers import Answers
+from .reading.forms.warned import warning_headers
 from .reading.lists import Lists
 from .reading.watches import Watches
 from .scaling.scales import Scales
@@ -88,7 +89,11 @@ class Registry:
                 details={"group": info.group, "kind": resource.plural},
                 headers=[("Allow", ", ".join(sorted({VERBS[verb].method for verb in allowed})))],
             )
-        with translated():
-            if info.verb == "patch" and info.subresource != "scale":
-                return await self._writes.patch(request, info, may_create)
-            return await verbs[info.verb](request, info)
+        try:
+            with translated():
+                if info.verb == "patch" and info.subresource != "scale":
+                    return await self._writes.patch(request, info, may_create)
+                return await verbs[info.verb](request, info)
+        except StatusError as error:
+            error.headers = (*error.headers, *warning_headers(error.warnings))
+            raise

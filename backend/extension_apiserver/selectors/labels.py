@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from extension_apiserver.status import StatusError
 
-from .label_rules import wrong_key, wrong_value
+from .names import key_faults, value_faults
 
 _TOKEN = re.compile(r"[ \t\r\n]*(==|!=|[=!()<>,]|[^=!()<>, \t\r\n]+)")
 _SYMBOLS = frozenset(["==", "!=", "=", "!", "(", ")", "<", ">", ","])
@@ -113,8 +113,8 @@ def _requirement(reading: _Reading) -> Requirement:
     key = reading.take()
     if not key or key in _SYMBOLS:
         raise _unreadable(f"found '{key}', expected: identifier")
-    if why := wrong_key(key):
-        raise _unreadable(f"<nil>: Invalid value: {_quoted(key)}: {why}")
+    if faults := key_faults(key):
+        raise _unreadable(f"<nil>: Invalid value: {_quoted(key)}: {'; '.join(faults)}")
     if reading.next in {"", ","}:
         return Requirement(key, "DoesNotExist" if absent else "Exists")
     word = reading.take()
@@ -126,8 +126,8 @@ def _requirement(reading: _Reading) -> Requirement:
         if operator in {"Gt", "Lt"} and whole_number(value) is None:
             why = "for 'Gt', 'Lt' operators, the value must be an integer"
             raise _unreadable(f"values[{number}]: Invalid value: {_quoted(value)}: {why}")
-        if why := wrong_value(value):
-            raise _unreadable(f"values[{number}][{key}]: Invalid value: {_quoted(value)}: {why}")
+        if faults := value_faults(value):
+            raise _unreadable(f"values[{number}][{key}]: Invalid value: {_quoted(value)}: {'; '.join(faults)}")
     return Requirement(key, operator, frozenset(values), equality=word in {"=", "=="})
 
 

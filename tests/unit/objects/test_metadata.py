@@ -5,9 +5,9 @@ import datetime as dt
 import pytest
 
 from extension_apiserver.objects.metadata.lifecycle import prepare_create, prepare_status_update, prepare_update
-from extension_apiserver.objects.metadata.names import SUFFIX_LENGTH, generated
 from extension_apiserver.objects.metadata.rules import create_causes, finalizer_warnings, manager_causes, update_causes
 from extension_apiserver.objects.metadata.shape import WrongTypeError, shaped
+from extension_apiserver.selectors.names import SUFFIX_LENGTH, generated
 
 NOW = dt.datetime(2026, 11, 28, 15, 0, 0, 999, tzinfo=dt.UTC)
 OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "c", "uid": "u"}

@@ -119,9 +119,7 @@ def test_a_required_field_that_is_missing_is_told():
     cat = Kind("", "v1", "Cat", "cats", schema)
     with pytest.raises(StatusError) as caught:
         check_create(
-            decode(
-                b'{"apiVersion":"v1","kind":"Cat","metadata":{"name":"a","namespace":"n"}}', cat, ""
-            )[0],
+            decode(b'{"apiVersion":"v1","kind":"Cat","metadata":{"name":"a","namespace":"n"}}', cat, "")[0],
             cat,
         )
     assert caught.value.message == 'Cat "a" is invalid: spec: Required value'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from extension_apiserver.api.resources import Api, Resource
@@ -163,8 +163,8 @@ class Cats:
         try:
             response = await self.response(method, path, body, content_type=content_type, agent=agent, accept=accept)
         except StatusError as error:
-            return Answer(error.code, dict(error.headers), error.body())
-        return Answer(response.status, dict(response.headers), response.body)
+            return Answer(error.code, joined(error.headers), error.body())
+        return Answer(response.status, joined(response.headers), response.body)
 
     async def response(
         self,
@@ -233,3 +233,11 @@ def cat(name: str = "", **fields: Any) -> dict[str, Any]:
         **fields,
         "metadata": metadata | fields.get("metadata", {}),
     }
+
+
+def joined(lines: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return headers, of each name all values."""
+    found: dict[str, str] = {}
+    for name, value in lines:
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found

@@ -3,7 +3,11 @@
 import asyncio
 import threading
 
+import pytest
+
+from extension_apiserver.registry import work as module
 from extension_apiserver.registry.work import Work
+from extension_apiserver.status import StatusError
 
 SMALL, MEDIUM, LARGE = 4096, 4097, 2**20
 
@@ -40,5 +44,23 @@ def test_a_client_that_leaves_makes_no_room_before_its_work_is_done():
         assert not second.done()
         go.set()
         assert await second
+
+    asyncio.run(whole())
+
+
+def test_nobody_waits_for_ever(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_WAIT_SECONDS", 0.01)
+
+    async def whole():
+        work, go = Work(), threading.Event()
+        slow = asyncio.create_task(work.run(LARGE, go.wait))
+        await asyncio.sleep(0)
+        with pytest.raises(StatusError) as refused:
+            await work.run(LARGE, go.is_set)
+        assert (refused.value.code, refused.value.reason) == (429, "TooManyRequests")
+        assert ("Retry-After", "1") in refused.value.headers
+        go.set()
+        await slow
+        assert await work.run(LARGE, go.is_set)
 
     asyncio.run(whole())

@@ -115,6 +115,11 @@ def test_an_update_of_what_is_not_there_is_404_and_creates_nothing(cats):
     assert cats.revision == 0
 
 
+def test_an_update_that_cannot_be_read_is_400_whether_there_is_something_or_not(cats):
+    for body in (cat("kit"), {"kind": "Dog"}, b"{"):
+        assert cats.send("PUT", "/tom", body).code == 400
+
+
 def test_an_update_from_an_old_version_is_409(cats):
     old = cats.create("tom")
     merge(cats, "/tom", {"spec": {"lives": 1}})
@@ -246,6 +251,13 @@ def test_yaml_that_is_not_as_json_is_400_in_one_line(cats, text):
     assert "\n" not in answer.message
 
 
+def test_yaml_within_braces_is_yaml(cats):
+    text = b"{apiVersion: zoo.example.com/v1, kind: Cat, metadata: {name: tom}, spec: {color: red, toys: ['a', yes, 1.5e3]}}"
+    answer = apply(cats, "/tom?fieldManager=me&dryRun=All", text.replace(b", yes, 1.5e3", b", 'yes'"))
+    assert (answer.code, answer.json["spec"]["toys"]) == (201, ["a", "yes"])
+    assert apply(cats, "/tom?fieldManager=me", text).code in {400, 422, 500}
+
+
 def test_large_yaml_is_413_and_names_the_remedy(cats):
     answer = apply(cats, "/tom?fieldManager=me", b"a: b\n" * 100_000)
     assert answer.code == 413
@@ -323,6 +335,23 @@ def test_what_is_larger_than_a_store_takes_is_413(cats, monkeypatch):
     answer = cats.send("POST", "", cat("tom", metadata={"annotations": {"a.example.com/b": "x" * 2000}}))
     assert (answer.code, answer.json["reason"]) == (413, "RequestEntityTooLarge")
     assert len(answer.text) < 1000
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_who_owns_what_is_forgotten_where_an_object_is_too_large_with_it_but_by_an_apply(cats, monkeypatch, method):
+    monkeypatch.setattr("extension_apiserver.store.checks.MOST_VALUE_BYTES", 2500)
+    spec = {"friends": [{"name": f"n{number}"} for number in range(40)]}
+    if method == "POST":
+        answer = cats.send("POST", "", cat("tom", spec=spec))
+    else:
+        there = cats.create("tom")
+        answer = (
+            cats.send("PUT", "/tom", there | {"spec": spec}) if method == "PUT" else merge(cats, "/tom", {"spec": spec})
+        )
+    assert answer.code in {200, 201}
+    assert "managedFields" not in answer.json["metadata"]
+    assert "managedFields" not in cats.get("tom")["metadata"]
+    assert apply(cats, "/kit?fieldManager=me", cat("kit", spec=spec)).code == 413
 
 
 def test_an_answer_that_there_is_not_is_406_and_nothing_is_written(cats):
@@ -408,3 +437,32 @@ def test_a_creation_with_a_version_is_500_as_upstream(cats):
     answer = cats.send("POST", "", cat("tom", metadata={"resourceVersion": "5"}))
     assert (answer.code, answer.message) == (500, "resourceVersion should not be set on objects to be created")
     assert "reason" not in answer.json
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content_type"), [("POST", "", ""), ("PUT", "/tom", ""), ("PATCH", "/tom", MERGE)]
+)
+def test_who_is_refused_is_told_what_was_unknown_too(cats, method, path, content_type):
+    there = cats.create("tom")
+    body = cat("kit" if method == "POST" else "tom", metadata=there["metadata"] if method == "PUT" else {})
+    body |= {"spec": {"colour": "red", "color": "blue"}}
+    answer = cats.send(method, path, body, content_type=content_type)
+    assert (answer.code, answer.json["details"]["causes"][0]["field"]) == (422, "spec.color")
+    assert answer.headers["Warning"] == '299 - "unknown field \\"spec.colour\\""'
+
+
+def test_whose_name_is_taken_is_told_what_was_unknown_too(cats):
+    cats.create("tom")
+    answer = cats.send("POST", "", cat("tom", spec={"colour": "red"}, metadata={"finalizers": ["plain"]}))
+    assert (answer.code, answer.headers["Warning"].count("299 - ")) == (409, 2)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", MERGE])
+@pytest.mark.parametrize(("said", "cleared"), [([{}], True), ([], False), (None, False), ([{}, {}], False)])
+def test_managed_fields_are_cleared_by_an_empty_one_only(cats, content_type, said, cleared):
+    there = cats.create("tom", spec={"color": "red"})
+    body = there | {"metadata": there["metadata"] | {"managedFields": said}}
+    method = "PATCH" if content_type == MERGE else "PUT"
+    answer = cats.send(method, "/tom", body, content_type=content_type)
+    assert answer.code == 200
+    assert ("managedFields" not in answer.json["metadata"]) is cleared

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Of a request, as kube-apiserver estimates with; ours may be 1 MiB.
 MOST_BYTES = 3 * 1024 * 1024
 _RESERVED = RESERVED | {"true", "false", "null", "in"}
+_NAMEABLE = re.compile(r"[A-Za-z_./-][A-Za-z0-9_./-]*")
+_ESCAPED = re.compile(r"__|[./-]")
 _ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
 _TIMES = {"duration": ("duration", 3, 32), "date": ("timestamp", 12, 12), "date-time": ("timestamp", 21, 32)}
 _META = {"name": STRING, "generateName": STRING}
@@ -30,9 +32,9 @@ def escaped(name: str) -> str | None:
     """
     if name in _RESERVED:
         return f"__{name}__"
-    if not re.fullmatch(r"[A-Za-z_./-][A-Za-z0-9_./-]*", name):
+    if not _NAMEABLE.fullmatch(name):
         return None
-    return re.sub(r"__|[./-]", lambda match: _ESCAPES[match.group()], name)
+    return _ESCAPED.sub(lambda match: _ESCAPES[match.group()], name)
 
 
 def declared(schema: Structural, path: str = "", *, root: bool = False) -> Type | None:

@@ -32,6 +32,8 @@ _KNOWN = {
     "optionalOldSelf": bool,
 }
 _STEP = re.compile(r"\.([^.\[\]']+)|\['((?:[^'\\]|\\.)*)'\]")
+_BREAK = re.compile(r"[\n\r]")
+_QUOTED = re.compile(r"\\(.)")
 _ADVICE = "simplify the rule, or set maxItems, maxProperties and maxLength where arrays, maps and strings are declared"
 
 
@@ -89,9 +91,9 @@ def _check_words(source: Mapping[str, Value], text: str, message: str, words: st
         raise ValueError(f"{where}.rule is not specified")
     if "message" in source and not message and source["message"]:
         raise ValueError(f"{where}.message must be non-empty if specified")
-    if re.search(r"[\n\r]", message):
+    if _BREAK.search(message):
         raise ValueError(f"{where}.message must not contain line breaks")
-    if re.search(r"[\n\r]", text) and not message:
+    if _BREAK.search(text) and not message:
         raise ValueError(f"{where}.message must be specified if rule contains line breaks")
     if source.get("messageExpression") and not words:
         raise ValueError(f"{where}.messageExpression must be non-empty if specified")
@@ -123,7 +125,7 @@ def field_path(text: str, schema: Structural) -> str:
     """
     told, at = "", 0
     for match in _STEP.finditer(text):
-        name = match[1] if match[1] is not None else re.sub(r"\\(.)", r"\1", match[2])
+        name = match[1] if match[1] is not None else _QUOTED.sub(r"\1", match[2])
         inner = schema.of(name)
         if match.start() != at or inner is None:
             break

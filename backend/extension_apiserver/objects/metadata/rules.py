@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from extension_apiserver.objects.causes import Cause, forbidden, invalid, not_supported, required, too_long
 from extension_apiserver.objects.go_words import quote, shortened
 from extension_apiserver.objects.values import Object, canonical, same
-
-from .names import key_faults, label_faults, subdomain_faults, value_faults
+from extension_apiserver.selectors.names import key_faults, label_faults, subdomain_faults, value_faults
 
 #: Of all keys and values of the annotations of an object.
 MOST_ANNOTATION_BYTES = 256 * 1024

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from extension_apiserver.objects.causes import Cause, invalid, required
-from extension_apiserver.objects.metadata.names import dns_1035_faults
 from extension_apiserver.objects.metadata.rules import common_causes, segment_faults
 from extension_apiserver.objects.metadata.shape import WrongTypeError, shaped
 from extension_apiserver.objects.paths import ROOT, Path, field, item, told
 from extension_apiserver.objects.values import Object, Value
+from extension_apiserver.selectors.names import dns_1035_faults
 
 from .structural import EMBEDDED, Structural
 

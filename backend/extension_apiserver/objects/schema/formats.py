@@ -12,8 +12,8 @@ import re
 import urllib.parse
 from collections.abc import Callable, Mapping
 
-from extension_apiserver.objects.metadata.names import SUBDOMAIN, label_faults
 from extension_apiserver.objects.metadata.times import is_date, moment
+from extension_apiserver.selectors.names import SUBDOMAIN, label_faults
 
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
 _MAC = re.compile(r"[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}(?:(?:\1[0-9a-f]{2}){2})?(?:(?:\1[0-9a-f]{2}){12})?", re.IGNORECASE)  # fmt: skip

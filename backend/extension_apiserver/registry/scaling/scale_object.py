@@ -11,9 +11,11 @@ from extension_apiserver.api.stored import Scale
 from extension_apiserver.objects.apply.elements import FieldsError
 from extension_apiserver.objects.apply.typed.atoms import atom_of_kind
 from extension_apiserver.objects.apply.versions import Versions
+from extension_apiserver.objects.apply.writer import with_managed
 from extension_apiserver.objects.kind import Kind
+from extension_apiserver.objects.schema.defaulting import fill_defaults
 from extension_apiserver.objects.schema.reading import structural
-from extension_apiserver.objects.values import Object
+from extension_apiserver.objects.values import Object, copied
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.status import StatusError
 
@@ -96,7 +98,7 @@ class Scaling:
             raise StatusError(400, f'the spec replicas field "{self.scale.spec_replicas}" cannot be empty')
         metadata = sent["metadata"]
         try:
-            made = put_number(item, self.scale.spec_replicas, replicas)
+            made: Object = copied(put_number(item, self.scale.spec_replicas, replicas))
             entries = to_object(
                 item["metadata"].get("managedFields", []),
                 metadata.get("managedFields", []),
@@ -106,8 +108,10 @@ class Scaling:
             )
         except (PathError, FieldsError) as error:
             raise self._failed(str(error)) from None
+        # The number may have made a field that was not there, and that has others by default.
+        fill_defaults(made, self.kept.kinds[item["apiVersion"].rpartition("/")[2]].schema)
         own = {name: metadata[name] for name in ("resourceVersion", "uid") if metadata.get(name)}
-        return made | {"metadata": item["metadata"] | own | {"managedFields": entries}}
+        return with_managed(made | {"metadata": item["metadata"] | own}, entries)
 
     @property
     def _path(self) -> list[str]:

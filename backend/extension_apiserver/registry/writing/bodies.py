@@ -5,6 +5,7 @@ https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/endpoints/handlers/nego
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from extension_apiserver.objects.patching import JSON_PATCH, MERGE_PATCH
@@ -53,7 +54,15 @@ def as_json(text: bytes, content_type: str) -> bytes:
         StatusError: 400 or 413, it is no YAML that can be read here.
 
     """
-    if content_type not in {YAML, APPLY} or text.lstrip(_SPACE).startswith(b"{"):
+    if content_type not in {YAML, APPLY}:
+        return text
+    if text.lstrip(_SPACE).startswith(b"{"):
+        try:
+            json.loads(text)
+        except RecursionError:
+            return text
+        except ValueError:
+            return json_of_yaml(text)  # a mapping within braces may have keys without quotes
         return text
     return json_of_yaml(text)
 

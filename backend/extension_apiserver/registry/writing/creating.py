@@ -10,17 +10,17 @@ import random
 from collections.abc import Callable
 
 from extension_apiserver.objects.go_words import quote
-from extension_apiserver.objects.metadata.names import SUFFIX_LENGTH, SUFFIX_LETTERS
 from extension_apiserver.objects.values import Object
 from extension_apiserver.objects.writing import Written
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.registry.namespaces import Namespaces
 from extension_apiserver.registry.reading.forms.form import metadata_of
 from extension_apiserver.registry.work import Work
+from extension_apiserver.selectors.names import SUFFIX_LENGTH, SUFFIX_LETTERS
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.protocol import Conflict, Key, Stored
 
-from .storing import Outcome, Storing
+from .storing import Outcome, Storing, fitting
 
 #: So many names are tried; see maxNameGenerationCreateAttempts there.
 MOST_NAMES = 8
@@ -73,7 +73,9 @@ class Creating:
             except Conflict as error:
                 beginning = metadata.get("generateName", "")
                 if not beginning or tried == MOST_NAMES or metadata["name"] == beginning:
-                    raise await self._exists(key, error.current, generated=bool(beginning)) from None
+                    refusal = await self._exists(key, error.current, generated=bool(beginning))
+                    refusal.warnings = warnings
+                    raise refusal from None
                 continue
             item = await self._storing.as_stored(new, value, revision, version)
             return Outcome(item, warnings, created=True)
@@ -81,7 +83,8 @@ class Creating:
 
     def _made(self, make: Callable[[str], Written], suffix: str) -> tuple[Object, list[str], bytes]:
         new, warnings = make(suffix)
-        return new, warnings, self._kept.value(new)
+        made, value = fitting(self._kept, new)
+        return made, warnings, value
 
     async def _refuse_existing(self, key: Key) -> None:
         stored = await self._kept.store.get(key)

@@ -57,7 +57,7 @@ class Removing:
             StatusError: 409, it is another than the options say, or others were first too often.
 
         """
-        async with self._storing.lock(key):
+        async with self._storing.turn(key):
             for _ in range(MOST_TRIES):
                 stored = stored or await self._storing.read(key)
                 if stored is None:

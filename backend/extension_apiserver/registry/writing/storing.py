@@ -6,16 +6,19 @@ https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/registry/generic/regist
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from weakref import WeakValueDictionary
 
+from extension_apiserver.objects.apply.writer import without_managed
 from extension_apiserver.objects.go_words import quote
 from extension_apiserver.objects.values import Object
 from extension_apiserver.objects.writing import Written
 from extension_apiserver.registry.kept import Kept
-from extension_apiserver.registry.work import Work
+from extension_apiserver.registry.work import Work, acquire
 from extension_apiserver.status import StatusError, not_found
+from extension_apiserver.store import checks
 from extension_apiserver.store.protocol import Conflict, Key, Refused, Stored
 
 #: As often other replicas may be first; within a process writers of one object wait for each other.
@@ -58,12 +61,22 @@ class Storing:
         self._work = work
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
-    def lock(self, key: Key) -> asyncio.Lock:
-        """Return the lock of an object: who computes for long would else never be first, and all others compute in vain."""
-        found = self._locks.get(key)
-        if found is None:
-            found = self._locks[key] = asyncio.Lock()
-        return found
+    @contextlib.asynccontextmanager
+    async def turn(self, key: Key) -> AsyncIterator[None]:
+        """Let others wait for an object: who computes for long would else never be first, and all others compute in vain.
+
+        Raises:
+            StatusError: 429, so many others wait that the turn does not come.
+
+        """
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        await acquire(lock)
+        try:
+            yield
+        finally:
+            lock.release()
 
     async def read(self, key: Key) -> Stored | None:
         """Return what is there; a name that no store takes is that of nothing."""
@@ -80,6 +93,7 @@ class Storing:
         compute: Compute,
         *,
         dry_run: bool,
+        applies: bool = False,
         creates: Callable[[], Awaitable[None]] | None = None,
     ) -> Outcome:
         """Change an object, or delete it, if its deletion began and its last finalizer goes.
@@ -90,13 +104,14 @@ class Storing:
             size_bytes: of the request's body.
             compute: may be called several times, in any thread; raises StatusError.
             dry_run: store nothing.
+            applies: who owns which field must not be forgotten, as it is where the object would be too large with it.
             creates: raises StatusError where the object must not be created; None: it must be there.
 
         Raises:
-            StatusError: 404, it is not there; 409, others were first MOST_TRIES times.
+            StatusError: 404, it is not there; 409, others were first MOST_TRIES times; 429, too many wait for it.
 
         """
-        async with self.lock(key):
+        async with self.turn(key):
             for _ in range(MOST_TRIES):
                 stored = await self.read(key)
                 if stored is None:
@@ -104,20 +119,23 @@ class Storing:
                         raise not_found(self._kept.group, self._kept.resource.plural, key.name)
                     await creates()
                 size = size_bytes + (len(stored.value) if stored else 0)
-                step = await self._work.run(size, self._step(stored, version, compute))
+                step = await self._work.run(size, self._step(stored, version, compute, applies=applies))
                 try:
                     return await self._stored(key, stored, version, step, dry_run=dry_run)
                 except Conflict:
                     continue
         raise modified(self._kept, key.name)
 
-    def _step(self, stored: Stored | None, version: str, compute: Compute) -> Callable[[], Step]:
+    def _step(self, stored: Stored | None, version: str, compute: Compute, *, applies: bool) -> Callable[[], Step]:
         def step() -> Step:
             old = self._kept.object(stored.value, stored.revision, version) if stored else None
             new, warnings = compute(old)
             if old and _is_gone(new, old):
                 return Step(new, warnings, deletes=True)
-            return Step(new, warnings, None if new is old else self._kept.value(new))
+            if new is old:
+                return Step(new, warnings)
+            made, value = (new, self._kept.value(new)) if applies else fitting(self._kept, new)
+            return Step(made, warnings, value)
 
         return step
 
@@ -136,6 +154,18 @@ class Storing:
         if version == self._kept.stored_version:
             return item | {"metadata": item["metadata"] | {"resourceVersion": str(revision)}}
         return await self._work.run(len(value), lambda: self._kept.object(value, revision, version))
+
+
+def fitting(kept: Kept, item: Object) -> tuple[Object, bytes]:
+    """Return an object, and it as the store has it; without managedFields where it would be too large with them.
+
+    https://github.com/kubernetes/apiserver/blob/v0.37.2/pkg/endpoints/handlers/create.go (isTooLargeError)
+    """
+    value = kept.value(item)
+    if len(value) <= checks.MOST_VALUE_BYTES:
+        return item, value
+    plain = without_managed(item)
+    return plain, kept.value(plain)
 
 
 def _is_gone(new: Object, old: Object) -> bool:

@@ -19,7 +19,7 @@ from extension_apiserver.registry.reading.answers import Answers
 from extension_apiserver.registry.work import Work
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.status import StatusError
+from extension_apiserver.status import StatusError, not_found
 
 from .bodies import APPLY, as_json, object_type, patch_type
 from .creating import Creating
@@ -79,7 +79,12 @@ class Writes:
         def compute(old: Object | None) -> Written:
             return writing.update(as_json(text, content_type), _there(old), sender)
 
-        return self._answer(request, info, await self._change(info, options, len(text), compute))
+        async def refuse() -> None:
+            # As upstream, what cannot be read is told first.
+            await self._work.run(len(text), lambda: writing.read(as_json(text, content_type), sender))
+            raise not_found(info.group, info.resource, info.name)
+
+        return self._answer(request, info, await self._change(info, options, len(text), compute, refuse))
 
     async def patch(self, request: Request, info: RequestInfo, may_create: MayCreate | None = None) -> Response:
         """Patch or apply to an object or its `status`; an apply creates the object if need be: 201.
@@ -119,7 +124,7 @@ class Writes:
             outcome = await self._change(info, options, len(text), patched)
         else:
             creating = None if info.subresource else creates
-            outcome = await self._change(info, options, len(text), applied, creating)
+            outcome = await self._change(info, options, len(text), applied, creating, applies=True)
         return self._answer(request, info, outcome)
 
     async def _change(
@@ -129,10 +134,12 @@ class Writes:
         size_bytes: int,
         compute: Compute,
         creates: Callable[[], Awaitable[None]] | None = None,
+        *,
+        applies: bool = False,
     ) -> Outcome:
         key = self._kept.key(info.namespace, info.name)
         return await self._storing.change(
-            key, info.version, size_bytes, compute, dry_run=options.dry_run, creates=creates
+            key, info.version, size_bytes, compute, dry_run=options.dry_run, applies=applies, creates=creates
         )
 
     def _sender(self, info: RequestInfo, options: Options) -> ObjectRequest:

@@ -22,6 +22,8 @@ Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 _LONGEST = 64
 _URL = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
 _BAD = re.compile(r"[\x00-\x20\x7f]|%(?![0-9A-Fa-f]{2})")
+_BITS = re.compile(r"0|[1-9][0-9]{0,2}")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9%/:@!$&'()*+,;=._~-]*")
 _PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::(\d*))?")
 
 
@@ -58,7 +60,7 @@ def _network(text: str) -> Interface:
     error = (
         f"network address parse error during conversion from string: netip.ParsePrefix({quoted(text)}): no such network"
     )
-    if not slash or not re.fullmatch(r"0|[1-9][0-9]{0,2}", bits) or len(text) > _LONGEST or "%" in text:
+    if not slash or not _BITS.fullmatch(bits) or len(text) > _LONGEST or "%" in text:
         raise CelError(error)
     try:
         found = ipaddress.ip_interface(f"{address}/{bits}")
@@ -103,10 +105,7 @@ def _hostname(url: Url) -> str:
 
 
 def _path(url: Url) -> str:
-    kept = "%/:@!$&'()*+,;=-._~"
-    return (
-        url.path if re.fullmatch(rf"[A-Za-z0-9{re.escape(kept)}]*", url.path) else quote(unquote(url.path), safe=kept)
-    )
+    return url.path if _PLAIN_PATH.fullmatch(url.path) else quote(unquote(url.path), safe="/:@!$&'()*+,;=-._~")
 
 
 def _query(url: Url) -> MapValue:

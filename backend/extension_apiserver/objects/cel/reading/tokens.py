@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from re import Match
 from typing import NoReturn
 
 from extension_apiserver.objects.cel.words import UInt
@@ -149,7 +150,7 @@ def _text(text: str, opening: str, start: int, at: int) -> tuple[str | bytes, in
     return "".join(map(str, parts)), end + len(quotes)
 
 
-def _escaped(match: re.Match[str], *, is_bytes: bool, start: int) -> str | bytes:
+def _escaped(match: Match[str], *, is_bytes: bool, start: int) -> str | bytes:
     if letter := match["letter"]:
         return _LETTERS.get(letter, letter)
     digits = match["octal"] or match["byte"] or match["short"] or match["long"]

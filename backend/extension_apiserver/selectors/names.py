@@ -93,7 +93,7 @@ def key_faults(key: str) -> list[str]:
     if slash and not prefix:
         faults.append("prefix part must be non-empty")
     elif slash:
-        faults += [f"prefix part {fault.replace(' characters', ' bytes')}" for fault in subdomain_faults(prefix)]
+        faults += [f"prefix part {fault.replace('253 characters', '253 bytes')}" for fault in subdomain_faults(prefix)]
     if not name:
         faults.append("name part must be non-empty")
     elif _over(name, _LONGEST_LABEL):

@@ -1,0 +1,138 @@
+"""Sends the same operations to a CustomResourceDefinition and to a resource of the library, and compares what they answer and tell."""
+
+import collections
+import difflib
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from pytest_apiservice.base.wait import NotYet, wait_for
+from resource_checks import operations
+from resource_checks.allowed import without_allowed
+from resource_checks.comparing import Mapping, comparable
+from resource_checks.sides import Operation, Side
+
+MERGE_PATCH = "application/merge-patch+json"
+
+
+class Twins:
+    """Both sides, and how often they were asked what.
+
+    Attributes:
+        sides: the CRD first.
+        asked: verb → how many operations.
+        allowed: name of an allowed difference → how often it was seen.
+    """
+
+    def __init__(self, sides):
+        self.sides = sides
+        self.asked = collections.Counter()
+        self.allowed = collections.Counter()
+        self.seconds = dict.fromkeys((side.name for side in sides), 0.0)
+        self._both = ThreadPoolExecutor(len(sides))
+        self.mappings = [Mapping() for _ in sides]
+
+    def close(self):
+        """Ask no more."""
+        self._both.shutdown()
+
+    def ask(self, operation, verb):
+        """Return how the answers to an operation differ, "" if they do not."""
+        self.asked[verb] += 1
+        is_watch = ("watch", "true") in operation.query
+        answers = list(self._both.map(lambda side: side.send(operation), self.sides))
+        theirs, ours = (
+            comparable(answer, mapping, watch=is_watch) for answer, mapping in zip(answers, self.mappings, strict=True)
+        )
+        theirs, ours, used = without_allowed(operation, theirs, ours)
+        self.allowed.update(used)
+        return difference(operation, theirs, ours)
+
+    def begin(self):
+        """Delete all objects and forget them."""
+        list(self._both.map(_emptied, self.sides))
+        for side in self.sides:
+            side.forget()
+        self.mappings = [Mapping() for _ in self.sides]
+
+    def settled(self):
+        """Wait until the garbage collector has done what a deletion told it to."""
+
+        def done():
+            for side in self.sides:
+                for item in _items(side):
+                    waits = {"orphan", "foregroundDeletion"} & set(item["metadata"].get("finalizers", []))
+                    if waits and item["metadata"].get("deletionTimestamp"):
+                        raise NotYet(f"{side.name}: {item['metadata']['name']} has {waits}")
+
+        wait_for("the garbage collector", done, timeout_seconds=60)
+
+
+def _items(side):
+    answer = json.loads(side.send(Operation("GET")).text)
+    return answer["items"]
+
+
+def _emptied(side):
+    for item in _items(side):
+        name = item["metadata"]["name"]
+        if item["metadata"].get("finalizers"):
+            side.send(Operation("PATCH", f"/{name}", (), {"metadata": {"finalizers": None}}, MERGE_PATCH))
+    side.send(Operation("DELETE"))
+
+
+def difference(operation, theirs, ours):
+    """Return how two answers differ, "" if they do not."""
+    if theirs == ours:
+        return ""
+    texts = [json.dumps(one, indent=1, sort_keys=True, ensure_ascii=False).splitlines() for one in (theirs, ours)]
+    lines = [line for line in difflib.unified_diff(*texts, "CRD", "ours", lineterm="", n=2)]
+    return "\n".join([repr(operation)[:2000], *(line[:600] for line in lines[:60])])
+
+
+def machine(twins, each):
+    """Return a state machine.
+
+    Args:
+        twins: both sides.
+        each: is told of each difference: a function (text), which may raise.
+    """
+
+    class Machine(RuleBasedStateMachine):
+        def __init__(self):
+            super().__init__()
+            self.differs = False
+            self.generated = False
+            twins.begin()
+
+        def ask(self, operation, verb):
+            if self.differs:
+                return
+            found = twins.ask(operation, verb)
+            if found:
+                self.differs = True
+                self.differs = each(found)
+
+        @rule(verb=operations.verbs, data=st.data())
+        def operation(self, verb, data):
+            operation = data.draw(operations.VERBS[verb][0])
+            if verb == "create" and isinstance(operation.body, dict) and "generateName" in str(operation.body):
+                if self.generated:
+                    return  # two names with random ends may be sorted otherwise at each side
+                self.generated = True
+            self.ask(operation, verb)
+
+        def teardown(self):
+            self.ask(Operation("GET"), "list")
+
+    return Machine
+
+
+def side(name, api, namespace):
+    """Return a side; there is a ConfigMap `keeper` in its namespace that may own objects."""
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    keeper = api.send("GET", f"{path}/keeper", missing_ok=True)
+    keeper = keeper or api.send("POST", path, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "keeper"}})
+    return Side(name, api.pool(), namespace, keeper["metadata"]["uid"])
