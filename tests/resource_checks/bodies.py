@@ -102,7 +102,7 @@ def objects(draw, name, *, odd):
     """Draw an object to create."""
     kind = draw(often(["fields"], 7, "status", "whole", "missing", "spec")) if odd else ""
     metadata, spec = draw(fields(odd=kind == "fields"))
-    called = {"generateName": draw(often(["gen1-"], 5, "Gen_1", "gen1."))} if name == "$generate$" else {"name": name}
+    called = {"generateName": draw(often(["gen1-"], 5, "Gen1-", "gen1."))} if name == "$generate$" else {"name": name}
     item = {"apiVersion": API_VERSION, "kind": twins.KIND, "metadata": called | metadata, "spec": {"size": 1} | spec}
     if kind == "status":
         item["status"] = draw(st.sampled_from(_STATUS + _BAD_STATUS))

@@ -20,8 +20,10 @@ HEADERS = (
 _WHOLE = re.compile(r'Invalid value: "\{.*?\}":', re.DOTALL)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_GENERATED = re.compile(r"\b(gen\d+[-.])[bcdfghjklmnpqrstvwxz2456789]{5}\b")
-_IN_WORDS = re.compile(r"((?:ResourceVersion in [a-z ]+|resource version|current): )(\d+)")
+_GENERATED = re.compile(r"\b([Gg]en\d+[-.])[bcdfghjklmnpqrstvwxz2456789]{5}\b")
+_IN_WORDS = re.compile(
+    r"((?:ResourceVersion in [a-z ]+|resource version|current): |ResourceVersion in (?:the precondition|record) \()(\d+)"
+)
 _OLD = re.compile(r"too old resource version: \d+ \(\d+\)")
 _SEVERAL = re.compile(r", |\n|\[|\]")
 #: Of metadata and of managedFields.
@@ -32,8 +34,8 @@ _TIMES = {"creationTimestamp", "deletionTimestamp", "time"}
 class Mapping:
     """Numbers a side's uids and revisions in the order in which they were first told."""
 
-    def __init__(self):
-        self._uids = {}
+    def __init__(self, keeper=""):
+        self._uids = {keeper: "<uid of the keeper>"}
         self._revisions = {}
 
     def uid(self, text):
@@ -94,7 +96,7 @@ def _walked(value, mapping):
     is_list = "items" in value or "rows" in value
     is_bookmark = value.get("type") == "BOOKMARK"
     made = {}
-    for name, one in value.items():
+    for name, one in sorted(value.items()):
         if name == "metadata" and isinstance(one, dict):
             made[name] = _of_metadata(one, mapping, is_list=is_list)
         else:
@@ -106,7 +108,7 @@ def _walked(value, mapping):
 
 def _of_metadata(metadata, mapping, *, is_list):
     made = {}
-    for name, one in metadata.items():
+    for name, one in sorted(metadata.items()):
         if name == "resourceVersion" and isinstance(one, str):
             made[name] = "<revision of a list>" if is_list else mapping.revision(one)
         elif name == "continue":
@@ -137,7 +139,7 @@ def _of_status(status, mapping):
     made = {name: _walked(one, mapping) for name, one in status.items()}
     causes = made.get("details", {}).get("causes", [])
     causes.sort(key=lambda one: json.dumps(one, sort_keys=True))
-    if len(causes) > 1:
+    if len({json.dumps(one, sort_keys=True) for one in causes}) > 1:
         # Go goes through what is wrong in an order of chance; the sentence of one cause is told as it is.
         made["message"] = sorted(_SEVERAL.split(made.get("message", "")))
     return made

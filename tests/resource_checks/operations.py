@@ -390,7 +390,7 @@ def unsound(draw):
 
 #: verb → (of what it is drawn, how often).
 VERBS = {
-    "create": (creates(), 5), "update": (updates(), 4), "patch": (patches(), 5), "apply": (applies(), 5), "scale": (scales(), 2), "delete": (deletes(), 3),
+    "apply": (applies(), 5), "create": (creates(), 5), "update": (updates(), 4), "patch": (patches(), 5), "scale": (scales(), 2), "delete": (deletes(), 3),
     "deletecollection": (deletecollections(), 1), "list": (lists(), 3), "get": (gets(), 2), "watch": (watches(), 1), "unsound": (unsound(), 1),
 }  # fmt: skip
 verbs = st.sampled_from([verb for verb, (_, times) in VERBS.items() for _ in range(times)])

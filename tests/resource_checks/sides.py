@@ -11,7 +11,7 @@ TIMEOUT_SECONDS = 30
 JSON = "application/json"
 #: $uid:a$ is the uid of the object a, $revision:a$ its resourceVersion, $older:a$ the one before that; $mark:2$ the resourceVersion that
 #: the second last answer had, $token$ the last continue token, $name:gen1$ the name that was generated for "gen1".
-_OWN = re.compile(r"\$(uid|revision|older|mark|token|name|group|place|keeper)(?::([\w-]+))?\$")
+_OWN = re.compile(r"\$(uid|revision|older|mark|token|name|group|place|keeper|first)(?::([\w-]+))?\$")
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
@@ -117,6 +117,8 @@ class Side:
             return known[-back] if len(known) >= back else "1"
         if what == "mark":
             return self.marks[-int(name)] if len(self.marks) >= int(name) else "0"
+        if what == "first":
+            return self.marks[0] if self.marks else "0"
         if what == "name":
             return self.names.get(name, name)
         return {"token": self.token, "group": self.group, "place": self.namespace, "keeper": self.keeper}[what]

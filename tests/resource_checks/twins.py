@@ -85,7 +85,9 @@ def definition():
                 "labelSelectorPath": ".status.selector",
             },
         },
-        "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size", "description": "Size"}],
+        "additionalPrinterColumns": [
+            {"name": "Size", "type": "integer", "jsonPath": ".spec.size", "description": "Size"}
+        ],
         "selectableFields": [{"jsonPath": ".spec.color"}],
     }
     names = {"kind": KIND, "plural": PLURAL, "singular": "twin", "listKind": "TwinList"}

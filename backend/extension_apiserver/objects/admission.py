@@ -5,6 +5,7 @@ https://github.com/kubernetes/apiextensions-apiserver/blob/v0.37.2/pkg/registry/
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import chain, islice
 
 from .causes import MOST_CAUSES, Cause, invalid_object
@@ -12,7 +13,6 @@ from .cel.evaluation import rule_causes
 from .decoding import type_causes
 from .kind import Kind
 from .metadata.rules import NameRule, create_causes, dns_subdomain, update_causes
-from .paths import ROOT, field
 from .schema.embedded import embedded_causes
 from .schema.list_types import list_causes
 from .schema.structural import ABSENT
@@ -70,7 +70,13 @@ def _status_causes(new: Object, old: Object, kind: Kind) -> list[Cause]:
     schema = kind.schema.of("status")
     if schema is None or "status" not in new:
         return []
-    return schema_causes(new["status"], schema, old=old.get("status", ABSENT), path=field(ROOT, "status"))
+    # As upstream: the sentences name fields as seen from there.
+    found = schema_causes(new["status"], schema, old=old.get("status", ABSENT))
+    return [dataclasses.replace(one, field=_within_status(one.field)) for one in found]
+
+
+def _within_status(path: str) -> str:
+    return f"status{path}" if path.startswith("[") or not path else f"status.{path}"
 
 
 def _refuse(found: list[Cause], new: Object, kind: Kind, old: Object | None, subresource: str) -> list[str]:
@@ -81,5 +87,5 @@ def _refuse(found: list[Cause], new: Object, kind: Kind, old: Object | None, sub
         broken = list(islice(kind.check(new, old, subresource), MOST_CAUSES))
     if found or broken:
         name = str(new["metadata"].get("name", ""))
-        raise invalid_object(kind.group, kind.name, name, list(dict.fromkeys([*found, *broken])))
+        raise invalid_object(kind.group, str(new.get("kind", "")), name, list(dict.fromkeys([*found, *broken])))
     return warnings

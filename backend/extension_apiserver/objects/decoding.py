@@ -20,8 +20,8 @@ from .schema.embedded import shape_embedded
 from .schema.pruning import prune, prune_nulls
 from .values import MOST_OWN_LEVELS, Object, Value, too_deep
 
-#: The default is what kube-apiserver takes since 1.27.
 _SHOWN = 30
+#: The default is what kube-apiserver takes since 1.27.
 DIRECTIVES = ("Ignore", "Warn", "Strict")
 
 
@@ -50,8 +50,13 @@ def decode(text: bytes, kind: Kind, directive: str) -> tuple[Object, list[str]]:
     beginning = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: '
     if not value.get("kind"):
         raise StatusError(400, _without_kind(text, kind, directive, beginning))
-    if (value.get("apiVersion"), value["kind"]) != (kind.api_version, kind.name):
-        raise StatusError(400, f"the object must be of apiVersion '{kind.api_version}' and kind '{kind.name}'")
+    said = value.get("apiVersion") or ""
+    if not isinstance(said, str) or not isinstance(value["kind"], str):
+        raise StatusError(400, "apiVersion and kind of the object must be strings")
+    # That it is of another kind is told with the name that it has, see admission.
+    if said != kind.api_version:
+        words = f"the API version in the data ({shortened(said)}) does not match the expected API version ({kind.api_version})"
+        raise StatusError(400, words)
     try:
         unknown = coerce(value, kind)
     except WrongTypeError as error:

@@ -68,7 +68,9 @@ def parse(text: bytes, *, subject: str = "the body of the request") -> tuple[Val
         raise StatusError(400, _TOO_DEEP)
     if b"\\ud" in text.lower():
         value = _without_surrogates(value)
-    return value, list(dict.fromkeys(_twice(value, "")))[:MOST_CAUSES] if found else []
+    if not found:
+        return value, []
+    return _plain(value), list(dict.fromkeys(_twice(value, "")))[:MOST_CAUSES]
 
 
 def refuse_depth(value: Value, code: int) -> None:
@@ -90,6 +92,13 @@ def _twice(value: Value, path: str) -> list[str]:
     inner = {name: f"{path}.{name}".lstrip(".") for name in value}
     own = [inner[name] for name in value.names] if isinstance(value, _Twice) else []
     return own + [one for name, item in value.items() for one in _twice(item, inner[name])]
+
+
+def _plain(value: Value) -> Value:
+    """Return a value without _Twice, which is no `dict` to those who look at types."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return {name: _plain(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _without_surrogates(value: Value) -> Value:

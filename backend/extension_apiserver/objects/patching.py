@@ -108,10 +108,14 @@ def applied(said: Value, twice: list[str], old: Object | None, request: Request,
         raise invalid_object(
             "meta.k8s.io", "PatchOptions", "", [required("fieldManager", "is required for apply patch")]
         )
+    if said is None:
+        said = {}
     if not isinstance(said, dict):
         raise StatusError(400, "error decoding patch: the body of an apply must be an object")
     if (said.get("apiVersion"), said.get("kind")) != (kind.api_version, kind.name):
-        raise StatusError(400, f"invalid object type: {said.get('apiVersion')}, Kind={said.get('kind')}")
+        of = str(said.get("apiVersion") or "")
+        called = f"{of if '/' in of else f'/{of}'}, Kind={said.get('kind') or ''}"
+        raise StatusError(400, f"invalid object type: {shortened(called)}")
     faults = complaints(twice, [])
     new = copied(apply_fields(old, said, request.writer, request.versions, force=force))
     if faults and request.directive == "Strict":

@@ -70,6 +70,8 @@ def asked_of(request: Request, info: RequestInfo, kept: Kept) -> Asked:
             revision, after, left = parsed(options.token)
         except BadToken as error:
             raise StatusError(400, f"invalid continue token: {error}") from None
+        if options.revision:
+            raise StatusError(400, "specifying resource version is not allowed when using continue")
         start = dataclasses.replace(start, revision=revision if revision >= 0 else None, name=None, after=after)
     # As from upstream's watch cache, which has all of them at hand and makes no pages.
     limit = 0 if options.revision == 0 and not options.token else options.limit

@@ -63,8 +63,6 @@ def options_of(query: Query, *, watch: bool) -> Options:
     if causes:
         raise invalid_object("meta.k8s.io", "ListOptions", "", causes)
     revision = revision_of(version)
-    if token and not watch and revision:
-        raise StatusError(400, "specifying resource version is not allowed when using continue")
     return Options(
         limit=max(limit or 0, 0),
         token="" if watch else token,

@@ -103,6 +103,8 @@ def _names(path: str) -> list[str]:
 def _at(item: Object, path: str) -> tuple[bool, Value]:
     value: Value = item
     for name in _names(path):
+        if value is None:
+            return False, None
         if not isinstance(value, dict):
             raise _wrong(path, value, "map[string]interface{}")
         if name not in value:

@@ -23,7 +23,7 @@ from extension_apiserver.registry.writing.options import Options, write_options
 from extension_apiserver.registry.writing.storing import Outcome, Storing
 from extension_apiserver.request import JSON, Request, Response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.status import not_found
+from extension_apiserver.status import StatusError, not_found
 
 from .scale_object import scaling
 
@@ -75,7 +75,10 @@ class Scales:
         text = await request.read_body()
 
         def change(old: Object, sender: ObjectRequest) -> Written:
-            return writing.replaced(as_json(text, content_type), old, sender)
+            sent, warnings = writing.replaced(as_json(text, content_type), old, sender)
+            if sent["kind"] != sender.kind.name:
+                raise StatusError(400, f"the object must be of kind '{sender.kind.name}'")
+            return sent, warnings
 
         return await self._written(request, info, options, len(text), change)
 

@@ -30,7 +30,8 @@ class Collecting:
         self._kept, self._forms, self._work, self._asked = kept, forms, work, asked
         self._items: list[bytes] = []
         self._bytes = 0
-        self._metadata: dict[str, Any] = {}
+        # As in a list: upstream has an empty token in lists of custom resources, and none in other forms.
+        self._metadata: dict[str, Any] = {} if asked.form.kind else {"continue": ""}
 
     async def selected(self) -> AsyncIterator[Stored]:
         """Yield the objects, at most as many as are asked for.

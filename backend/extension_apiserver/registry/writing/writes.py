@@ -81,8 +81,10 @@ class Writes:
 
         async def refuse() -> None:
             # As upstream, what cannot be read is told first.
-            await self._work.run(len(text), lambda: writing.read(as_json(text, content_type), sender))
-            raise not_found(info.group, info.resource, info.name)
+            _, warnings = await self._work.run(len(text), lambda: writing.read(as_json(text, content_type), sender))
+            missing = not_found(info.group, info.resource, info.name)
+            missing.warnings = warnings
+            raise missing
 
         return self._answer(request, info, await self._change(info, options, len(text), compute, refuse))
 
@@ -109,7 +111,8 @@ class Writes:
 
         def applied(old: Object | None) -> Written:
             said, twice = parse(as_json(text, how))
-            uid = said.get("metadata", {}).get("uid") if isinstance(said, dict) else None
+            metadata = said.get("metadata") if isinstance(said, dict) else None
+            uid = metadata.get("uid") if isinstance(metadata, dict) else None
             if old is None and uid:
                 words = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
                 raise conflict(info.group, info.resource, info.name, words)
@@ -120,8 +123,12 @@ class Writes:
                 await may_create()
             await self._creating.check_place(info.namespace, info.name)
 
+        async def refuse() -> None:
+            await self._work.run(len(text), lambda: parse(text))
+            raise not_found(info.group, info.resource, info.name)
+
         if how != APPLY:
-            outcome = await self._change(info, options, len(text), patched)
+            outcome = await self._change(info, options, len(text), patched, refuse)
         else:
             creating = None if info.subresource else creates
             outcome = await self._change(info, options, len(text), applied, creating, applies=True)

@@ -10,9 +10,9 @@ from fractions import Fraction
 from extension_apiserver.objects.cel.types import BOOL, DOUBLE, INT, QUANTITY, STRING, Type, list_of, optional
 from extension_apiserver.objects.cel.values import ListValue, Optional
 from extension_apiserver.objects.cel.words import CelError
-from extension_apiserver.selectors import names
 from extension_apiserver.objects.schema.formats import fits_format
 from extension_apiserver.objects.values import Value
+from extension_apiserver.selectors import names
 
 from .overloads import Functions, Overload, Sizes, letters, register
 
