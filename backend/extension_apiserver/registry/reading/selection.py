@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from extension_apiserver.objects.go_words import number as number_words
-from extension_apiserver.objects.go_words import quote
+from extension_apiserver.objects.go_words import number, quote
 from extension_apiserver.objects.values import Object, Value
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.selectors.asked import field_terms
@@ -56,23 +55,21 @@ class Labels:
         self._unwanted: dict[str, set[str] | None] = {}
         self._between: dict[str, tuple[int, int]] = {}
         for one in requirements:
-            if one.operator in {"Exists", "DoesNotExist"}:
-                if one.operator == "Exists":
-                    self._needed.setdefault(one.key, None)
-                else:
-                    self._unwanted[one.key] = None
-            elif one.operator in {"Gt", "Lt"}:
-                self._needed.setdefault(one.key, None)
-                low, high = self._between.get(one.key, (-(2**64), 2**64))
-                bounds = (max(low, one.number), high) if one.operator == "Gt" else (low, min(high, one.number))
-                self._between[one.key] = bounds
+            if one.operator == "DoesNotExist":
+                self._unwanted[one.key] = None
+            elif one.operator == "NotIn":
+                unwanted = self._unwanted.setdefault(one.key, set())
+                if unwanted is not None:
+                    unwanted |= one.values
             elif one.operator == "In":
                 known = self._needed.get(one.key)
                 self._needed[one.key] = one.values if known is None else known & one.values
             else:
-                unwanted = self._unwanted.setdefault(one.key, set())
-                if unwanted is not None:
-                    unwanted |= one.values
+                self._needed.setdefault(one.key, None)
+                if one.operator != "Exists":
+                    low, high = self._between.get(one.key, (-(2**64), 2**64))
+                    bounds = (max(low, one.number), high) if one.operator == "Gt" else (low, min(high, one.number))
+                    self._between[one.key] = bounds
 
     def __bool__(self) -> bool:
         """Whether anything is required."""
@@ -185,4 +182,4 @@ def _text(item: Object, path: Sequence[str]) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return number_words(value) if isinstance(value, int | float) else str(value)
+    return number(value) if isinstance(value, int | float) else str(value)
