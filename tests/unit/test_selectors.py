@@ -108,7 +108,7 @@ def test_a_label_selector_is_read_as_upstream_reads_it(text: str, written: list[
         ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
         ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
         ("a in (b c)", "unable to parse requirement: found 'c', expected: ',' or ')'"),
-        ("a in (=)", "unable to parse requirement: found '=', expected: ',', or identifier"),
+        ("a in (=)", "unable to parse requirement: found '=', expected: ',', ')' or identifier"),
         ("!", "unable to parse requirement: found '', expected: identifier"),
         ("a=(", "unable to parse requirement: found '(', expected: identifier"),
         ("a>b", "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, the value must be an integer"),
