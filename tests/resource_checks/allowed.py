@@ -60,7 +60,9 @@ def _more(_operation, theirs, ours):
 
 
 def _methods(_operation, theirs, ours):
-    if ours["code"] == 405 and 400 <= theirs["code"] < 500:
+    if isinstance(theirs["body"], str) and theirs["body"].startswith("404 page") and ours["code"] in {404, 405}:
+        _same(theirs, ours)
+    elif ours["code"] == 405 and 400 <= theirs["code"] < 500:
         _same(theirs, ours)
 
 
@@ -90,15 +92,13 @@ def _times(operation, theirs, ours):
 
 
 def _scales(operation, theirs, ours):
-    if (
-        operation.path.endswith("/scale")
-        and operation.method in {"PUT", "PATCH"}
-        and ours["code"] in {400, 422}
-        and theirs["code"] in {200, 400, 422}
-    ):
-        said = str(ours["body"].get("message"))
-        if "kind" in said.lower() or "cannot be handled as a Scale" in said or "apiVersion" in said:
-            _same(theirs, ours)
+    if not operation.path.endswith("/scale") or operation.method not in {"PUT", "PATCH"} or not isinstance(ours["body"], dict):
+        return
+    said = str(ours["body"].get("message"))
+    if theirs["code"] == 500 and "failed to convert live object" in str(theirs["body"].get("message")) and ours["code"] == 400:  # noqa: PLR2004
+        _same(theirs, ours)
+    elif ours["code"] in {400, 422} and theirs["code"] in {200, 400, 422} and re.search("[Kk]ind|as a Scale|apiVersion", said):
+        _same(theirs, ours)
 
 
 def _repeated(_operation, theirs, ours):
@@ -123,7 +123,7 @@ ALLOWED = {
     "a form that does not fit": _forms,
     "a resourceVersion that is no number": _revisions,
     "a time that is none, applied": _times,
-    "a Scale that does not say what it is": _scales,
+    "what is wrong with a Scale": _scales,
 }
 
 

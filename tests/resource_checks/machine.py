@@ -96,13 +96,14 @@ def difference(operation, theirs, ours):
     return "\n".join([repr(operation)[:2000], *(line[:600] for line in lines[:60])])
 
 
-def machine(twins, each, most=10**9):
+def machine(twins, each, most=10**9, *, slow=False):
     """Return a state machine.
 
     Args:
         twins: both sides.
         each: is told of each difference: a function (text), which may raise.
         most: operations, after which nothing is done any more.
+        slow: deletions are among them for which the garbage collector has work.
     """
 
     class Machine(RuleBasedStateMachine):
@@ -123,14 +124,16 @@ def machine(twins, each, most=10**9):
             if twins.parted:
                 self.differs = True
 
-        @rule(verb=operations.verbs, data=st.data())
+        @rule(verb=operations.slow_verbs if slow else operations.verbs, data=st.data())
         def operation(self, verb, data):
-            operation = data.draw(operations.VERBS[verb][0])
+            operation = data.draw(operations.SLOW[verb][0])
             if verb == "create" and isinstance(operation.body, dict) and "generateName" in str(operation.body):
                 if self.generated:
                     return  # two names with random ends may be sorted otherwise at each side
                 self.generated = True
             self.ask(operation, verb)
+            if verb == "cascade":
+                twins.settled()
 
         def teardown(self):
             self.ask(Operation("GET"), "list")

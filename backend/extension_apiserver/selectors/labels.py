@@ -18,7 +18,7 @@ _SYMBOLS = frozenset({"==", "!=", *"=!(),<>"})
 _NO_KEYS, _NO_VALUES = _SYMBOLS.difference("!"), _SYMBOLS.difference(",")
 #: Operator as it is written → as it is named.
 _OPERATORS = {"=": "In", "==": "In", "!=": "NotIn", "in": "In", "notin": "NotIn", ">": "Gt", "<": "Lt"}
-_EXPECTED = "in, notin, =, ==, !=, >, <"
+_EXPECTED = "in, notin, =, ==, !=, gt, lt"
 _INTEGER = re.compile(r"[-+]?[0-9]{1,19}")
 
 
