@@ -14,7 +14,7 @@ from extension_apiserver.registry.computed.computed import Computed
 from extension_apiserver.registry.rest import Registry
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.status import StatusError, no_such_path
+from extension_apiserver.status import StatusError, no_such_path, not_found
 from extension_apiserver.trust.authentication import Caller
 from extension_apiserver.trust.delegation import Authorizer
 from extension_apiserver.wire.http_message import body_too_large
@@ -90,6 +90,9 @@ class TableGroup:
             return await registry.answer(request, info, lambda: self._demand_creation(info, caller))
         if resource is not None and self.below_objects and info.subresource not in {"", *resource.subresources}:
             resource = None
+        if registry is not None and resource is not None and info.name and info.subresource not in {"", *resource.subresources}:
+            # As upstream, which looks for no object there, and names one.
+            raise not_found(self.name, info.resource, info.name)
         if resource is not None and info.subresource:
             self.streams.check(caller.identity.user)
             return await self._subresources.answer(request, caller.identity, info, resource)

@@ -488,3 +488,14 @@ def test_sentences_about_the_status_name_its_fields_as_seen_from_there(cats):
     answer = merge(cats, "/tom/status", {"status": {"mood": 1}})
     cause = answer.json["details"]["causes"][0]
     assert (cause["field"], cause["message"].partition(": ")[2]) == ("status.mood", '"integer": mood in body must be of type string: "integer"')
+
+
+def test_nobody_writes_a_self_link(cats):
+    there = cats.create("tom")
+    assert merge(cats, "/tom", {"metadata": {"selfLink": "/x"}}).json == there
+
+
+def test_there_is_nothing_below_an_object_but_its_subresources(cats):
+    cats.create("tom")
+    answer = cats.send("GET", "/tom/else")
+    assert (answer.code, answer.json["details"]["name"]) == (404, "tom")
