@@ -40,7 +40,6 @@ https://kubernetes.io/docs/tasks/configure-pod-container/security-context/#set-t
 {{- define "header-echo.storeSecurityContext" -}}
 {{- if and (eq .Values.store.mode "sqlite") (not (.Capabilities.APIVersions.Has "security.openshift.io/v1")) -}}
 fsGroup: 65532
-fsGroupChangePolicy: OnRootMismatch
 {{- else -}}
 {}
 {{- end }}

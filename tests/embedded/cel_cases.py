@@ -1,4 +1,8 @@
-"""Rules in CEL and the values that they are asked about; what kube-apiserver says of them is asked of it."""
+"""Rules in CEL and the values that they are asked about; what kube-apiserver says of them is asked of it.
+
+One difference is allowed: of `string(…)` and `[…].join(…)` kube-apiserver does not know how long they can be, and refuses what goes on with them;
+here it is known, so such rules are not among these.
+"""
 
 import dataclasses
 
@@ -86,7 +90,7 @@ CASES = [
     # What is said.
     Case({"rule": "self > 5", "message": " too small "}, INT, (1,)),
     Case({"rule": "self.a > 5", "message": "too small"}, PAIR, ({"a": 1}, {})),
-    Case({"rule": "self.a > 5", "messageExpression": "'a is ' + string(self.a)"}, PAIR, ({"a": 1},)),
+    Case({"rule": "self.a > 5", "messageExpression": "string(self.a)"}, PAIR, ({"a": 1},)),
     Case({"rule": "self.a > 5", "messageExpression": "'%s is %d'.format(['a', self.a])"}, PAIR, ({"a": 1},)),
     Case(
         {"rule": "self.a > 5", "message": "plain", "messageExpression": "string(self.b)"},
@@ -169,7 +173,6 @@ CASES = [
     Case("self.trim() == 'a'", TEXT, (" a\t", "b")),
     Case("self.indexOf('b') == 1 && self.lastIndexOf('b') == 3", TEXT, ("abab", "b")),
     Case("self.size() == 2", TEXT, ("éa", "a")),
-    Case("['a', 'b'].join('-') == self", TEXT, ("a-b", "ab")),
     Case("string(1.5) == self || string(2) == self || string(true) == self", TEXT, ("1.5", "2", "true", "x")),
     Case("'%s %d %.2f %x %b'.format(['a', 1, 2.5, 255, 5]) == self", TEXT, ("a 1 2.50 ff 101", "x")),
     Case("'%s'.format([[1, 2]]) == self", TEXT, ("[1, 2]", "x")),

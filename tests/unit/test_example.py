@@ -45,6 +45,18 @@ def test_the_resource_with_a_store_can_be_kept() -> None:
     assert kept.table == "cats.pets.example.com"
 
 
+def test_the_controller_writes_no_status_that_is_there_already() -> None:
+    """Else each of its writes would be an event for it to write again. Conditions of others stay."""
+    controller, others = example("cats_controller"), {"type": "Vaccinated", "status": "False"}
+    cat = {"metadata": {"generation": 1}, "spec": {"kittens": 2}, "status": {"conditions": [others]}}
+    once = controller.reconciled(cat)
+
+    assert once["kittens"] == 2
+    assert [one["type"] for one in once["conditions"]] == ["Vaccinated", "Ready"]
+    once["conditions"][1]["lastTransitionTime"] = "2026-01-01T00:00:00Z"  # that it is so, is not new
+    assert controller.reconciled({**cat, "status": once}) == once
+
+
 def test_it_is_a_whole_api(own: Backend, zoo: ModuleType) -> None:
     """Its resource is discovered, listed, created and refused a second time, and has a log; its own path knows the visitor."""
     start(own, app=zoo.app, resources=[zoo.animals], blocking=True, GROUP="zoo.example.com")

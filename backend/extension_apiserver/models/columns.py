@@ -13,13 +13,12 @@ from .marks import Shown
 _CELLS = {"string", "integer", "number", "boolean"}
 
 
-def column(shown: Shown, node: Mapping[str, Any], path: str, names: tuple[str, ...] | None) -> Column:
+def column(shown: Shown, node: Mapping[str, Any], names: tuple[str, ...] | None) -> Column:
     """Return the column.
 
     Args:
         shown: the mark.
         node: schema of the field.
-        path: for the sentence.
         names: the fields that lead there from the object, None if it is one of many.
 
     Raises:
@@ -27,10 +26,10 @@ def column(shown: Shown, node: Mapping[str, Any], path: str, names: tuple[str, .
 
     """
     if not names:
-        raise ValueError(f"{path}: a column needs one value for each object, and this is in a list, a map or a union")
+        raise ValueError("a column needs one value for each object, and this is in a list, a map or a union")
     type_ = "string" if node.get("x-kubernetes-int-or-string") else node.get("type")
     if type_ not in _CELLS:
-        raise ValueError(f"{path}: a column shows a text, a number or a boolean")
+        raise ValueError("a column shows a text, a number or a boolean")
 
     def value(item: Object) -> Any:  # noqa: ANN401 - whatever JSON can say
         found: Any = item

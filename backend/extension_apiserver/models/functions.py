@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from extension_apiserver.api.call import Call, Object
 from extension_apiserver.objects.schema.pruning import prune
 from extension_apiserver.objects.schema.structural import Structural
-from extension_apiserver.objects.values import copied
-from extension_apiserver.status import invalid
+from extension_apiserver.objects.values import MOST_LEVELS, copied, too_deep
+from extension_apiserver.status import StatusError, invalid
 
 from .validation import Invalid, Model, Reader
 
@@ -40,6 +40,8 @@ def functions(verbs: Mapping[str, Any], kind: str, reader: Reader[Model], schema
     """
 
     def read(call: Call) -> Model:
+        if too_deep(call.body):
+            raise StatusError(400, f"the object is nested deeper than {MOST_LEVELS} levels")
         body = copied({"apiVersion": call.api_version, "kind": kind, **call.body})
         prune(body, schema)
         try:

@@ -28,7 +28,10 @@ class Generator(GenerateJsonSchema):
         """A default that is made each time is one of the schema if it is always the same."""
         if "default_factory" in schema and _made(schema) is None:
             return {REFUSED: _FACTORY}
-        return super().default_schema(schema)
+        try:
+            return super().default_schema(schema)
+        except _NoJsonError:
+            return {REFUSED: "its default is no JSON"}
 
     def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:  # noqa: ANN401 - whatever a default is
         """Call the factory."""
@@ -46,14 +49,18 @@ class Generator(GenerateJsonSchema):
         """Let whoever reads the schema say where it is."""
         return {REFUSED: f"pydantic has no JSON schema for it ({error_info})"}
 
-    def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:  # noqa: ARG002 - pydantic's
+    def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
         """Pydantic goes on without the default.
 
         Raises:
             ValueError: always.
 
         """
-        raise ValueError(detail)
+        raise _NoJsonError if kind == "non-serializable-default" else ValueError(detail)
+
+
+class _NoJsonError(Exception):
+    """A default cannot be written as JSON."""
 
 
 def _made(schema: core_schema.WithDefaultSchema) -> tuple[Any] | None:

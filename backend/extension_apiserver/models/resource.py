@@ -63,7 +63,8 @@ def resource(
     status = options.get("status", stored and "status" in schema["properties"])
     if status and "status" in schema.get("required", ()):
         raise ValueError(f"{kind}.status must have a default, such as None: a new object has no status")
-    reader = Reader(model)
+    read = structural(schema)
+    reader = Reader(model, read)
     if set(verbs or {}) - {"delete"} and not reader.has("metadata"):
         raise ValueError(f"{kind} needs the field `metadata: ObjectMeta`, where functions say the names of objects")
     made: dict[str, Any] = {
@@ -74,7 +75,7 @@ def resource(
         "schema": schema,
         "status": status,
         "columns": [*structure.columns, *options.get("columns", ())],
-        "verbs": functions(verbs or {}, kind, reader, structural(schema)),
+        "verbs": functions(verbs or {}, kind, reader, read),
         "check": reader.check if stored else None,
     }
     return Resource(**made)

@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from extension_apiserver.api.column import Column
-from extension_apiserver.objects.schema.formats import FORMATS
-from extension_apiserver.objects.schema.reading import structural
-from extension_apiserver.objects.schema.validation import schema_causes
 
 from .columns import column
+from .defaults import checked_default
 from .marks import REFUSED, SHOWN
+from .scalars import SCALARS, number, string, type_of
 from .unions import Node, plain_union, tagged_union
 
 #: What every object has; no schema says anything of it.
@@ -27,8 +26,6 @@ _DROPPED = {
     "title", "examples", "deprecated", "readOnly", "contentMediaType", "contentEncoding", "contentSchema", "$defs",
     "discriminator", "propertyNames",
 }  # fmt: skip
-_SECRET = "whoever may get the object could read it: keep it in a Secret and its name here"
-_TYPES = {bool: "boolean", str: "string", int: "integer", float: "number"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,16 +89,16 @@ class Structure:
         shown, default = node.pop(SHOWN, None), node.pop("default", None)
         try:
             made = self._shaped(node, place)
+            if nullable:
+                made["nullable"] = True
+            if shown is not None:
+                self._add_column(column(shown, made, place.names))
+            if default is not None:
+                made["default"] = checked_default(default, made)
         except _PlacedError:
             raise
         except ValueError as error:
             raise _PlacedError(f"{place.path}: {error}") from None
-        if nullable:
-            made["nullable"] = True
-        if shown is not None:
-            self._add_column(column(shown, made, place.path, place.names))
-        if default is not None:
-            made["default"] = _checked_default(_without_nulls(default), made, place.path)
         if nullable and "enum" in made:
             made["enum"] = [*made["enum"], None]
         return made
@@ -150,16 +147,12 @@ class Structure:
         if "const" in made:
             made["enum"] = [made.pop("const")]
         if "enum" in made and "type" not in made:
-            made["type"] = _type_of(made["enum"])
-        if made.get("type") == "object":
-            return self._object(made, place)
-        if made.get("type") == "array":
-            return self._array(made, place)
-        if made.get("type") == "string":
-            return _string(made)
-        if made.get("type") in {"integer", "number"}:
-            return _number(made)
-        return made if "type" in made else {_PRESERVE: True, "nullable": True, **made}
+            made["type"] = type_of(made["enum"])
+        if "type" not in made:
+            return {_PRESERVE: True, "nullable": True, **made}
+        if made["type"] in {"object", "array"}:
+            return self._object(made, place) if made["type"] == "object" else self._array(made, place)
+        return string(made) if made["type"] == "string" else number(made)
 
     def _members(self, members: Sequence[Mapping[str, Any]], place: _Place) -> list[Node]:
         return [self._node(member, dataclasses.replace(place, names=None)) for member in members]
@@ -185,12 +178,12 @@ class Structure:
             raise ValueError("the items of a tuple must be of one type: use a model")
         made["items"] = self._node(items[0] if items else made.get("items", {}), place.below("[*]"))
         if made.pop("uniqueItems", False):
-            if made["items"].get("type") not in _TYPES.values():
+            if made["items"].get("type") not in SCALARS.values():
                 raise ValueError("the items of a set must be texts, numbers or booleans: use a list")
             made[f"{_X}list-type"] = "set"
         for key in made.get(f"{_X}list-map-keys", ()):
             field = made["items"].get("properties", {}).get(key, {})
-            if field.get("type") not in _TYPES.values():
+            if field.get("type") not in SCALARS.values():
                 raise ValueError(f"'{key}' of ListMap must be a field of the items with a text, a number or a boolean")
             if key not in made["items"].get("required", ()) and "default" not in field:
                 raise ValueError(f"'{key}' of ListMap must be required, or have a default")
@@ -199,43 +192,3 @@ class Structure:
 
 class _PlacedError(ValueError):
     """A ValueError that says where."""
-
-
-def _type_of(values: Sequence[Any]) -> str:
-    types = {_TYPES.get(type(one), "") for one in values}
-    if len(types) > 1 or "" in types:
-        raise ValueError("the values of a Literal or an Enum must be of one type, all texts or all numbers")
-    return types.pop()
-
-
-def _string(made: Node) -> Node:
-    if made.pop("writeOnly", False):
-        raise ValueError(_SECRET)
-    name = made.pop("format", "")
-    if name == "binary":
-        raise ValueError("bytes that are no UTF-8 are no JSON: use pydantic.Base64Bytes")
-    if name == "base64":
-        name = "byte"
-    return made | ({"format": name} if name.replace("-", "") in FORMATS else {})
-
-
-def _number(made: Node) -> Node:
-    """Say `exclusiveMinimum: 0` as OpenAPI v3.0: `minimum: 0, exclusiveMinimum: true`."""
-    for word, name, tighter in (("exclusiveMinimum", "minimum", max), ("exclusiveMaximum", "maximum", min)):
-        limit = made.pop(word, None)
-        if limit is not None and (name not in made or tighter(limit, made[name]) == limit):
-            made |= {name: limit, word: True}
-    return made
-
-
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - whatever JSON can say
-    if isinstance(value, dict):
-        return {name: _without_nulls(one) for name, one in value.items() if one is not None}
-    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
-
-
-def _checked_default(value: Any, node: Node, path: str) -> Any:  # noqa: ANN401 - whatever JSON can say
-    whole = structural({"type": "object", "properties": {"default": node}})
-    for cause in schema_causes({"default": value}, whole):
-        raise _PlacedError(f"{path}: its default breaks its schema: {cause.message}")
-    return value

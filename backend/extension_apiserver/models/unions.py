@@ -43,7 +43,8 @@ def plain_union(members: Sequence[Node]) -> Node:
 def tagged_union(members: Sequence[Node], tag: str) -> Node:
     """Return the schema of an object that is one of several, which a field tells.
 
-    A field that not all have in the same way has no default: it would be filled in whatever the tag is.
+    It has the fields of all: `oneOf` could say which belong together, and of a missing field it would tell that the tag is wrong. The model
+    says it. A field that not all have in the same way has no default: it would be filled in whatever the tag is.
 
     Raises:
         ValueError: there is none.
@@ -54,8 +55,8 @@ def tagged_union(members: Sequence[Node], tag: str) -> Node:
             raise ValueError(
                 f"each model of the union must have the field `{tag}` as a Literal, and no rules of its own"
             )
-    tags = [member["properties"][tag]["enum"] for member in members]
-    properties: Node = {tag: {"type": members[0]["properties"][tag]["type"], "enum": [one for tag in tags for one in tag]}}  # fmt: skip
+    tags = [one for member in members for one in member["properties"][tag]["enum"]]
+    properties: Node = {tag: {"type": members[0]["properties"][tag]["type"], "enum": tags}}
     for name in dict.fromkeys(name for member in members for name in member["properties"] if name != tag):
         found = [member["properties"][name] for member in members if name in member["properties"]]
         cores = [_core(one) for one in found]
@@ -63,17 +64,8 @@ def tagged_union(members: Sequence[Node], tag: str) -> Node:
             raise ValueError(f"`{name}` differs between the models of the union: call it differently in one of them")
         everywhere = len(found) == len(members) and all(one == found[0] for one in found)
         properties[name] = found[0] if everywhere else cores[0]
-    required = [{tag, *member.get("required", ())} for member in members]
-    common = set.intersection(*required)
-    made: Node = {
-        "type": "object",
-        "properties": properties,
-        "required": sorted(common),
-        "oneOf": [
-            {"properties": {tag: {"enum": one}}, "required": sorted((wanted - common) | {tag})}
-            for one, wanted in zip(tags, required, strict=True)
-        ],
-    }
+    required = set.intersection(*({tag, *member.get("required", ())} for member in members))
+    made: Node = {"type": "object", "properties": properties, "required": sorted(required)}
     return made | ({_PRESERVE: True} if any(member.get(_PRESERVE) for member in members) else {})
 
 

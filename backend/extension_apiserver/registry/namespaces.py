@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from extension_apiserver.cluster.kubernetes import ApiClient, ApiError, backoff_seconds
+from extension_apiserver.cluster.kubernetes import ApiClient, ApiError, TooLargeError, backoff_seconds
 from extension_apiserver.objects.go_words import quote, shortened
 from extension_apiserver.selectors.names import label_faults
 from extension_apiserver.status import StatusError
@@ -21,7 +21,8 @@ from extension_apiserver.status import StatusError
 COLLECTION = "/api/v1/namespaces"
 _META = "as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 _OBJECT, _LIST = (f"application/json;{_META.format(end)}" for end in ("", "List"))
-_PAGE, _MOST_PAGE_BYTES = 500, 256 * 2**20
+#: Metadata has 1 KiB as a rule, and may have 1.5 MiB: where a page is too large fewer are asked for.
+_PAGE, _FEW, _MOST_PAGE_BYTES = 200, 10, 8 * 2**20
 #: kube-apiserver ends a watch after this; the next one goes on where it ended.
 _WATCH_SECONDS = 600
 _SHORTEST_WATCH_SECONDS = 5
@@ -102,7 +103,14 @@ class Namespaces:
         found: dict[str, bool] = {}
         query: dict[str, str | int] = {"limit": _PAGE}
         while True:
-            page = await self._client.get(f"{COLLECTION}?{urlencode(query)}", accept=_LIST, most_bytes=_MOST_PAGE_BYTES)
+            path = f"{COLLECTION}?{urlencode(query)}"
+            try:
+                page = await self._client.get(path, accept=_LIST, most_bytes=_MOST_PAGE_BYTES)
+            except TooLargeError:
+                if query["limit"] == 1:
+                    raise
+                query["limit"] = _FEW if query["limit"] == _PAGE else 1
+                continue
             found.update((item["metadata"]["name"], _ends(item)) for item in page["items"])
             metadata = page["metadata"]
             if not metadata.get("continue"):

@@ -75,7 +75,21 @@ class MemoryStore:
         self, resource: str, namespace: str | None = None, *, after: tuple[str, str] = ("", ""), revision: int
     ) -> int:
         """As Store says."""
-        return sum(1 for _ in self._at(revision, resource, namespace, after))
+        begin = beginning(resource, namespace, after)
+        if begin is None:
+            return 0
+        if revision < self._state.compacted:
+            return sum(1 for _ in self._at(revision, resource, namespace, after))
+        # Not one by one: of a hundred thousand objects others would wait for it.
+        first = Key(resource, *begin)
+        same = 1 if namespace is None else 2
+        end = bisect_right(self._keys, first[:same], key=lambda key: key[:same])
+        since = [
+            one for one in self._since(revision) if one.change.key[:same] == first[:same] and one.change.key > first
+        ]
+        old = sum(0 <= one.replaced <= revision for one in since)
+        young = {one.change.key for one in since} & self._objects.keys()
+        return end - bisect_right(self._keys, first) - len(young) + old
 
     async def put(self, key: Key, value: bytes, *, expected: int) -> int:
         """As Store says."""
@@ -149,6 +163,9 @@ class MemoryStore:
         del self._log[:gone]
         self._state = self._state._replace(compacted=self._state.compacted + gone)
 
+    def _since(self, revision: int) -> list[_Entry]:
+        return self._log[max(0, revision - self._state.compacted) :]
+
     def _at(self, revision: int, resource: str, namespace: str | None, after: tuple[str, str]) -> Iterator[Stored]:
         """Yield the objects as they were: those that are as old, and what younger writes replaced."""
         begin = beginning(resource, namespace, after)
@@ -157,7 +174,7 @@ class MemoryStore:
         first = Key(resource, *begin)
         replaced = sorted(
             Stored(entry.change.key, entry.replaced, entry.change.previous or b"")
-            for entry in self._log[max(0, revision - self._state.compacted) :]
+            for entry in self._since(revision)
             if 0 <= entry.replaced <= revision and entry.change.key.resource == resource
             if namespace in (None, entry.change.key.namespace) and entry.change.key > first
         )

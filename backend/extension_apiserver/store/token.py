@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from typing import NamedTuple
 
 from .checks import checked
 from .protocol import Key, Refused
@@ -20,13 +21,31 @@ class BadToken(Exception):
         super().__init__("continue key is not valid: it must be the one that the last page ended with")
 
 
-def token(revision: int, after: tuple[str, str]) -> str:
-    """Return the text for what follows a namespace and name, at a revision; -1 is whichever is the newest then."""
-    document = json.dumps({"rv": revision, "after": after}, separators=(",", ":"))
+class Place(NamedTuple):
+    """Where to read on.
+
+    Attributes:
+        revision: of the store; -1 is whichever is the newest then.
+        after: namespace and name of the last object that was read.
+        left: how many objects follow, 0 if that is not known; so that they are counted once, and not for each page.
+
+    """
+
+    revision: int
+    after: tuple[str, str]
+    left: int = 0
+
+
+def token(place: Place) -> str:
+    """Return the text for a place."""
+    said: dict[str, object] = {"rv": place.revision, "after": place.after}
+    if place.left:
+        said["left"] = place.left
+    document = json.dumps(said, separators=(",", ":"))
     return base64.urlsafe_b64encode(document.encode()).rstrip(b"=").decode()
 
 
-def parsed(text: str) -> tuple[int, tuple[str, str]]:
+def parsed(text: str) -> Place:
     """Return what `token` was given.
 
     Raises:
@@ -37,12 +56,13 @@ def parsed(text: str) -> tuple[int, tuple[str, str]]:
         raise BadToken
     try:
         document = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-        revision, (namespace, name) = document["rv"], document["after"]
+        revision, (namespace, name), left = document["rv"], document["after"], document.get("left", 0)
         if not isinstance(namespace, str) or not isinstance(name, str):
             raise BadToken
         checked(Key("", namespace, name or "-"))
-    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError, Refused):
+    except (AttributeError, binascii.Error, ValueError, KeyError, TypeError, RecursionError, Refused):
         raise BadToken from None
-    if type(revision) is not int or not -1 <= revision < 2**63:
-        raise BadToken
-    return revision, (namespace, name)
+    for number, least in ((revision, -1), (left, 0)):
+        if type(number) is not int or not least <= number < 2**63:
+            raise BadToken
+    return Place(revision, (namespace, name), left)

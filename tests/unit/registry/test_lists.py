@@ -155,6 +155,26 @@ async def test_pages_follow_each_other_at_the_revision_of_the_first() -> None:
 
 
 @asynchronous
+async def test_what_follows_is_counted_once_for_all_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A count takes as long as there are objects, so one for each page would make the whole take as long as their square."""
+    client = await filled(30)
+    counted = []
+    count = client.kept.store.count
+
+    async def counting(*place: Any, **rest: Any) -> int:
+        counted.append(place)
+        return await count(*place, **rest)
+
+    monkeypatch.setattr(client.kept.store, "count", counting)
+    left, token = [], ""
+    for _ in range(4):
+        metadata = (await client.get("v1/cats", limit=8, **{"continue": token}))["metadata"]
+        left.append(metadata.get("remainingItemCount"))
+        token = metadata.get("continue", "")
+    assert (left, len(counted)) == ([22, 14, 6, None], 1)
+
+
+@asynchronous
 async def test_a_limit_that_is_just_reached_has_no_next_page() -> None:
     client = await filled()
     for limit in (5, 6, 0, -1, 2**63 - 1):

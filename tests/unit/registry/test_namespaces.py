@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from extension_apiserver.cluster.kubernetes import ApiError
+from extension_apiserver.cluster.kubernetes import ApiError, TooLargeError
 from extension_apiserver.registry import namespaces as module
 from extension_apiserver.registry.namespaces import Namespaces
 from extension_apiserver.status import StatusError
@@ -191,6 +191,18 @@ def test_a_failure_is_told_with_its_remedy_and_tried_again(monkeypatch, failure,
 
     asyncio.run(whole())
     assert words in complaints[1]
+
+
+def test_pages_that_are_too_large_are_asked_for_in_parts():
+    async def whole():
+        large = TooLargeError("kube-apiserver answers with more than 8 bytes")
+        client = FakeClient(large, page(namespace("a"), **{"continue": "x"}), large, page(namespace("b")))
+        async with running(client) as known:
+            assert [await refusal(known, name) for name in "ab"] == [None, None]
+            asked = [path.partition("limit=")[2] for path in client.asked[:4]]
+            assert asked == ["200", "10", "10&continue=x", "1&continue=x"]
+
+    asyncio.run(whole())
 
 
 def test_an_error_of_the_watch_reads_all_anew(monkeypatch):

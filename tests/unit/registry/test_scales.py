@@ -67,6 +67,22 @@ def test_a_scale_written_changes_the_object_and_its_generation(cats, method, bod
     assert owners(there) == {("me", "Apply" if content_type == APPLY else "Update", "scale")}
 
 
+def test_a_scale_that_changes_nothing_splits_what_its_owner_has_as_upstream(cats):
+    cats.create("tom", spec={"replicas": 3, "color": "red"})
+    cats.send("PUT", "/tom/scale", scale(3), agent="other")
+    entries = [(one["manager"], one["fieldsV1"], "time" in one) for one in cats.get("tom")["metadata"]["managedFields"]]
+    rest = {"f:spec": {".": {}, "f:color": {}, "f:lives": {}}}
+    assert entries == [("tests", {"f:spec": {"f:replicas": {}}}, False), ("tests", rest, True)]
+
+
+def test_a_scale_of_what_has_no_managers_gives_it_none_by_changing_nothing(cats):
+    there = cats.create("tom", spec={"replicas": 3})
+    there["metadata"]["managedFields"] = [{}]
+    cats.send("PUT", "/tom", there)
+    cats.send("PUT", "/tom/scale", scale(3))
+    assert "managedFields" not in cats.get("tom")["metadata"]
+
+
 def test_a_scale_without_a_number_sets_zero_by_update_and_is_refused_as_patch(cats):
     cats.create("tom", spec={"color": "red"})
     refused = cats.send("PATCH", "/tom/scale", {"metadata": {"labels": {"a": "b"}}}, content_type=MERGE)

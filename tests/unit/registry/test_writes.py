@@ -459,7 +459,11 @@ def test_whose_name_is_taken_is_told_what_was_unknown_too(cats):
 
 def test_another_kind_is_422_with_the_name_that_it_has(cats):
     answer = cats.send("POST", "", cat("tom") | {"kind": "Dog"})
-    assert (answer.code, answer.json["details"]["kind"], answer.json["details"]["causes"][0]["field"]) == (422, "Dog", "kind")
+    assert (answer.code, answer.json["details"]["kind"], answer.json["details"]["causes"][0]["field"]) == (
+        422,
+        "Dog",
+        "kind",
+    )
 
 
 def test_another_version_is_400_and_both_are_told(cats):
@@ -487,7 +491,10 @@ def test_sentences_about_the_status_name_its_fields_as_seen_from_there(cats):
     cats.create("tom")
     answer = merge(cats, "/tom/status", {"status": {"mood": 1}})
     cause = answer.json["details"]["causes"][0]
-    assert (cause["field"], cause["message"].partition(": ")[2]) == ("status.mood", '"integer": mood in body must be of type string: "integer"')
+    assert (cause["field"], cause["message"].partition(": ")[2]) == (
+        "status.mood",
+        '"integer": mood in body must be of type string: "integer"',
+    )
 
 
 def test_nobody_writes_a_self_link(cats):
@@ -499,3 +506,14 @@ def test_there_is_nothing_below_an_object_but_its_subresources(cats):
     cats.create("tom")
     answer = cats.send("GET", "/tom/else")
     assert (answer.code, answer.json["details"]["name"]) == (404, "tom")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", MERGE])
+@pytest.mark.parametrize(("said", "cleared"), [([{}], True), ([], False), (None, False), ([{}, {}], False)])
+def test_managed_fields_are_cleared_by_an_empty_one_only(cats, content_type, said, cleared):
+    there = cats.create("tom", spec={"color": "red"})
+    body = there | {"metadata": there["metadata"] | {"managedFields": said}}
+    method = "PATCH" if content_type == MERGE else "PUT"
+    answer = cats.send(method, "/tom", body, content_type=content_type)
+    assert answer.code == 200
+    assert ("managedFields" not in answer.json["metadata"]) is cleared

@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 import psycopg.sql
@@ -35,9 +37,13 @@ def programs() -> Path | None:
 class Server:
     """One database."""
 
-    def __init__(self, bin_folder: Path) -> None:
+    def __init__(
+        self, bin_folder: Path, *, folder: Path | None = None, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Make and start one; by default in a quick folder, and `settings` go before those that are quick."""
         # A Unix socket's path is short: 107 bytes.
-        self.folder = quick_folder("pg-")
+        self.folder = folder or quick_folder("pg-")
+        self._settings = settings
         self.log = self.folder / "log"
         self._bin = bin_folder
         self._user = None
@@ -76,6 +82,7 @@ class Server:
             "max_connections": "60",
             "max_wal_size": "64MB",
             "min_wal_size": "32MB",
+            **self._settings,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:

@@ -17,24 +17,26 @@ from extension_apiserver.store.log import Mark, forgotten
 from extension_apiserver.store.memory import MemoryStore
 from extension_apiserver.store.opening import store_of
 from extension_apiserver.store.protocol import Conflict, Unavailable
-from extension_apiserver.store.token import BadToken, parsed, token
+from extension_apiserver.store.token import BadToken, Place, parsed, token
 from unit.store.databases import asynchronous, key
 
 names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=100)
 
 
-@given(revision=st.integers(-1, 2**63 - 1), namespace=names, name=names)
-def test_a_token_says_what_it_was_given(revision: int, namespace: str, name: str) -> None:
-    assert parsed(token(revision, (namespace, name))) == (revision, (namespace, name))
+@given(
+    place=st.builds(Place, st.integers(-1, 2**63 - 1), st.tuples(names, names), st.integers(0, 2**63 - 1)),
+)
+def test_a_token_says_what_it_was_given(place: Place) -> None:
+    assert parsed(token(place)) == place
 
 
 @given(text=st.text(max_size=200) | st.binary(max_size=200).map(lambda data: base64.urlsafe_b64encode(data).decode()))
 def test_any_text_is_a_token_or_refused(text: str) -> None:
     try:
-        revision, (namespace, name) = parsed(text)
+        place = parsed(text)
     except BadToken:
         return
-    assert isinstance(revision, int), (namespace, name)
+    assert isinstance(place.revision, int), place
 
 
 @pytest.mark.parametrize(
@@ -53,10 +55,12 @@ def test_any_text_is_a_token_or_refused(text: str) -> None:
         '{"rv":1,"after":["a","\\u0000"]}',
         '{"rv":1,"after":["a","\\ud800"]}',
         '{"rv":1,"after":["a","' + "x" * 600 + '"]}',
+        '{"rv":1,"after":["a","b"],"left":-1}',
+        '{"rv":1,"after":["a","b"],"left":"1"}',
         "[" * 10_000,
         "x" * 100_000,
     ],
-    ids=range(15),
+    ids=range(17),
 )
 def test_a_forged_token_is_refused_in_one_sentence(document: str) -> None:
     with pytest.raises(

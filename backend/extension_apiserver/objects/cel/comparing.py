@@ -48,14 +48,21 @@ def _equal_lists(one: ListValue, other: ListValue, meter: Callable[[int], None])
         meter(len(one) // 10)
         return one.items == other.items
     meter(_NODE * len(one))
-    kind = one.type.list_type if one.type and other.type else ""
-    if one.type is not None and kind in {"map", "set"}:
+    kind = one.type.list_type if one.type else ""
+    if kind == "set":
+        return {_scalar(item) for item in one} == {_scalar(item) for item in other}
+    if one.type is not None and other.type is not None and kind == "map":
         mine, theirs = ({_told(item, one.type): item for item in side.items} for side in (one, other))
         inner = one.type.of[0]
         return mine.keys() == theirs.keys() and all(
             equal(seen(item, inner), seen(theirs[key], inner), meter) for key, item in mine.items()
         )
     return all(equal(mine, theirs, meter) for mine, theirs in zip(one, other, strict=True))
+
+
+def _scalar(item: Value) -> tuple[str, Value]:
+    """Return what tells the items of a set apart: true is not 1."""
+    return type(item).__name__, item
 
 
 def _told(item: Value, kind: Type) -> str:

@@ -119,7 +119,8 @@ def report(walk: Walk, pair: Pair, schema: Structural, path: Path, rule: Rule, v
     detail, over = _detail(walk, rule, values)
     place = told(path)
     if rule.field:
-        place = f"{place}{'' if not place or rule.field.startswith('[') else '.'}{rule.field}"
+        # Upstream puts a dot before a key too, `spec.[k]`.
+        place = f"{place}.{rule.field}" if place else rule.field
     place = place or NO_FIELD
     if over:
         walk.found.append(causes.invalid(place, schema.type, detail))

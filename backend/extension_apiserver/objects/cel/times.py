@@ -13,10 +13,12 @@ _SECOND = 1_000_000_000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": _SECOND, "m": 60 * _SECOND, "h": 3600 * _SECOND}
 _LONG = {"d": 24 * 3600 * _SECOND, "w": 7 * 24 * 3600 * _SECOND}
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h|d|w)")
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d|w)")
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})")
 _OFFSET = re.compile(r"([+-]?)(\d{2}):(\d{2})")
 _MOST = 1 << 63
+#: No duration that people write is longer.
+_LONGEST = 64
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
@@ -51,13 +53,11 @@ def parse_duration(text: str, *, days: bool = True) -> Duration:
     sign, body = (-1, text[1:]) if text[:1] == "-" else (1, text.removeprefix("+"))
     total, at = 0, 0
     units = {**_UNITS, **_LONG} if days else _UNITS
-    for match in _PART.finditer(body):
-        if match.start() != at or match[2] not in units:
-            break
+    while len(body) <= _LONGEST and (match := _PART.match(body, at)) and match[2] in units:
         whole, _, rest = match[1].partition(".")
         total += int(whole or 0) * units[match[2]] + int(rest or 0) * units[match[2]] // 10 ** len(rest)
         at = match.end()
-    if body != "0" and (not body or at != len(body) or len(body) > 64):  # noqa: PLR2004 - no duration is as long
+    if body != "0" and (not body or at != len(body)):
         raise CelError(f'time: invalid duration "{text}"')
     return Duration(sign * total)
 

@@ -94,7 +94,7 @@ class _Reader:
                 self.unknown.append(f"{path}.{name}")
             elif item is not None:
                 read = self._field(item, known[name], struct, (*stack, name), f"{path}.{name}")
-                if read or read is False or name in _KEPT or (known is _META and name == "managedFields"):
+                if read or read is False or name in _KEPT:
                     clean[name] = read
         if known is _OWNER:
             return {**dict.fromkeys(("apiVersion", "kind", "name", "uid"), ""), **clean}

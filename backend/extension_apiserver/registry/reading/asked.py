@@ -26,6 +26,7 @@ class Asked:
         continues: a page that was read before.
         not_older: the revision that the store must have reached, None for any.
         start: where the list begins.
+        left: how many objects there were at `start`, as a page before has counted; 0 if none did.
 
     """
 
@@ -36,6 +37,7 @@ class Asked:
     continues: bool
     not_older: int | None
     start: Start
+    left: int
 
     def beginning(self, kept: Kept, forms: Forms) -> bytes:
         """Return the document up to its first item."""
@@ -62,9 +64,10 @@ def asked_of(request: Request, info: RequestInfo, kept: Kept) -> Asked:
     options = options_of(query, watch=False)
     selection = selection_of(query, kept, info.version, info.namespace)
     start = start_of(selection, options.revision if options.exact else None)
+    left = 0
     if options.token:
         try:
-            revision, after = parsed(options.token)
+            revision, after, left = parsed(options.token)
         except BadToken as error:
             raise StatusError(400, f"invalid continue token: {error}") from None
         if options.revision:
@@ -72,4 +75,4 @@ def asked_of(request: Request, info: RequestInfo, kept: Kept) -> Asked:
         start = dataclasses.replace(start, revision=revision if revision >= 0 else None, name=None, after=after)
     # As from upstream's watch cache, which has all of them at hand and makes no pages.
     limit = 0 if options.revision == 0 and not options.token else options.limit
-    return Asked(info.version, form, selection, limit, bool(options.token), options.revision, start)
+    return Asked(info.version, form, selection, limit, bool(options.token), options.revision, start, left)

@@ -17,7 +17,7 @@ from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
 from extension_apiserver.status import StatusError, not_found
 from extension_apiserver.store.protocol import Expired, Refused, Stored
-from extension_apiserver.store.token import token
+from extension_apiserver.store.token import Place, token
 from extension_apiserver.streams import Gone
 
 from . import sending
@@ -128,13 +128,14 @@ class Lists:
 
     async def _continued(self, asked: Asked, last: Stored, revision: int) -> dict[str, Any]:
         after = last.key.namespace, last.key.name
-        found: dict[str, Any] = {"continue": token(revision, after)}
-        if asked.selection.empty:
-            namespace = asked.selection.namespace
-            found["remainingItemCount"] = await self._kept.store.count(
-                self._kept.table, namespace, after=after, revision=revision
+        if not asked.selection.empty:
+            return {"continue": token(Place(revision, after))}
+        left = asked.left - asked.limit
+        if left <= 0:
+            left = await self._kept.store.count(
+                self._kept.table, asked.selection.namespace, after=after, revision=revision
             )
-        return found
+        return {"continue": token(Place(revision, after, left)), "remainingItemCount": left}
 
 
 @contextlib.contextmanager
@@ -156,4 +157,4 @@ def _told_when_old(asked: Asked) -> Iterator[None]:
     except Expired:
         if not asked.continues:
             raise StatusError(410, _OLD) from None
-        raise StatusError(410, _OLD_CONTINUE, metadata={"continue": token(-1, asked.start.after)}) from None
+        raise StatusError(410, _OLD_CONTINUE, metadata={"continue": token(Place(-1, asked.start.after))}) from None

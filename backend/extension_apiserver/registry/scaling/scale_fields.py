@@ -71,6 +71,7 @@ def to_object(
         if not owned.fields.has(_IN_SCALE):
             continue
         made.owners[manager] = Owned(of_paths(path), version, owned.applied)
-        if manager in scale.times:
-            made.times[manager] = scale.times[manager]
+        # As upstream, which looks for the time where only those who apply are found: who updates a scale has none.
+        if manager in before.times:
+            made.times[manager] = before.times[manager]
     return write(made)

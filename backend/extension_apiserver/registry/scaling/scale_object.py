@@ -11,6 +11,7 @@ from extension_apiserver.api.stored import Scale
 from extension_apiserver.objects.apply.elements import FieldsError
 from extension_apiserver.objects.apply.typed.atoms import atom_of_kind
 from extension_apiserver.objects.apply.versions import Versions
+from extension_apiserver.objects.apply.writer import with_managed
 from extension_apiserver.objects.kind import Kind
 from extension_apiserver.objects.schema.defaulting import fill_defaults
 from extension_apiserver.objects.schema.reading import structural
@@ -110,7 +111,7 @@ class Scaling:
         # The number may have made a field that was not there, and that has others by default.
         fill_defaults(made, self.kept.kinds[item["apiVersion"].rpartition("/")[2]].schema)
         own = {name: metadata[name] for name in ("resourceVersion", "uid") if metadata.get(name)}
-        return made | {"metadata": item["metadata"] | own | {"managedFields": entries}}
+        return with_managed(made | {"metadata": item["metadata"] | own}, entries)
 
     @property
     def _path(self) -> list[str]:

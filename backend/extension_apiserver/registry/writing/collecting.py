@@ -16,7 +16,7 @@ from extension_apiserver.registry.reading.pages import Pages
 from extension_apiserver.registry.reading.selection import Seen
 from extension_apiserver.registry.work import Work
 from extension_apiserver.store.protocol import Page, Stored
-from extension_apiserver.store.token import token
+from extension_apiserver.store.token import Place, token
 
 #: Of a list of what was deleted; beyond it the answer is a Status, so that who deletes much needs no memory for it.
 MOST_ANSWER_BYTES = 8 * 2**20
@@ -84,7 +84,7 @@ class Collecting:
         if not page.more and index + 1 == len(page.items):
             return
         after = last.key.namespace, last.key.name
-        self._metadata["continue"] = token(page.revision, after)
+        self._metadata["continue"] = token(Place(page.revision, after))
         if self._asked.selection.empty:
             self._metadata["remainingItemCount"] = await self._kept.store.count(
                 self._kept.table, self._asked.selection.namespace, after=after, revision=page.revision

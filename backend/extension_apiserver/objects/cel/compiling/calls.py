@@ -78,7 +78,9 @@ def _calling(name: str, found: Sequence[Overload], arguments: Sequence[Code]) ->
         values = [one(frame) for one in runs]
         chosen = found[0] if sure else next((one for one in found if one.fits_values(values)), None)
         if chosen is None:
-            raise CelError(f"no such overload: {name}({', '.join(map(kind_of, values))})")
+            # Operators have one function for all types, which does not say its name.
+            told = "" if name[0] in "_@-!" else f": {name}({', '.join(map(kind_of, values))})"
+            raise CelError(f"no such overload{told}")
         frame.spend(chosen.cost([size(one) for one in values]) + (0 if sure else _CHOICE))
         return chosen.run(frame.spend, *values) if chosen.metered else chosen.run(*values)
 
