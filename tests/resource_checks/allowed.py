@@ -60,9 +60,9 @@ def _more(_operation, theirs, ours):
 
 
 def _methods(_operation, theirs, ours):
-    if isinstance(theirs["body"], str) and theirs["body"].startswith("404 page") and ours["code"] in {404, 405}:
-        _same(theirs, ours)
-    elif ours["code"] == 405 and 400 <= theirs["code"] < 500:
+    if (isinstance(theirs["body"], str) and theirs["body"].startswith("404 page") and ours["code"] in {404, 405}) or (
+        ours["code"] == 405 and 400 <= theirs["code"] < 500
+    ):
         _same(theirs, ours)
 
 
@@ -92,12 +92,22 @@ def _times(operation, theirs, ours):
 
 
 def _scales(operation, theirs, ours):
-    if not operation.path.endswith("/scale") or operation.method not in {"PUT", "PATCH"} or not isinstance(ours["body"], dict):
+    if (
+        not operation.path.endswith("/scale")
+        or operation.method not in {"PUT", "PATCH"}
+        or not isinstance(ours["body"], dict)
+    ):
         return
     said = str(ours["body"].get("message"))
-    if theirs["code"] == 500 and "failed to convert live object" in str(theirs["body"].get("message")) and ours["code"] == 400:  # noqa: PLR2004
-        _same(theirs, ours)
-    elif ours["code"] in {400, 422} and theirs["code"] in {200, 400, 422} and re.search("[Kk]ind|as a Scale|apiVersion", said):
+    if (
+        theirs["code"] == 500
+        and "failed to convert live object" in str(theirs["body"].get("message"))
+        and ours["code"] == 400
+    ) or (
+        ours["code"] in {400, 422}
+        and theirs["code"] in {200, 400, 422}
+        and re.search("[Kk]ind|as a Scale|apiVersion", said)
+    ):
         _same(theirs, ours)
 
 
@@ -109,7 +119,11 @@ def _repeated(_operation, theirs, ours):
 
 def _empty(_operation, theirs, ours):
     body = theirs["body"] if isinstance(theirs["body"], dict) else {}
-    if body.get("kind") == "PartialObjectMetadataList" and body.get("items") is None and ours["body"].get("items") == []:
+    if (
+        body.get("kind") == "PartialObjectMetadataList"
+        and body.get("items") is None
+        and ours["body"].get("items") == []
+    ):
         body["items"] = []
 
 

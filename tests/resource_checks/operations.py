@@ -289,7 +289,11 @@ def deletes(draw):
 @st.composite
 def cascades(draw):
     """Draw a deletion for which the garbage collector has work."""
-    policy = draw(st.sampled_from([("propagationPolicy", "Foreground"), ("propagationPolicy", "Orphan"), ("orphanDependents", "true")]))
+    policy = draw(
+        st.sampled_from(
+            [("propagationPolicy", "Foreground"), ("propagationPolicy", "Orphan"), ("orphanDependents", "true")]
+        )
+    )
     in_body = draw(st.booleans())
     value = True if policy[0] == "orphanDependents" else policy[1]
     return Operation("DELETE", f"/{draw(names)}", () if in_body else (policy,), {policy[0]: value} if in_body else None)

@@ -67,7 +67,13 @@ def test_must_37_what_has_no_namespace_has_an_empty_one() -> None:
 
 @pytest.mark.parametrize(
     ("text", "labels"),
-    [("a>1", [True, False, False]), ("a<5", [True, False, False]), ("a>3", [False] * 3), ("a>1,a<2", [False] * 3), ("!a", [False, False, True])],
+    [
+        ("a>1", [True, False, False]),
+        ("a<5", [True, False, False]),
+        ("a>3", [False] * 3),
+        ("a>1,a<2", [False] * 3),
+        ("!a", [False, False, True]),
+    ],
 )
 def test_labels_are_compared_as_numbers(text: str, labels: list[bool]) -> None:
     """What is no number is neither more nor less."""
@@ -86,7 +92,10 @@ def test_labels_are_compared_as_numbers(text: str, labels: list[bool]) -> None:
         ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
         ("a==", None),
         ("a in ()", None),
-        ("a>x", "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer"),
+        (
+            "a>x",
+            "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer",
+        ),
     ],
 )
 def test_a_selector_is_told_about_in_the_words_of_kubernetes(text: str, words: str | None) -> None:
