@@ -3,7 +3,7 @@
 import copy
 import re
 
-from resource_checks.operations import PARTIAL, PARTIAL_LIST
+from resource_checks.operations import APPLY, PARTIAL, PARTIAL_LIST
 
 #: What Go's own decoders say, and what kube-apiserver says of its Go types.
 _OF_GO = re.compile(
@@ -86,8 +86,16 @@ def _revisions(operation, theirs, ours):
         _same(theirs, ours)
 
 
-def _times(operation, theirs, ours):
-    if operation.method == "PATCH" and ours["code"] == 400 and "parsing time" in str(ours["body"].get("message")):
+def _applies(operation, theirs, ours):
+    if operation.content_type != APPLY or ours["code"] != 400:  # noqa: PLR2004
+        return
+    fails = theirs["code"] == 500 and "failed to create typed patch object" in str(theirs["body"].get("message"))  # noqa: PLR2004
+    if fails or "parsing time" in str(ours["body"].get("message")):
+        _same(theirs, ours)
+
+
+def _later(operation, theirs, ours):
+    if ("watch", "true") in operation.query and theirs["body"] == [] and "Too large resource version" in str(ours["body"]):
         _same(theirs, ours)
 
 
@@ -143,7 +151,8 @@ ALLOWED = {
     "a form that does not fit": _forms,
     "an empty PartialObjectMetadataList": _empty,
     "a resourceVersion that is no number": _revisions,
-    "a time that is none, applied": _times,
+    "an apply that cannot be read": _applies,
+    "a watch from a revision that is not there yet": _later,
     "what is wrong with a Scale": _scales,
 }
 
