@@ -60,9 +60,8 @@ def _more(_operation, theirs, ours):
 
 
 def _methods(_operation, theirs, ours):
-    if (isinstance(theirs["body"], str) and theirs["body"].startswith("404 page") and ours["code"] in {404, 405}) or (
-        ours["code"] == 405 and 400 <= theirs["code"] < 500
-    ):
+    text = theirs["code"] == 404 and theirs["headers"].get("Content-Type", "").startswith("text/plain")
+    if (text and ours["code"] in {404, 405}) or (ours["code"] == 405 and 400 <= theirs["code"] < 500):
         _same(theirs, ours)
 
 
