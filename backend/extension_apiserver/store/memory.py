@@ -10,7 +10,7 @@ from itertools import chain, islice
 from .checks import MOST_PAGE_BYTES, beginning, checked, readable, taken
 from .log import Mark, forgotten
 from .protocol import Change, Conflict, Key, Page, State, Stored
-from .wake import Wake, waited
+from .wake import Wake
 
 #: Of the values in the log, whenever something is written: memory cannot wait for the next compaction.
 _MOST_LOG_BYTES = 64 * 2**20
@@ -124,7 +124,7 @@ class MemoryStore:
     async def wait(self, after: int, *, timeout_seconds: float) -> None:
         """As Store says."""
         if self._state.revision <= after:
-            await waited(self._wake.event, timeout_seconds)
+            await self._wake.waited(self._wake.event, timeout_seconds)
 
     async def compact(self, *, keep_seconds: float, most_bytes: int) -> int:
         """As Store says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -297,6 +298,19 @@ async def test_no_increment_of_many_at_once_is_lost(database: Database) -> None:
 
     await asyncio.gather(*map(add, range(8)))
     assert await stores[0].get(key()) == Stored(key(), 201, b"200")
+
+
+@asynchronous
+async def test_who_waits_for_nothing_waits_each_time(database: Database) -> None:
+    """Else the feed would look again and again, and keep a core busy, after the first time that nothing came."""
+    store = database.store()
+    revision = (await store.state()).revision
+    begin = time.monotonic()
+    for _ in range(5):
+        await store.wait(revision, timeout_seconds=0.05)
+
+    assert time.monotonic() - begin > 0.1  # of 0.25: it may look earlier, for reasons of its own
+
 
 
 @asynchronous
