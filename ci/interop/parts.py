@@ -66,6 +66,7 @@ def every() -> list[Part]:
         Part("conformance", [sys.executable, "ci/interop/conformance.py", str(REPORTS / "interop-conformance.xml")]),
         _pytest("signatures", "tests/signatures"),
         _pytest("merges", "tests/merges"),
+        _pytest("resources", "--apiservice-cluster=embedded", "tests/resource_checks"),
         _pytest("streams", "--apiservice-cluster=embedded", "tests/long_streams"),
         _pytest("languages", "--apiservice-cluster=embedded", "tests/languages"),
         _pytest("metrics", "--apiservice-cluster=embedded", "tests/metrics_peers"),
