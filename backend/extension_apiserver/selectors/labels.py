@@ -19,7 +19,8 @@ _NO_KEYS, _NO_VALUES = _SYMBOLS.difference("!"), _SYMBOLS.difference(",")
 #: Operator as it is written → as it is named.
 _OPERATORS = {"=": "In", "==": "In", "!=": "NotIn", "in": "In", "notin": "NotIn", ">": "Gt", "<": "Lt"}
 _EXPECTED = "in, notin, =, ==, !=, >, <"
-_INTEGER = re.compile(r"[-+]?[0-9]{1,19}")
+#: What a label that is compared with a number must be.
+INTEGER = re.compile(r"[-+]?[0-9]{1,19}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Requirement:
             return (self.key in labels) is (self.operator == "Exists")
         value = labels.get(self.key)
         if self.operator in {"Gt", "Lt"}:
-            if value is None or not _INTEGER.fullmatch(value):
+            if value is None or not INTEGER.fullmatch(value):
                 return False
             limit = int(next(iter(self.values)))
             return int(value) > limit if self.operator == "Gt" else int(value) < limit
@@ -131,7 +132,7 @@ def _requirement(words: _Words) -> Requirement:
     values = _listed(words) if written in {"in", "notin"} else {_exact(words)}
     if operator in {"Gt", "Lt"}:
         for value in values:
-            if not _INTEGER.fullmatch(value):
+            if not INTEGER.fullmatch(value):
                 _refuse("values[0]", value, ["for 'Gt', 'Lt' operators, the value must be an integer"])
     for index, value in enumerate(sorted(values)):
         _refuse(f"values[{index}][{key}]", value, value_faults(value))
