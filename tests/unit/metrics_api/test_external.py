@@ -74,7 +74,7 @@ def test_a_function_may_select_itself(hpa: Aggregator, selector: str, seen: str)
 
 
 REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
-    ("GET", "my-external-metric?labelSelector=a+b", {}, 400, "unable to parse the label selector 'a b'"),
+    ("GET", "my-external-metric?labelSelector=a+b", {}, 400, "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
     ("GET", "my-external-metric?fieldSelector=metadata.name=x", {}, 400, "external metrics cannot be selected by fields"),
     ("GET", "my-external-metric?watch=1", {}, 405, "the server does not allow this method on the requested resource: watch my-"),
     ("POST", "my-external-metric", {"body": {}}, 405, "the server does not allow this method on the requested resource: POST my-"),

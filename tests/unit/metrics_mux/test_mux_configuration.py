@@ -121,7 +121,7 @@ def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
         ("providers.0.tls.insecureSkipVerify", True, "providers[0].tls.insecureSkipVerify is no key of this configuration; known here are caFile, serverName"),
         ("routes.0.provider", "kedda", "routes[0].provider must be the name of a provider (keda, own), not 'kedda'"),
         ("routes.0.metric", "a b", "routes[0].metric must be a name in which '*' stands for any text, such as 's0-*', not 'a b'"),
-        ("routes.1.labels", "a=b=c", "routes[1].labels must be a label selector, such as 'queue in (a,b)': unable to parse the label selector 'a=b=c'"),
+        ("routes.1.labels", "a=b=c", "routes[1].labels must be a label selector, such as 'queue in (a,b)': found '=', expected: ',' or 'end of string'"),
         ("routes.1.labels", ["a"], "routes[1].labels must be a label selector, such as 'queue in (a,b)', not a list"),
     ],
 )  # fmt: skip

@@ -5,10 +5,9 @@ A query has room for ten thousand terms, and each object of a list, and each cha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
-from extension_apiserver.selectors.labels import INTEGER, Requirement
+from extension_apiserver.selectors.labels import Requirement, whole_number
 
 
 class Texts:
@@ -44,27 +43,23 @@ class Labels:
     def __init__(self, requirements: Sequence[Requirement]) -> None:
         self._needed: dict[str, frozenset[str] | None] = {}
         self._unwanted: dict[str, set[str] | None] = {}
-        #: Key → the numbers between which its value must be.
-        self._between: dict[str, tuple[float, float]] = {}
+        self._between: dict[str, tuple[int, int]] = {}
         for one in requirements:
-            if one.operator in {"Exists", "DoesNotExist"}:
-                if one.operator == "Exists":
-                    self._needed.setdefault(one.key, None)
-                else:
-                    self._unwanted[one.key] = None
-            elif one.operator in {"Gt", "Lt"}:
-                self._needed.setdefault(one.key, None)
-                low, high = self._between.get(one.key, (-math.inf, math.inf))
-                limit = int(next(iter(one.values)))
-                bounds = (max(low, limit), high) if one.operator == "Gt" else (low, min(high, limit))
-                self._between[one.key] = bounds
+            if one.operator == "DoesNotExist":
+                self._unwanted[one.key] = None
+            elif one.operator == "NotIn":
+                unwanted = self._unwanted.setdefault(one.key, set())
+                if unwanted is not None:
+                    unwanted |= one.values
             elif one.operator == "In":
                 known = self._needed.get(one.key)
                 self._needed[one.key] = one.values if known is None else known & one.values
             else:
-                unwanted = self._unwanted.setdefault(one.key, set())
-                if unwanted is not None:
-                    unwanted |= one.values
+                self._needed.setdefault(one.key, None)
+                if one.operator != "Exists":
+                    low, high = self._between.get(one.key, (-(2**64), 2**64))
+                    bounds = (max(low, one.number), high) if one.operator == "Gt" else (low, min(high, one.number))
+                    self._between[one.key] = bounds
 
     def __bool__(self) -> bool:
         """Whether anything is required."""
@@ -77,13 +72,14 @@ class Labels:
         for key, values in self._needed.items():
             if key not in labels or (values is not None and labels[key] not in values):
                 return False
+        for key, (low, high) in self._between.items():
+            number = whole_number(labels[key])
+            if number is None or not low < number < high:
+                return False
         if self._unwanted:
             for key, value in labels.items():
                 if key in self._unwanted:
                     unwanted = self._unwanted[key]
                     if unwanted is None or value in unwanted:
                         return False
-        return all(
-            INTEGER.fullmatch(labels[key]) and low < int(labels[key]) < high
-            for key, (low, high) in self._between.items()
-        )
+        return True
