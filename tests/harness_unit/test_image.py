@@ -72,7 +72,8 @@ def test_no_requirement_is_left_out_by_the_python_that_builds(context, pip):
     pinned, given = image.REQUIREMENTS.read_text(), pip[0][1]
     assert " ; " in pinned
     assert " ; " not in given
-    assert given.count("==") == pinned.count("==")
+    of_windows = re.findall(r"^\S+==.*sys_platform == 'win32'", pinned, re.MULTILINE)
+    assert given.count("==") == pinned.count("==") - len(of_windows)
 
 
 def test_the_rest_of_the_context_is_backend_as_it_stands(context):
