@@ -65,7 +65,7 @@ docs-site: .venv/done  ## the documents as a site, in reports/site: a broken lin
 	@$(TOX) -e site -- sphinx-build --quiet --fresh-env --fail-on-warning --keep-going -c ci/docs/website -d reports/site-read . reports/site
 	@$(TOX) -e site -- $(call PYTEST,website) tests/website
 
-bench: .venv/done  ## measurements beside Go and gunicorn: table, plots, raw figures (BENCH=quick|full)
+bench: .venv/done  ## measurements beside Go and gunicorn: table, plots, raw figures (BENCH=quick|full|resources)
 	@$(TOX) -e bench -- python -m bench
 
 soak: .venv/done  ## hostile clients for MINUTES=10 (BACKEND=asgi has streams; BACKEND=metrics: 500 autoscalers instead), with memory, descriptors and honest latency plotted

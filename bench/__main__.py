@@ -1,6 +1,7 @@
 """`make bench`: measure, print one report, write it with plots and raw figures to reports/bench.
 
-BENCH=quick (the default, about three minutes) or BENCH=full (about twenty, with kind, which needs Docker or root)
+BENCH=quick (the default, about three minutes) or BENCH=full (about twenty, with kind, which needs Docker or root); BENCH=resources
+measures resources with a store instead, in about fifteen minutes: bench/resources.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bench.peers import ROOT, peer, peers
 from bench.plane import GROUP_COUNTS, ControlPlane, control_plane
 from bench.processes import Memory
 from bench.report import goals, plots, table
+from bench.resources.__main__ import main as measure_resources
 from pytest_apiservice.base.errors import HarnessError
 from pytest_apiservice.base.progress import say, step
 from pytest_apiservice.base.script import run_script
@@ -31,6 +33,7 @@ from pytest_apiservice.programs.tools import prepare
 REPORTS = ROOT / "reports" / "bench"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")
 GROWING = ("go", "ours")
+RESOURCES = "resources"
 STARTED = ("go", "ours", "wsgi", "asgi", "uvicorn", "gthread", "gateway", "reverseproxy")
 
 
@@ -58,8 +61,11 @@ PLANS = {
 def main() -> int:
     """Measure and report; 0 if everything could be measured, whether goals are met or not."""
     chosen = os.environ.get("BENCH") or "quick"
+    if chosen == RESOURCES:
+        return measure_resources([])
     if chosen not in PLANS:
-        raise HarnessError(f"BENCH is '{chosen}' and must be one of {', '.join(PLANS)}: try BENCH=quick")
+        known = ", ".join((*PLANS, RESOURCES))
+        raise HarnessError(f"BENCH is '{chosen}' and must be one of {known}: try BENCH=quick")
     prepare(PROGRAMS)
     for name in ("echo", "load", "reverseproxy"):
         go_program(name)

@@ -1,4 +1,4 @@
-"""`python -m bench.resources [--objects=100000] [--rounds=3] [--only=NAME,NAME]`: prints a table; raw figures to reports/bench/resources.json.
+"""`make bench BENCH=resources`, or `python -m bench.resources [--objects=100000] [--rounds=3] [--only=NAME,NAME]`: prints a table; raw figures to reports/bench/resources.json.
 
 Measures a resource with a store beside k8s.io/sample-apiserver: writes, a list of 10,000 objects, 1,000 watchers, and pages of all objects.
 All servers run side by side and are asked in turn, each round anew, so that what else this machine does is the same for each.
@@ -10,6 +10,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,7 +28,7 @@ REPORTS = Path(__file__).resolve().parents[2] / "reports" / "bench"
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl", "sample-apiserver")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 0 if everything could be measured, whatever the figures are."""
     parser = argparse.ArgumentParser(prog="python -m bench.resources", description=__doc__)
     parser.add_argument("--objects", type=int, default=100_000, help="that are read in pages, at least 10,000")
@@ -35,7 +36,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="of writing, in each round")
     parser.add_argument("--watchers", type=int, default=1000)
     parser.add_argument("--only", default=",".join(NAMES), help=f"of {', '.join(NAMES)}")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     chosen = asked.only.split(",")
     if not set(chosen) <= set(NAMES):
         parser.error(f"--only must name some of {', '.join(NAMES)}, not {asked.only}")
@@ -54,7 +55,7 @@ def main() -> int:
     (REPORTS / "resources.json").write_text(json.dumps([one._asdict() for one in measures.samples], indent=1))
     say("")
     minutes = (time.monotonic() - began) / 60
-    print(f"{conditions}; {asked.rounds} rounds, medians; {minutes:.0f} minutes in all.\n")
+    print(f"{conditions}; {asked.rounds} rounds, medians, in brackets ours ÷ theirs; {minutes:.0f} minutes in all.\n")
     print(figures.as_table(measures.samples, THEIRS, chosen))
     return 0
 

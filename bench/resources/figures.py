@@ -11,6 +11,10 @@ LISTED = 10_000
 NAMESPACES = ("bench-written", "bench-kept")
 
 
+#: Ours ÷ theirs: at least, and at most.
+_THROUGHPUT, _MEMORY = 0.5, 1.5
+
+
 class Sample(NamedTuple):
     """One measurement of one server.
 
@@ -56,7 +60,7 @@ ROWS = (
     Row("peak memory, MiB", "list", lambda one: one.peak_mebibytes, ".0f", -1),
     Row("the same as gzip: seconds", "list gzip", lambda one: one.seconds, ".2f"),
     Row("MiB sent", "list gzip", lambda one: one.bytes / 2**20, ".2f"),
-    Row("1,000 watchers × 100 events: events/s", "watch", lambda one: one.objects / one.seconds, ",.0f", 1),
+    Row("1,000 watchers, 100 events each: events/s", "watch", lambda one: one.objects / one.seconds, ",.0f", 1),
     Row("seconds until the last has the last", "watch", lambda one: one.seconds, ".2f"),
     Row("server's CPU, s", "watch", lambda one: one.server_cpu_seconds, ".2f"),
     Row("client's CPU, s", "watch", lambda one: one.client_cpu_seconds, ".2f"),
@@ -71,7 +75,7 @@ ROWS = (
 
 
 def as_table(samples: Sequence[Sample], theirs: str, names: Sequence[str]) -> str:
-    """Return a Markdown table, with quotients of ours to theirs where `theirs` was measured."""
+    """Return a Markdown table; in brackets ours ÷ theirs, where `theirs` was measured."""
     lines = [f"| | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
     for row in ROWS:
         values = {name: _median(samples, name, row) for name in names}
@@ -82,14 +86,10 @@ def as_table(samples: Sequence[Sample], theirs: str, names: Sequence[str]) -> st
             if row.better and base and name != theirs:
                 quotient = values[name] / base
                 missed = quotient < _THROUGHPUT if row.better > 0 else quotient > _MEMORY
-                text += f" ({quotient:.2f} ×{', missed' if missed else ''})"
+                text += f" ({quotient:.2f}{', missed' if missed else ''})"
             cells.append(text)
         lines.append(f"| {row.title} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-#: Ours ÷ theirs: at least, and at most.
-_THROUGHPUT, _MEMORY = 0.5, 1.5
 
 
 def _median(samples: Sequence[Sample], name: str, row: Row) -> float:

@@ -67,6 +67,7 @@ def every() -> list[Part]:
         _pytest("signatures", "tests/signatures"),
         _pytest("merges", "tests/merges"),
         _pytest("twin", "--apiservice-cluster=embedded", "tests/resource_checks/test_twin.py"),
+        _pytest("faults", "tests/resource_faults"),
         _pytest("streams", "--apiservice-cluster=embedded", "tests/long_streams"),
         _pytest("languages", "--apiservice-cluster=embedded", "tests/languages"),
         _pytest("metrics", "--apiservice-cluster=embedded", "tests/metrics_peers"),

@@ -76,6 +76,7 @@ def on(cluster, walk):
     return {"KUBECONFIG": str(cluster.kubeconfig), "PATH": f"{programs}{os.pathsep}{walk.environment['PATH']}"}
 
 
+@pytest.mark.interop
 def test_five_minutes_lead_to_a_resource_with_a_store_and_a_claim_that_keeps_it(
     prepared, cluster, cert_manager, tmp_path
 ):

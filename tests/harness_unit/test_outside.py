@@ -3,10 +3,13 @@
 import json
 import socket
 from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_apiservice.base.errors import HarnessError
+from pytest_apiservice.embedded import outside
 from pytest_apiservice.embedded.control_plane import _reserve_port
 from pytest_apiservice.embedded.folder import Lock
 from pytest_apiservice.embedded.outside import Outside, _created, registration
@@ -50,10 +53,11 @@ def test_the_port_of_another_cluster_is_taken():
 
 def test_what_the_api_server_has_to_know_goes_to_the_path_of_its_kind():
     """As GET /api and /apis list them."""
-    sent = []
+    sent, roles = [], []
 
     def send(method, path, body=None):
         sent.append((method, path))
+        roles.extend(rule for rule in (body or {}).get("rules", []))
         node = {"status": {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}]}}
         return {"items": [node], "status": {"token": "abc"}}
 
@@ -62,6 +66,8 @@ def test_what_the_api_server_has_to_know_goes_to_the_path_of_its_kind():
     assert sent == [
         ("GET", "/api/v1/nodes"),
         ("POST", f"/api/v1/{namespaced}/serviceaccounts"),
+        ("POST", f"{rbac}/clusterroles"),
+        ("POST", f"{rbac}/clusterrolebindings"),
         ("POST", f"{rbac}/clusterrolebindings"),
         ("POST", f"{rbac}/namespaces/kube-system/rolebindings"),
         ("POST", f"/api/v1/{namespaced}/services"),
@@ -70,6 +76,23 @@ def test_what_the_api_server_has_to_know_goes_to_the_path_of_its_kind():
         ("POST", "/apis/apiregistration.k8s.io/v1/apiservices"),
         ("POST", f"/api/v1/{namespaced}/serviceaccounts/dev-a/token"),
     ]
+    assert roles == [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]}]
+
+
+def test_objects_of_a_store_are_in_a_file_that_ends_with_the_cluster(tmp_path, monkeypatch):
+    """Also where the folder has a character that a URL writes otherwise."""
+    place = tmp_path / "a folder"
+    place.mkdir()
+    (tmp_path / "ca.crt").touch()
+    cluster = SimpleNamespace(directory=tmp_path, kubeconfig=tmp_path / "kubeconfig")
+    api = SimpleNamespace(session=nullcontext, send=print, ca_file=tmp_path / "ca.crt", server="https://127.0.0.1:6443")
+    monkeypatch.setattr(outside, "Api", lambda *_: api)
+    monkeypatch.setattr(outside, "tool", Path)
+    monkeypatch.setattr(outside, "_created", lambda *_: ("10.0.0.1", "abc"))
+    url = outside.registered(cluster, place, "dev-a", "a.example.com", ["v1"]).environment[
+        "EXTENSION_APISERVER_STORE_URL"
+    ]
+    assert url == f"sqlite:///{tmp_path}/a%20folder/objects.db"
 
 
 @pytest.mark.parametrize(
@@ -84,10 +107,10 @@ def test_what_the_api_server_has_to_know_goes_to_the_path_of_its_kind():
 def test_a_control_plane_that_has_ended_is_noticed(tmp_path, state, lives, words):
     if state:
         (tmp_path / "state.json").write_text(json.dumps({"phase": state, "message": words or ""}))
-    outside = Outside({}, "", ("", 0), None, None, ["v1"], tmp_path)
+    served = Outside({}, "", ("", 0), None, None, ["v1"], tmp_path)
     with Lock(tmp_path) if lives else nullcontext():
         if words:
             with pytest.raises(HarnessError, match=words):
-                outside.demand_control_plane()
+                served.demand_control_plane()
         else:
-            outside.demand_control_plane()
+            served.demand_control_plane()

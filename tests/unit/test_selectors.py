@@ -125,3 +125,79 @@ def test_must_41_a_selector_that_cannot_be_read_is_400(labelled: Aggregator, sel
     answer = labelled.request("GET", f"{BASE}/cats?{quote(selector, safe='=&')}")
 
     assert (answer.status, answer.json()["reason"]) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("", []), ("  ", []), ("a", ["a"]), ("!a", ["!a"]), ("! a , b", ["!a", "b"]), ("a=b", ["a=b"]), ("a == b,c!=d", ["a=b", "c notin (d)"]),
+        ("a=", ["a="]), ("a=,b", ["a=", "b"]), ("a in (x, y,x)", ["a in (x,y)"]), ("a notin(x)", ["a notin (x)"]), ("a in ()", ["a in ()"]),
+        ("a in (,x)", ["a in (,x)"]), ("in in (in)", ["in in (in)"]), ("in", ["in"]), ("example.com/a>5", ["example.com/a>5"]), ("a<5", ["a<5"]),
+    ],
+)  # fmt: skip
+def test_a_label_selector_is_read_as_upstream_reads_it(text: str, written: list[str]) -> None:
+    """Asked of labels.Parse of k8s.io/apimachinery 0.37.2."""
+    assert [str(one) for one in label_requirements(text)] == written
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a in b", "unable to parse requirement: found 'b' expected: '('"),
+        ("=", "found '=', expected: !, identifier, or 'end of string'"),
+        (",", "found ',', expected: !, identifier, or 'end of string'"),
+        ("a=b,", "found '', expected: identifier after ','"),
+        ("a=b=c", "found '=', expected: ',' or 'end of string'"),
+        ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+        ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
+        ("a in (b c)", "unable to parse requirement: found 'c', expected: ',' or ')'"),
+        ("a in (=)", "unable to parse requirement: found '=', expected: ',', ')' or identifier"),
+        ("!", "unable to parse requirement: found '', expected: identifier"),
+        ("a=(", "unable to parse requirement: found '(', expected: identifier"),
+        ("a>b", "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, the value must be an integer"),
+        ("x" * 64, f'unable to parse requirement: <nil>: Invalid value: "{"x" * 64}": name part must be no more than 63 bytes'),
+        ("x=" + "y" * 64, f'unable to parse requirement: values[0][x]: Invalid value: "{"y" * 64}": must be no more than 63 bytes'),
+    ],
+)  # fmt: skip
+def test_a_label_selector_that_cannot_be_read_is_refused_in_upstreams_words(text: str, words: str) -> None:
+    """As kube-apiserver 1.37.2 answers for a CustomResource."""
+    with pytest.raises(StatusError) as caught:
+        label_requirements(text)
+
+    assert (caught.value.code, caught.value.message) == (400, words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-x",
+        "x-=1",
+        "a/b/c=1",
+        "/a",
+        "a/",
+        "A/b",
+        "x=-",
+        "x=a b",
+        "x\0y",
+        "é",
+        "x" * 100_000,
+        "(" * 100_000,
+        "!" * 100_000,
+    ],
+)
+def test_what_is_no_label_is_refused_in_a_short_sentence(text: str) -> None:
+    """Whatever its length."""
+    with pytest.raises(StatusError) as caught:
+        label_requirements(text)
+
+    assert caught.value.code == 400
+    assert len(caught.value.message) < 1100
+
+
+def test_numbers_are_compared_as_numbers() -> None:
+    """A label that is none is not selected."""
+    labels = [{}, {"a": "4"}, {"a": "5"}, {"a": "+6"}, {"a": "10"}, {"a": "x"}, {"a": str(2**63)}]
+
+    for text, selected in (("a>5", ["+6", "10"]), ("a<5", ["4"]), ("a>4,a<10", ["5", "+6"])):
+        requirements = label_requirements(text)
+        assert [one["a"] for one in labels if all(want.selects(one) for want in requirements)] == selected, text

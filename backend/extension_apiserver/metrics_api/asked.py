@@ -70,6 +70,8 @@ def selector(query: Mapping[str, Sequence[str]], parameter: str) -> tuple[str, l
     requirements = label_requirements(text)
     if len(requirements) > _MOST_REQUIREMENTS:
         raise StatusError(400, f"{parameter} must have at most {_MOST_REQUIREMENTS} requirements")
+    if any(one.operator in {"Gt", "Lt"} for one in requirements):
+        raise StatusError(400, f"{parameter} must not compare numbers: no selector of a metric does")
     return ",".join(sorted(map(str, requirements))), requirements
 
 

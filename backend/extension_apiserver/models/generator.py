@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
-from pydantic_core import core_schema
 
-from .marks import REFUSED
+from .marks import REFUSED, CoreSchema
 
 _FACTORY = "its default_factory makes something else each time, which a schema cannot say: let the function that creates objects do it"
 _NAMES = "is read under another name than it is written: give it `alias` alone"
@@ -16,15 +15,15 @@ _NAMES = "is read under another name than it is written: give it `alias` alone"
 class Generator(GenerateJsonSchema):
     """Makes the schema of what is validated; the objects that functions return have the same."""
 
-    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:  # noqa: ARG002 - pydantic's
+    def decimal_schema(self, schema: CoreSchema) -> JsonSchemaValue:  # noqa: ARG002 - pydantic's
         """A number in JSON would lose digits; pydantic writes a text, too."""
         return {"type": "string"}
 
-    def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:  # noqa: ARG002 - pydantic's
+    def timedelta_schema(self, schema: CoreSchema) -> JsonSchemaValue:  # noqa: ARG002 - pydantic's
         """Pydantic writes ISO 8601 (PT1H); the format `duration` is Go's (1h)."""
         return {"type": "string"}
 
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+    def default_schema(self, schema: CoreSchema) -> JsonSchemaValue:
         """A default that is made each time is one of the schema if it is always the same."""
         if "default_factory" in schema and _made(schema) is None:
             return {REFUSED: _FACTORY}
@@ -33,19 +32,25 @@ class Generator(GenerateJsonSchema):
         except _NoJsonError:
             return {REFUSED: "its default is no JSON"}
 
-    def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:  # noqa: ANN401 - whatever a default is
+    def get_default_value(self, schema: CoreSchema) -> Any:  # noqa: ANN401 - whatever a default is
         """Call the factory."""
         made = _made(schema) if "default_factory" in schema else None
         return super().get_default_value(schema) if made is None else made[0]
 
-    def model_fields_schema(self, schema: core_schema.ModelFieldsSchema) -> JsonSchemaValue:
+    def encode_default(self, dft: Any) -> Any:  # noqa: ANN401 - whatever a default is
+        """Pydantic would write bytes as text, which is none of Base64Bytes."""
+        if isinstance(dft, bytes):
+            raise _NoJsonError
+        return super().encode_default(dft)
+
+    def model_fields_schema(self, schema: CoreSchema) -> JsonSchemaValue:
         """Refuse what a client that writes back what it read would lose."""
         for name, field in schema["fields"].items():
             if field.get("validation_alias", name) != field.get("serialization_alias", name):
                 return {REFUSED: f"`{name}` {_NAMES}"}
         return super().model_fields_schema(schema)
 
-    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:  # noqa: ANN401, ARG002 - pydantic's
+    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> JsonSchemaValue:  # noqa: ARG002 - pydantic's
         """Let whoever reads the schema say where it is."""
         return {REFUSED: f"pydantic has no JSON schema for it ({error_info})"}
 
@@ -63,7 +68,7 @@ class _NoJsonError(Exception):
     """A default cannot be written as JSON."""
 
 
-def _made(schema: core_schema.WithDefaultSchema) -> tuple[Any] | None:
+def _made(schema: CoreSchema) -> tuple[Any] | None:
     """Return what a factory makes, None if it is not always the same."""
     if schema.get("default_factory_takes_data"):
         return None

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
+#: A type in the words of pydantic_core, which are pydantic's own business.
+CoreSchema = Any
 #: Keys in the JSON schema that pydantic makes, for whoever reads it: a column, and why a field cannot be.
 SHOWN, REFUSED = "x-shown", "x-refused"
 

@@ -19,8 +19,9 @@ Selector = Callable[[Mapping[str, Any]], bool]
 #: What is between commas without a backslash before them.
 _FIELD_TERM = re.compile(r"(?:[^,\\]|\\.?)+", re.DOTALL)
 _FIELD_OPERATOR = re.compile(r"!=|==|=")
-_ESCAPE = re.compile(r"\\([\\,=])")
-_MISPLACED = re.compile(r"[\\=]")
+_ESCAPE = re.compile(r"\\(.?)|=", re.DOTALL)
+#: Of what a client sent, in a sentence about it.
+_LONGEST = 256
 #: What can be asked of every resource, as upstream allows for custom resources.
 _FIELDS = ("metadata.name", "metadata.namespace")
 
@@ -63,13 +64,23 @@ def field_terms(texts: Sequence[str]) -> list[tuple[str, bool, str]]:
 
     """
     found: list[tuple[str, bool, str]] = []
-    for term in (term for text in texts for term in _FIELD_TERM.findall(text)):
-        operator = _FIELD_OPERATOR.search(term)
-        value = term[operator.end() :] if operator else ""
-        if operator is None or _MISPLACED.search(_ESCAPE.sub("", value)):
-            raise StatusError(400, f"unable to parse the field selector '{term}'")
-        found.append((term[: operator.start()], operator[0] != "!=", _ESCAPE.sub(r"\1", value)))
+    for text in texts:
+        for term in _FIELD_TERM.findall(text):
+            operator = _FIELD_OPERATOR.search(term)
+            if operator is None:
+                raise StatusError(400, f"invalid selector: '{text[:_LONGEST]}'; can't understand '{term[:_LONGEST]}'")
+            value = _ESCAPE.sub(_unescaped, term[operator.end() :])
+            found.append((term[: operator.start()], operator[0] != "!=", value))
     return found
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    letter = found[1]
+    if letter is None:
+        raise StatusError(400, f"invalid field selector: unescaped character in value: {ord(found[0])}")
+    if letter == "" or letter not in "\\,=":
+        raise StatusError(400, f"invalid field selector: invalid escape sequence: {found[0]}")
+    return letter
 
 
 def _label(requirement: Requirement) -> Selector:

@@ -1,25 +1,23 @@
-"""Label selectors, read and told about as kube-apiserver does.
-
-https://github.com/kubernetes/apimachinery/blob/v0.37.2/pkg/labels/selector.go
-"""
+"""Label selectors, read as https://github.com/kubernetes/apimachinery/blob/v0.37.2/pkg/labels/selector.go reads them, with its sentences."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from extension_apiserver.status import StatusError
 
 from .names import key_faults, value_faults
 
-_TOKEN = re.compile(r"[ \t\r\n]*(==|!=|[=!(),<>]|[^ \t\r\n=!(),<>]+)")
-_SYMBOLS = frozenset({"==", "!=", *"=!(),<>"})
-_NO_KEYS, _NO_VALUES = _SYMBOLS.difference("!"), _SYMBOLS.difference(",")
-#: Operator as it is written → as it is named.
-_OPERATORS = {"=": "In", "==": "In", "!=": "NotIn", "in": "In", "notin": "NotIn", ">": "Gt", "<": "Lt"}
-_EXPECTED = "in, notin, =, ==, !=, gt, lt"
-_INTEGER = re.compile(r"[-+]?[0-9]{1,19}")
+_TOKEN = re.compile(r"[ \t\r\n]*(==|!=|[=!()<>,]|[^=!()<>, \t\r\n]+)")
+_SYMBOLS = frozenset(["==", "!=", "=", "!", "(", ")", "<", ">", ","])
+_OPERATORS = {"in": "In", "notin": "NotIn", "=": "In", "==": "In", "!=": "NotIn", ">": "Gt", "<": "Lt"}
+_OPERATOR_WORDS = "in, notin, =, ==, !=, gt, lt"
+_INTEGER = re.compile(r"([-+]?)0*([0-9]{1,19})", re.ASCII)
+
+#: Of what a client sent, in a sentence about it.
+_LONGEST_QUOTE = 256
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Requirement:
     Attributes:
         key: of the label.
         operator: In, NotIn, Exists, DoesNotExist, Gt or Lt.
-        values: of the first two; a whole number of the last two.
+        values: of In and NotIn; the number of Gt and Lt.
         equality: it was written with '=' or '=='.
 
     """
@@ -52,13 +50,22 @@ class Requirement:
         """Return whether something with these labels is selected; NotIn selects what has no such label, too."""
         if self.operator in {"Exists", "DoesNotExist"}:
             return (self.key in labels) is (self.operator == "Exists")
-        value = labels.get(self.key)
         if self.operator in {"Gt", "Lt"}:
-            if value is None or not _INTEGER.fullmatch(value):
-                return False
-            limit = int(next(iter(self.values)))
-            return int(value) > limit if self.operator == "Gt" else int(value) < limit
-        return (value in self.values) is (self.operator == "In")
+            number, bound = whole_number(labels.get(self.key, "")), self.number
+            return number is not None and (number > bound if self.operator == "Gt" else number < bound)
+        return (labels.get(self.key) in self.values) is (self.operator == "In")
+
+    @property
+    def number(self) -> int:
+        """What Gt and Lt compare with."""
+        return int(next(iter(self.values)))
+
+
+def whole_number(text: str) -> int | None:
+    """Return the 64-bit number that a label says, None if it says none."""
+    found = _INTEGER.fullmatch(text)
+    number = int(found[1] + found[2]) if found else 2**63
+    return number if -(2**63) <= number < 2**63 else None
 
 
 def label_requirements(text: str) -> list[Requirement]:
@@ -68,115 +75,94 @@ def label_requirements(text: str) -> list[Requirement]:
         StatusError: 400 if it cannot be read.
 
     """
-    try:
-        return _requirements(_Words(text))
-    except _Fault as error:
-        raise StatusError(400, str(error)) from None
-
-
-class _Fault(Exception):
-    """Says why it cannot be read."""
-
-
-class _Words:
-    """The words of a selector, one after the other; "" is its end."""
-
-    def __init__(self, text: str) -> None:
-        self._words = _TOKEN.findall(text)
-        self._at = 0
-
-    @property
-    def next(self) -> str:
-        """The next one, which stays."""
-        return self._words[self._at] if self._at < len(self._words) else ""
-
-    def take(self) -> str:
-        """Return the next one, and go on."""
-        word = self.next
-        self._at += 1
-        return word
-
-
-def _requirements(words: _Words) -> list[Requirement]:
+    reading = _Reading(text)
     found: list[Requirement] = []
-    while words.next:
-        if words.next in _NO_KEYS:
-            raise _Fault(f"found '{words.next}', expected: !, identifier, or 'end of string'")
-        try:
-            found.append(_requirement(words))
-        except _Fault as error:
-            raise _Fault(f"unable to parse requirement: {error}") from None
-        after = words.take()
-        if after == "," and (not words.next or words.next in _NO_KEYS):
-            raise _Fault(f"found '{words.next}', expected: identifier after ','")
-        if after not in {"", ","}:
-            raise _Fault(f"found '{after}', expected: ',' or 'end of string'")
+    while reading.next or found:
+        if reading.next in _SYMBOLS - {"!"}:
+            raise _wrong(f"found '{reading.next}', expected: !, identifier, or 'end of string'")
+        found.append(_requirement(reading))
+        after = reading.take()
+        if not after:
+            break
+        if after != ",":
+            raise _wrong(f"found '{after}', expected: ',' or 'end of string'")
+        if not reading.next or reading.next in _SYMBOLS - {"!"}:
+            raise _wrong(f"found '{reading.next}', expected: identifier after ','")
     return found
 
 
-def _requirement(words: _Words) -> Requirement:
-    key = words.take()
-    exists = key != "!"
-    if not exists:
-        key = words.take()
+class _Reading:
+    """The tokens of a selector; after the last comes '' for ever."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = _TOKEN.findall(text)
+        self._tokens.reverse()
+
+    @property
+    def next(self) -> str:
+        return self._tokens[-1] if self._tokens else ""
+
+    def take(self) -> str:
+        return self._tokens.pop() if self._tokens else ""
+
+
+def _requirement(reading: _Reading) -> Requirement:
+    absent = reading.next == "!"
+    if absent:
+        reading.take()
+    key = reading.take()
     if not key or key in _SYMBOLS:
-        raise _Fault(f"found '{key}', expected: identifier")
-    _refuse("<nil>", key, key_faults(key))
-    if not exists or words.next in {"", ","}:
-        return Requirement(key, "Exists" if exists else "DoesNotExist")
-    written = words.take()
-    if written not in _OPERATORS:
-        raise _Fault(f"found '{written}', expected: {_EXPECTED}")
-    operator = _OPERATORS[written]
-    values = _listed(words) if written in {"in", "notin"} else {_exact(words)}
-    if operator in {"Gt", "Lt"}:
-        for value in values:
-            if not _INTEGER.fullmatch(value):
-                _refuse("values[0]", value, ["for 'Gt', 'Lt' operators, the value must be an integer"])
-    for index, value in enumerate(sorted(values)):
-        _refuse(f"values[{index}][{key}]", value, value_faults(value))
-    return Requirement(key, operator, frozenset(values), equality=written in {"=", "=="})
+        raise _unreadable(f"found '{key}', expected: identifier")
+    if why := "; ".join(key_faults(key)):
+        raise _unreadable(f"<nil>: Invalid value: {_quoted(key)}: {why}")
+    if reading.next in {"", ","}:
+        return Requirement(key, "DoesNotExist" if absent else "Exists")
+    word = reading.take()
+    operator = _OPERATORS.get(word)
+    if operator is None:
+        raise _unreadable(f"found '{word}', expected: {_OPERATOR_WORDS}")
+    values = _values(reading) if word in {"in", "notin"} else {_value(reading)}
+    for number, value in enumerate(sorted(values)):
+        if operator in {"Gt", "Lt"} and whole_number(value) is None:
+            why = "for 'Gt', 'Lt' operators, the value must be an integer"
+            raise _unreadable(f"values[{number}]: Invalid value: {_quoted(value)}: {why}")
+        if why := "; ".join(value_faults(value)):
+            raise _unreadable(f"values[{number}][{key}]: Invalid value: {_quoted(value)}: {why}")
+    return Requirement(key, operator, frozenset(values), equality=word in {"=", "=="})
 
 
-def _exact(words: _Words) -> str:
-    if words.next in {"", ","}:
+def _value(reading: _Reading) -> str:
+    if reading.next in {"", ","}:
         return ""
-    value = words.take()
+    value = reading.take()
     if value in _SYMBOLS:
-        raise _Fault(f"found '{value}', expected: identifier")
+        raise _unreadable(f"found '{value}', expected: identifier")
     return value
 
 
-def _listed(words: _Words) -> set[str]:
-    begins = words.take()
-    if begins != "(":
-        raise _Fault(f"found '{begins}' expected: '('")
-    if words.next == ")":
-        words.take()
-        return {""}
-    first = words.next
-    if not first or first in _NO_VALUES:
-        raise _Fault(f"found '{first}', expected: ',', ')' or identifier")
-    values: set[str] = set()
-    while words.next != ")" or not values:
-        values |= _one_more(words, first=not values)
-    words.take()
-    return values
+def _values(reading: _Reading) -> set[str]:
+    opening = reading.take()
+    if opening != "(":
+        raise _unreadable(f"found '{opening}' expected: '('")
+    found: set[str] = set()
+    while True:
+        value = "" if reading.next in {",", ")"} else reading.take()
+        if value in _SYMBOLS or (not value and not reading.next):
+            raise _unreadable(f"found '{value}', expected: ',', or identifier")
+        found.add(value)
+        if reading.next not in {",", ")"}:
+            raise _unreadable(f"found '{reading.next}', expected: ',' or ')'")
+        if reading.take() == ")":
+            return found
 
 
-def _one_more(words: _Words, *, first: bool) -> set[str]:
-    """Return what the next word of a list adds: a value, or the empty ones beside a comma."""
-    word = words.take()
-    if word == ",":
-        return {""} if first or words.next in {")", ","} else set()
-    if not word or word in _SYMBOLS:
-        raise _Fault(f"found '{word}', expected: ',', or identifier")
-    if words.next not in {")", ","}:
-        raise _Fault(f"found '{words.next}', expected: ',' or ')'")
-    return {word}
+def _quoted(text: str) -> str:
+    return f'"{text[:_LONGEST_QUOTE]}"'
 
 
-def _refuse(field: str, value: str, faults: Sequence[str]) -> None:
-    if faults:
-        shown = value.replace("\\", "\\\\").replace('"', '\\"')
-        raise _Fault(f'{field}: Invalid value: "{shown[:256]}": {"; ".join(faults)}')
+def _unreadable(why: str) -> StatusError:
+    return _wrong(f"unable to parse requirement: {why}")
+
+
+def _wrong(why: str) -> StatusError:
+    return StatusError(400, why if len(why) < 4 * _LONGEST_QUOTE else f"{why[: 4 * _LONGEST_QUOTE]}…")

@@ -61,7 +61,7 @@ class Zoo:
         return answer_of(made, method, path, body, accept)
 
 
-def answer_of(made: Resource, method: str, path: str, body: Any, accept: str = "application/json") -> Answer:
+def answer_of(made: Resource, method: str, path: str, body: Any = b"", accept: str = "application/json") -> Answer:
     """Answer a request for a resource with functions."""
 
     async def run(function: Callable[[Any], Any], call: Any) -> Any:

@@ -183,6 +183,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         Annotated[int, Field(ge=0, default=-1)],
         "Cat.spec: its default breaks its schema: Invalid value: -1: default in body should be greater than or equal to 0",
     ),
+    "a default of bytes": (Annotated[Base64Bytes, Field(default=b"abcd")], "Cat.spec: its default is no JSON"),
     "a default that is no JSON": (Annotated[Any, Field(default=object)], "Cat.spec: its default is no JSON"),
     "a column of a list": (Annotated[list[int], Shown("X")], "Cat.spec: a column shows a text, a number or a boolean"),
     "a column in a list": (list[Annotated[int, Shown("X")]], "Cat.spec[*]: a column needs one value for each object, and this is in a list, a map or a union"),

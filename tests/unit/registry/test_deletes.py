@@ -162,7 +162,7 @@ def test_a_collection_goes_in_parts_of_a_limit(cats):
     assert first["metadata"]["remainingItemCount"] == 1
     second = cats.send("DELETE", f"?limit=2&continue={first['metadata']['continue']}").json
     assert [one["metadata"]["name"] for one in second["items"]] == ["c"]
-    assert not second["metadata"]["continue"]
+    assert not second["metadata"].get("continue")
 
 
 def test_a_collection_leaves_other_namespaces_and_what_has_finalizers(cats):

@@ -74,6 +74,15 @@ def test_a_generated_name_that_stays_taken_is_409_after_eight_tries(cats, monkey
     assert answer.headers["Retry-After"] == "1"
 
 
+def test_a_name_of_its_own_is_tried_once_beside_a_beginning(cats, monkeypatch):
+    cats.create("kit")
+    made = []
+    kept = type(cats.kept).value
+    monkeypatch.setattr(type(cats.kept), "value", lambda self, item: made.append(1) or kept(self, item))
+    answer = cats.send("POST", "", cat("kit", metadata={"generateName": "k"}))
+    assert (answer.code, answer.headers["Retry-After"], len(made)) == (409, "1", 1)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "content_type"),
     [

@@ -9,7 +9,7 @@ from extension_apiserver.objects.go_words import number, quote
 from extension_apiserver.objects.values import Object, Value
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.selectors.asked import field_terms
-from extension_apiserver.selectors.labels import Requirement, label_requirements
+from extension_apiserver.selectors.labels import Requirement, label_requirements, whole_number
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.protocol import Key
 
@@ -53,22 +53,23 @@ class Labels:
     def __init__(self, requirements: Sequence[Requirement]) -> None:
         self._needed: dict[str, frozenset[str] | None] = {}
         self._unwanted: dict[str, set[str] | None] = {}
-        self._compared = [one for one in requirements if one.operator in {"Gt", "Lt"}]
+        self._between: dict[str, tuple[int, int]] = {}
         for one in requirements:
-            if one.operator in {"Exists", "DoesNotExist"}:
-                if one.operator == "Exists":
-                    self._needed.setdefault(one.key, None)
-                else:
-                    self._unwanted[one.key] = None
-            elif one.operator in {"Gt", "Lt"}:
-                self._needed.setdefault(one.key, None)
+            if one.operator == "DoesNotExist":
+                self._unwanted[one.key] = None
+            elif one.operator == "NotIn":
+                unwanted = self._unwanted.setdefault(one.key, set())
+                if unwanted is not None:
+                    unwanted |= one.values
             elif one.operator == "In":
                 known = self._needed.get(one.key)
                 self._needed[one.key] = one.values if known is None else known & one.values
             else:
-                unwanted = self._unwanted.setdefault(one.key, set())
-                if unwanted is not None:
-                    unwanted |= one.values
+                self._needed.setdefault(one.key, None)
+                if one.operator != "Exists":
+                    low, high = self._between.get(one.key, (-(2**64), 2**64))
+                    bounds = (max(low, one.number), high) if one.operator == "Gt" else (low, min(high, one.number))
+                    self._between[one.key] = bounds
 
     def __bool__(self) -> bool:
         """Whether anything is required."""
@@ -81,13 +82,17 @@ class Labels:
         for key, values in self._needed.items():
             if key not in labels or (values is not None and labels[key] not in values):
                 return False
+        for key, (low, high) in self._between.items():
+            number = whole_number(labels[key])
+            if number is None or not low < number < high:
+                return False
         if self._unwanted:
             for key, value in labels.items():
                 if key in self._unwanted:
                     unwanted = self._unwanted[key]
                     if unwanted is None or value in unwanted:
                         return False
-        return all(one.selects(labels) for one in self._compared)
+        return True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
