@@ -7,6 +7,7 @@ https://github.com/kubernetes/apiextensions-apiserver/blob/v0.37.2/pkg/apiserver
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, islice
 
 from extension_apiserver.status import StatusError
 
@@ -106,8 +107,11 @@ def coerce(value: Object, kind: Kind, *, applied: bool = False) -> list[str]:
 
 def complaints(twice: Sequence[str], unknown: Sequence[str]) -> list[str]:
     """Return a sentence for each field that came twice or is unknown, the first MOST_CAUSES."""
-    faults = [f'duplicate field "{shortened(name)}"' for name in twice]
-    return (faults + [f'unknown field "{shortened(name)}"' for name in unknown])[:MOST_CAUSES]
+    faults = chain(
+        (f'duplicate field "{shortened(name)}"' for name in twice),
+        (f'unknown field "{shortened(name)}"' for name in unknown),
+    )
+    return list(islice(faults, MOST_CAUSES))
 
 
 def strict_words(faults: Sequence[str]) -> str:

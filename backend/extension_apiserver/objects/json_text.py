@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from extension_apiserver.status import StatusError
 
 from .causes import MOST_CAUSES
 from .go_words import shortened
+from .paths import ROOT, Path, field, item, told
 from .values import MOST_LEVELS, Object, Value, too_deep
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -70,7 +72,12 @@ def parse(text: bytes, *, subject: str = "the body of the request") -> tuple[Val
         value = _without_surrogates(value)
     if not found:
         return value, []
-    return _plain(value), list(dict.fromkeys(_twice(value, "")))[:MOST_CAUSES]
+    told_once: dict[str, None] = {}
+    for path in _twice(value, ROOT):
+        told_once[path] = None
+        if len(told_once) == MOST_CAUSES:
+            break
+    return _plain(value), list(told_once)
 
 
 def refuse_depth(value: Value, code: int) -> None:
@@ -84,14 +91,16 @@ def refuse_depth(value: Value, code: int) -> None:
         raise StatusError(code, _TOO_DEEP)
 
 
-def _twice(value: Value, path: str) -> list[str]:
+def _twice(value: Value, path: Path) -> Iterator[str]:
     if isinstance(value, list):
-        return [one for index, item in enumerate(value) for one in _twice(item, f"{path}[{index}]")]
-    if not isinstance(value, dict):
-        return []
-    inner = {name: f"{path}.{name}".lstrip(".") for name in value}
-    own = [inner[name] for name in value.names] if isinstance(value, _Twice) else []
-    return own + [one for name, item in value.items() for one in _twice(item, inner[name])]
+        for index, one in enumerate(value):
+            yield from _twice(one, item(path, index))
+    elif isinstance(value, dict):
+        if isinstance(value, _Twice):
+            yield from (told(field(path, name)) for name in value.names)
+        for name, one in value.items():
+            if isinstance(one, dict | list):
+                yield from _twice(one, field(path, name))
 
 
 def _plain(value: Value) -> Value:

@@ -15,7 +15,7 @@ from .go_words import shortened
 from .json_text import parse
 from .metadata.lifecycle import drop_repeated_owners
 from .metadata.shape import WrongTypeError
-from .patch.json_patch import json_patch
+from .patch.json_patch import MOST_COPIED_BYTES, json_patch
 from .patch.merge_patch import merge_patch
 from .request import Request, place
 from .schema.defaulting import fill_defaults
@@ -25,6 +25,12 @@ from .writing import Written, created, updated
 #: There is no admission here, and these are upstream's words.
 _WHEN = " after mutating admission happens"
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
+
+
+def most_made_bytes(text: bytes, how: str) -> int:
+    """Return how many bytes of an object a patch may make: copies of copies make megabytes of a thousand bytes."""
+    copies = how == JSON_PATCH and (b"copy" in text or b"\\" in text)  # JSON may write each letter as an escape
+    return len(text) + (MOST_COPIED_BYTES if copies else 0)
 
 
 def patch(text: bytes, old: Object, request: Request, how: str) -> Written:

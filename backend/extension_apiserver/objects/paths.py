@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .go_words import shortened
+from .go_words import LONGEST_QUOTE, shortened
 
 #: The chain of a value: that of the value around it, and the step from there; () is the object itself.
 Path = tuple[Any, ...]
@@ -30,4 +30,8 @@ def told(path: Path) -> str:
     while path:
         path, step = path
         steps.append(step)
-    return shortened("".join(reversed(steps)).removeprefix("."))
+    text = ""
+    # A step may have half a million letters, and half a million fields below it.
+    while steps and len(text) <= LONGEST_QUOTE + 1:
+        text += steps.pop()[: LONGEST_QUOTE + 2]
+    return shortened(text.removeprefix("."))

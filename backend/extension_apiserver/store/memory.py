@@ -10,7 +10,7 @@ from itertools import chain, islice
 from .checks import MOST_PAGE_BYTES, beginning, checked, readable, taken
 from .log import Mark, forgotten
 from .protocol import Change, Conflict, Key, Page, State, Stored
-from .wake import Wake
+from .wake import Wake, waited
 
 #: Of the values in the log, whenever something is written: memory cannot wait for the next compaction.
 _MOST_LOG_BYTES = 64 * 2**20
@@ -124,7 +124,7 @@ class MemoryStore:
     async def wait(self, after: int, *, timeout_seconds: float) -> None:
         """As Store says."""
         if self._state.revision <= after:
-            await self._wake.waited(self._wake.event, timeout_seconds)
+            await waited(self._wake.event, timeout_seconds)
 
     async def compact(self, *, keep_seconds: float, most_bytes: int) -> int:
         """As Store says."""

@@ -16,12 +16,6 @@ class Wake:
         self.event.set()
         self.event = asyncio.Event()
 
-    async def waited(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait as `waited` for an `event` of this one; when the time is up, it is another one that is asked for next."""
-        await waited(event, seconds)
-        if self.event is event:
-            self.event = asyncio.Event()
-
 
 async def waited(event: asyncio.Event, seconds: float) -> None:
     """Wait for the event, or for that long: who is woken looks whether there is anything."""

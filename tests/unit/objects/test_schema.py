@@ -2,11 +2,13 @@
 
 import json
 import time
+import tracemalloc
 
 import pytest
 
 from extension_apiserver.objects.admission import check_create, check_update
 from extension_apiserver.objects.decoding import decode
+from extension_apiserver.objects.json_text import parse
 from extension_apiserver.objects.kind import Kind
 from extension_apiserver.objects.schema.reading import structural
 from extension_apiserver.status import StatusError
@@ -233,3 +235,17 @@ AUTHORS = {
 def test_an_author_learns_what_is_wrong_with_the_schema(sentence):
     with pytest.raises(ValueError, match=sentence.replace("$", r"\$")):
         structural(AUTHORS[sentence])
+
+
+def test_a_long_key_above_many_fields_that_came_twice_costs_little():
+    many = ",".join(f'"{index}":0' for index in range(2000))
+    twice_each = ",".join(['{"b":1,"b":2}'] * 2000)
+    text = f'{{"a":1,"a":2,"{"k" * 100_000}":{{{many}}},"{"l" * 100_000}":[{twice_each}]}}'
+    tracemalloc.start()
+    try:
+        _, twice = parse(text.encode())
+        most_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (twice[0], len(twice)) == ("a", 2)
+    assert most_bytes < 20 * 2**20

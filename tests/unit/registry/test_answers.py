@@ -170,3 +170,18 @@ def test_warnings_are_quoted_each_once_and_bounded() -> None:
     assert len(many) == 16
     assert {256 + len('299 - ""')} == {len(one) for one in many}
     assert len(warning_headers(["x" * 4000])[0][1]) > 4000
+
+
+def test_a_hundred_thousand_warnings_are_looked_at_no_further_than_there_is_room():
+    seen = []
+    texts = {f"{number} {'x' * 300}": None for number in range(100)}
+
+    class Text(str):
+        __slots__ = ()
+
+        def __len__(self):
+            seen.append(self)
+            return super().__len__()
+
+    assert warning_headers(map(Text, texts)) == warning_headers(texts)
+    assert len(set(seen)) < 50

@@ -170,6 +170,30 @@ async def test_fields_of_the_resource_select_in_the_version_of_the_request() -> 
 
 
 @asynchronous
+async def test_large_changes_are_read_once_for_all_who_select_by_the_same_field_and_told_a_few_at_a_time() -> None:
+    reads = []
+    async with zoo(selectable_fields=[".spec.color"]) as client:
+        read = type(client.kept).object
+
+        def counted(self: Kept, value: bytes, revision: int, version: str) -> Any:
+            reads.append(revision)
+            return read(self, value, revision, version)
+
+        first = await client.write("tom", color="red")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Kept, "object", counted)
+            query = {"fieldSelector": "spec.color=red,spec.color!=white", "resourceVersion": first}
+            watches = [Watch(await client.response("v1/cats", watch=1, **query)) for _ in range(5)]
+            for number in range(30):
+                await client.write(f"cat-{number}", color="red", note="x" * 200_000)
+            for watch in watches:
+                assert len(await watch.until(30)) == 30
+                await watch.leave()
+        # Five who watch, and none reads again what another has read.
+        assert len(reads) == 30
+
+
+@asynchronous
 async def test_a_revision_that_is_forgotten_is_an_error_event() -> None:
     async with zoo("a", "b", "c") as client:
         for _ in range(2):

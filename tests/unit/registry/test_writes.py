@@ -331,6 +331,19 @@ def test_what_is_large_is_computed_beside_the_event_loop(cats, monkeypatch):
     assert [thread is threading.main_thread() for thread in threads] == [True, False]
 
 
+@pytest.mark.parametrize("op", ["copy", "\\u0063opy"])
+def test_what_a_small_patch_makes_large_is_computed_beside_the_event_loop(cats, monkeypatch, op):
+    cats.create("small", spec={})
+    threads = []
+    kept = type(cats.kept).value
+    monkeypatch.setattr(
+        type(cats.kept), "value", lambda self, item: threads.append(threading.current_thread()) or kept(self, item)
+    )
+    patch = '[{"op":"%s","from":"/metadata/name","path":"/spec/color"},{"op":"replace","path":"/spec/color","value":"red"}]'
+    assert cats.send("PATCH", "/small", (patch % op).encode(), content_type="application/json-patch+json").code == 200
+    assert [thread is threading.main_thread() for thread in threads] == [False]
+
+
 @pytest.mark.parametrize("name", ["x%00y", "%E2%82%AC" * 200, "y" * 600])
 def test_a_name_that_no_store_takes_is_that_of_nothing(cats, name):
     assert merge(cats, f"/{name}", {}).code == 404

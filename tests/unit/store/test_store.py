@@ -327,3 +327,16 @@ async def test_who_waits_is_woken_by_a_write_of_any_replica(database: Database) 
 async def _reached(store: object, revision: int) -> None:
     while (await store.state()).revision <= revision:  # type: ignore[attr-defined]
         await store.wait(revision, timeout_seconds=60)  # type: ignore[attr-defined]
+
+
+@asynchronous
+async def test_a_wait_whose_time_is_over_does_not_end_the_next(database: Database) -> None:
+    store = database.store()
+    await store.state()
+    for _ in range(2):  # the first may return because it begins to listen
+        await store.wait(0, timeout_seconds=0.01)
+    waiting = asyncio.create_task(store.wait(0, timeout_seconds=60))
+    done, _ = await asyncio.wait([waiting], timeout=0.1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert not done

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from extension_apiserver.objects.causes import Cause, forbidden, invalid, not_supported, required, too_long
+from extension_apiserver.objects.causes import MOST_CAUSES, Cause, forbidden, invalid, not_supported, required, too_long
 from extension_apiserver.objects.go_words import quote, shortened
 from extension_apiserver.objects.values import Object, canonical, same
 from extension_apiserver.selectors.names import key_faults, label_faults, subdomain_faults, value_faults
@@ -176,4 +176,6 @@ def finalizer_warnings(finalizers: Sequence[str], old: Sequence[str] = ()) -> li
             warnings.append(
                 f"{path}: prefer a domain-qualified {what} to avoid accidental conflicts with other finalizer writers"
             )
+        if len(warnings) > MOST_CAUSES:
+            break  # headers have no room for more
     return warnings

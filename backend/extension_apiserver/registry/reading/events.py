@@ -10,10 +10,10 @@ from .forms.form import Form, Forms
 from .forms.recent import Recent
 from .selection import Seen, Selection
 
-#: Of lines, and of objects that were read, for those who are told of the same change soon after.
+#: Of lines, and of what selectors compare, for those who are told of the same change soon after.
 _MOST_BYTES = 16 * 2**20
-#: Of what a key and an entry take, and an object that is read takes more than its text.
-_OVERHEAD_BYTES, _READ_FACTOR = 500, 5
+#: Of what a key and an entry take.
+_OVERHEAD_BYTES = 500
 
 
 class Events:
@@ -75,11 +75,11 @@ class Events:
     def _selects(self, change: Change, value: bytes, selection: Selection, *, now: bool) -> bool:
         if not selection.reads:
             return True
-        key = (change.revision, now)
+        key = (change.revision, now, selection.version if selection.fields else "")
         seen = self._seen.get(key)
         if seen is None:
             seen = Seen(value)
-            self._seen.put(key, seen, _READ_FACTOR * len(value) + _OVERHEAD_BYTES)
+            self._seen.put(key, seen, seen.settled(selection) + _OVERHEAD_BYTES)
         return selection.selects(change.key, seen)
 
 

@@ -75,7 +75,7 @@ class Lists:
             Gone: the client left while its first objects were looked for.
 
         """
-        asked = asked_of(request, info, self._kept)
+        asked = await self._work.run(len(request.query_string), lambda: asked_of(request, info, self._kept))
         await self._pages.reached(asked.not_older)
         with _noticing(request) as left:
             return await sending.answer(request, self._parts(asked, left))

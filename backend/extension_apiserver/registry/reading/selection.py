@@ -9,90 +9,56 @@ from extension_apiserver.objects.go_words import number, quote
 from extension_apiserver.objects.values import Object, Value
 from extension_apiserver.registry.kept import Kept
 from extension_apiserver.selectors.asked import field_terms
-from extension_apiserver.selectors.labels import Requirement, label_requirements, whole_number
+from extension_apiserver.selectors.labels import label_requirements
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.protocol import Key
 
 from .forms.form import metadata_of
 from .options import Query
+from .terms import Labels, Texts
 
+#: Of a short string, and its place in a dict.
+_STRING_BYTES = 100
 _NAME, _NAMESPACE = "metadata.name", "metadata.namespace"
 
 
 class Seen:
     """An object as the store has it, of which what selectors ask for is read once."""
 
-    __slots__ = ("_items", "_labels", "value")
+    __slots__ = ("_labels", "_texts", "_value")
 
     def __init__(self, value: bytes) -> None:
-        self.value = value
+        self._value = value
         self._labels: Mapping[str, str] | None = None
-        self._items: dict[str, Object] = {}
+        self._texts: Mapping[str, str] | None = None
 
     def labels(self) -> Mapping[str, str]:
         """Return its labels."""
         if self._labels is None:
-            self._labels = metadata_of(self.value).get("labels") or {}
+            self._labels = metadata_of(self._value).get("labels") or {}
         return self._labels
 
-    def item(self, kept: Kept, version: str) -> Object:
-        """Return it in a version.
+    def texts(self, kept: Kept, version: str) -> Mapping[str, str]:
+        """Return the fields that can be selected by, in one version, as selectors compare them.
 
         Raises:
             StatusError: 500, a conversion failed.
 
         """
-        if version not in self._items:
-            self._items[version] = kept.object(self.value, 0, version)
-        return self._items[version]
+        if self._texts is None:
+            item = kept.object(self._value, 0, version)
+            paths = (field.removeprefix(".") for field in kept.resource.selectable_fields)
+            self._texts = {path: _text(item, path.split(".")) for path in paths}
+        return self._texts
 
-
-class Labels:
-    """The requirements of a label selector, so arranged that an object costs what its own labels do, however many requirements there are."""
-
-    def __init__(self, requirements: Sequence[Requirement]) -> None:
-        self._needed: dict[str, frozenset[str] | None] = {}
-        self._unwanted: dict[str, set[str] | None] = {}
-        self._between: dict[str, tuple[int, int]] = {}
-        for one in requirements:
-            if one.operator == "DoesNotExist":
-                self._unwanted[one.key] = None
-            elif one.operator == "NotIn":
-                unwanted = self._unwanted.setdefault(one.key, set())
-                if unwanted is not None:
-                    unwanted |= one.values
-            elif one.operator == "In":
-                known = self._needed.get(one.key)
-                self._needed[one.key] = one.values if known is None else known & one.values
-            else:
-                self._needed.setdefault(one.key, None)
-                if one.operator != "Exists":
-                    low, high = self._between.get(one.key, (-(2**64), 2**64))
-                    bounds = (max(low, one.number), high) if one.operator == "Gt" else (low, min(high, one.number))
-                    self._between[one.key] = bounds
-
-    def __bool__(self) -> bool:
-        """Whether anything is required."""
-        return bool(self._needed or self._unwanted)
-
-    def select(self, labels: Mapping[str, str]) -> bool:
-        """Return whether something with these labels is selected."""
-        if len(self._needed) > len(labels):
-            return False
-        for key, values in self._needed.items():
-            if key not in labels or (values is not None and labels[key] not in values):
-                return False
-        for key, (low, high) in self._between.items():
-            number = whole_number(labels[key])
-            if number is None or not low < number < high:
-                return False
-        if self._unwanted:
-            for key, value in labels.items():
-                if key in self._unwanted:
-                    unwanted = self._unwanted[key]
-                    if unwanted is None or value in unwanted:
-                        return False
-        return True
+    def settled(self, selection: Selection) -> int:
+        """Read what the selection asks for, forget the rest, and return how many bytes are left."""
+        self.labels()
+        left = self._labels or {}
+        if selection.fields:
+            left = {**left, **self.texts(selection.kept, selection.version)}
+        self._value = b""
+        return sum(len(name) + len(value) + _STRING_BYTES for name, value in left.items())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,6 +69,7 @@ class Selection:
         version: of the request, in which fields are meant.
         namespace: the only one, None for all.
         name: the only one, None for any.
+        fields: of objects, and what they must be.
 
     """
 
@@ -110,9 +77,9 @@ class Selection:
     version: str
     namespace: str | None
     name: str | None
+    fields: Mapping[str, Texts]
     _labels: Labels
-    _keys: Sequence[tuple[str, bool, str]]
-    _fields: Sequence[tuple[Sequence[str], bool, str]]
+    _keys: Mapping[str, Texts]
 
     @property
     def empty(self) -> bool:
@@ -122,14 +89,13 @@ class Selection:
     @property
     def reads(self) -> bool:
         """Whether an object must be read."""
-        return bool(self._labels or self._fields)
+        return bool(self._labels or self.fields)
 
     def takes(self, key: Key) -> bool:
         """Return whether an object there may be selected."""
-        for field, same, value in self._keys:
-            if ((key.name if field == _NAME else key.namespace) == value) is not same:
-                return False
-        return True
+        return all(
+            wanted.allow(key.name if field == _NAME else key.namespace) for field, wanted in self._keys.items()
+        )
 
     def selects(self, key: Key, seen: Seen) -> bool:
         """Return whether an object is selected.
@@ -142,10 +108,10 @@ class Selection:
             return False
         if self._labels and not self._labels.select(seen.labels()):
             return False
-        if not self._fields:
+        if not self.fields:
             return True
-        item = seen.item(self.kept, self.version)
-        return all((_text(item, path) == wanted) is same for path, same, wanted in self._fields)
+        texts = seen.texts(self.kept, self.version)
+        return all(wanted.allow(texts[path]) for path, wanted in self.fields.items())
 
 
 def selection_of(query: Query, kept: Kept, version: str, namespace: str) -> Selection:
@@ -156,21 +122,19 @@ def selection_of(query: Query, kept: Kept, version: str, namespace: str) -> Sele
 
     """
     labels = Labels([one for text in query.get("labelSelector", ())[:1] for one in label_requirements(text)])
-    keys: list[tuple[str, bool, str]] = []
-    fields: list[tuple[Sequence[str], bool, str]] = []
+    keys: dict[str, Texts] = {}
+    fields: dict[str, Texts] = {}
     selectable = {field.removeprefix(".") for field in kept.resource.selectable_fields}
-    for field, same, value in dict.fromkeys(field_terms(query.get("fieldSelector", ())[:1])):
+    for field, same, value in field_terms(query.get("fieldSelector", ())[:1]):
         if field == _NAME or (field == _NAMESPACE and kept.resource.namespaced):
-            keys.append((field, same, value))
+            found = keys
         elif field in selectable:
-            fields.append((field.split("."), same, value))
+            found = fields
         else:
             raise StatusError(400, f"field label not supported: {quote(field)[1:-1]}")
-    names, namespaces = (
-        [value for field, same, value in keys if same and field == wanted] for wanted in (_NAME, _NAMESPACE)
-    )
-    only = namespace or next(iter(namespaces), None)
-    return Selection(kept, version, only, next(iter(names), None), labels, keys, fields)
+        found.setdefault(field, Texts()).require(value, same=same)
+    name, only = (keys[field].first if field in keys else None for field in (_NAME, _NAMESPACE))
+    return Selection(kept, version, namespace or only, name, fields, labels, keys)
 
 
 def _text(item: Object, path: Sequence[str]) -> str:

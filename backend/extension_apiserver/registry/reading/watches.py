@@ -49,7 +49,9 @@ class Watches:
         query = request.query()
         form = wanted(request, query)
         options = options_of(query, watch=True)
-        selection = selection_of(query, self._kept, info.version, info.namespace)
+        selection = await self._work.run(
+            len(request.query_string), lambda: selection_of(query, self._kept, info.version, info.namespace)
+        )
         seconds = float(options.timeout_seconds or random.uniform(_LEAST_SECONDS, _MOST_SECONDS))  # noqa: S311 - no secret
         session = Session(self._kept, self._events, self._work, selection, form, options, seconds)
         start = start_of(selection)

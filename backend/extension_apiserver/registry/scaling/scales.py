@@ -100,7 +100,7 @@ class Scales:
             said, twice = parse(as_json(text, how))
             return patching.applied(said, twice, old, sender, force=options.force)
 
-        return await self._written(request, info, options, len(text), change)
+        return await self._written(request, info, options, patching.most_made_bytes(text, how), change)
 
     async def _written(
         self, request: Request, info: RequestInfo, options: Options, size_bytes: int, change: Change

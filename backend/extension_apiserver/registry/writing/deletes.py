@@ -60,7 +60,7 @@ class Deletes:
             StatusError: what the client is told instead; some may be deleted by then.
 
         """
-        asked = asked_of(request, info, self._kept)
+        asked = await self._work.run(len(request.query_string), lambda: asked_of(request, info, self._kept))
         options = await delete_options(request, self._work)
         if options.unreadable:
             words = "is not allowed with DELETECOLLECTION, try again after removing the option"

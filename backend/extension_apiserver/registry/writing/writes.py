@@ -130,7 +130,8 @@ class Writes:
             raise not_found(info.group, info.resource, info.name)
 
         if how != APPLY:
-            outcome = await self._change(info, options, len(text), patched, refuse)
+            size = patching.most_made_bytes(text, how)
+            outcome = await self._change(info, options, size, patched, refuse)
         else:
             creating = None if info.subresource else creates
             outcome = await self._change(info, options, len(text), applied, creating, applies=True)

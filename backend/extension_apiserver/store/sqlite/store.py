@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from extension_apiserver.store.batches import Batches, Write
 from extension_apiserver.store.checks import beginning, bounded, checked
 from extension_apiserver.store.protocol import Change, Conflict, Key, Page, State, Stored
-from extension_apiserver.store.wake import Wake
+from extension_apiserver.store.wake import Wake, waited
 
 from . import transactions
 from .file import SqliteFile
@@ -86,7 +86,7 @@ class SqliteStore:
             event = self._wake.event
             if (await self.state()).revision > after:
                 return
-            await self._wake.waited(event, min(left, _POLL_SECONDS))
+            await waited(event, min(left, _POLL_SECONDS))
 
     async def compact(self, *, keep_seconds: float, most_bytes: int) -> int:
         """As Store says."""
