@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from pytest_apiservice.base.wait import NotYet, wait_for
 from resource_checks import operations
-from resource_checks.allowed import without_allowed
+from resource_checks.allowed import applies_nothing, without_allowed
 from resource_checks.comparing import Mapping, comparable
 from resource_checks.sides import Operation, Side
 
@@ -52,6 +52,7 @@ class Twins:
         )
         theirs, ours, used = without_allowed(operation, theirs, ours)
         self.allowed.update(used)
+        self.parted |= applies_nothing(operation)
         self.parted |= operation.method != "GET" and "a form that does not fit" in used
         return difference(operation, theirs, ours)
 

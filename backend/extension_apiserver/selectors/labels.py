@@ -10,7 +10,7 @@ from extension_apiserver.status import StatusError
 
 from .names import key_faults, value_faults
 
-_TOKEN = re.compile(r"[ \t\r\n]*(==|!=|[=!()<>,]|[^=!()<>, \t\r\n]+)")
+_TOKEN = re.compile(r"==|!=|[=!()<>,]|[^=!()<>, \t\r\n]+")
 _SYMBOLS = frozenset(["==", "!=", "=", "!", "(", ")", "<", ">", ","])
 _OPERATORS = {"in": "In", "notin": "NotIn", "=": "In", "==": "In", "!=": "NotIn", ">": "Gt", "<": "Lt"}
 _OPERATOR_WORDS = "in, notin, =, ==, !=, gt, lt"
