@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.resources.figures import LISTED, NAMESPACES, Sample
+from bench.resources.figures import NAMESPACES, Sample
 from bench.resources.memory import forget_peak, peak_mebibytes, shared_mebibytes
 from bench.resources.servers import Measured
 from pytest_apiservice.base.progress import step
@@ -28,18 +28,18 @@ class Measures:
         self.samples: list[Sample] = []
         self._servers, self._client, self._rounds = servers, client, rounds
 
-    def all(self, seconds: float, objects: int, watchers: int) -> None:
-        """Measure everything; writers write for `seconds`, and `objects` are paged in the end."""
+    def all(self, seconds: float, listed: int, objects: int, watchers: int) -> None:
+        """Measure everything; writers write for `seconds`, and `objects` are paged in the end, of which the first `listed` are listed."""
         for turn in range(self._rounds):
             self._each("writes", _WRITTEN, do="write", writers=WRITERS, duration=f"{seconds}s", prefix=f"r{turn}")
-        self._each("fill", _KEPT, do="fill", writers=FILLERS, to=LISTED)
+        self._each("fill", _KEPT, do="fill", writers=FILLERS, to=listed)
         for _ in range(self._rounds):
             self._each("list", _KEPT, do="list")
             self._each("list gzip", _KEPT, do="list", gzip="true")
         for turn in range(self._rounds):
             self._each("watch", _WRITTEN, do="watch", watchers=watchers, events=EVENTS, prefix=f"w{turn}")
-        if objects > LISTED:
-            self._each("fill", _KEPT, do="fill", writers=FILLERS, **{"from": LISTED, "to": objects})
+        if objects > listed:
+            self._each("fill", _KEPT, do="fill", writers=FILLERS, **{"from": listed, "to": objects})
         for _ in range(self._rounds):
             self._each("page", _KEPT, do="page", limit=PAGE)
 

@@ -9,6 +9,7 @@ The parts, in their order; PARTS=NAME,NAME takes those whose names begin so:
     signatures                         a release to a registry on this machine, signed with a key by cosign
     merges                             a thousand random merges by our server-side apply and by kube-apiserver's own packages
     faults                             kill -9 of servers and databases of resources, slow watchers, and a resume among 100,000 objects
+    resources                          suites and informers of others against a resource kept in memory, in PostgreSQL, and its twin, a CRD
     streams                            streams of minutes and bodies of a gibibyte through the API server of the embedded cluster
     languages                          programs of other languages behind the gateway on the embedded cluster, two of them in a browser
     metrics                            upstream's adapter for tests of metrics, the same metrics by this library, and the multiplexer

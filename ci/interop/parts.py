@@ -68,6 +68,12 @@ def every() -> list[Part]:
         _pytest("merges", "tests/merges"),
         _pytest("twin", "--apiservice-cluster=embedded", "tests/resource_checks/test_twin.py"),
         _pytest("faults", "tests/resource_faults"),
+        _pytest(
+            "resources",
+            "--apiservice-cluster=embedded",
+            "--ignore=tests/resource_checks/test_twin.py",
+            "tests/resource_checks",
+        ),
         _pytest("streams", "--apiservice-cluster=embedded", "tests/long_streams"),
         _pytest("languages", "--apiservice-cluster=embedded", "tests/languages"),
         _pytest("metrics", "--apiservice-cluster=embedded", "tests/metrics_peers"),

@@ -111,7 +111,8 @@ def json_server(work):
     ]
 
 
-def _jars(name):
+def jars(name):
+    """Return the folder with the jars that the pins of ``name`` ask for."""
     mvn = needs("mvn", "install Maven 3.8 or newer, and a JDK")
     plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies"
 
@@ -135,14 +136,14 @@ def javalin():
     """Return the command of a program on Javalin; Java compiles the one file itself."""
     java = needs("java", "install a JDK, 17 or newer")
     needs("javac", "install a JDK, 17 or newer: there is only a JRE")
-    jars = _jars("javalin")
-    return lambda port: [java, "-cp", f"{jars}/*", PINS / "javalin" / "App.java", port]
+    found = jars("javalin")
+    return lambda port: [java, "-cp", f"{found}/*", PINS / "javalin" / "App.java", port]
 
 
 def zipkin(base):
     """Return the command of Zipkin, a Spring Boot program, whose web page is served below the path ``base``."""
     java = needs("java", "install Java, 17 or newer")
-    (jar,) = _jars("zipkin").glob("zipkin-server-*.jar")
+    (jar,) = jars("zipkin").glob("zipkin-server-*.jar")
     return lambda port: [
         java,
         "-jar",

@@ -48,12 +48,11 @@ _OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "keeper", "uid": "$ke
 _METADATA = [
     ("labels", {"a": "b"}), ("labels", {"a": "c", "e": ""}), ("labels", {}), ("annotations", {"a": "b"}), ("annotations", {"x/y": "long " * 20}),
     ("finalizers", ["example.com/x"]), ("finalizers", ["example.com/x", "example.com/y"]), ("finalizers", []), ("ownerReferences", [_OWNER]),
-    ("ownerReferences", [{**_OWNER, "controller": True, "blockOwnerDeletion": True}]), ("ownerReferences", []), ("generation", 7), ("uid", "$uid:a$"),
-    ("resourceVersion", "$revision:a$"), ("creationTimestamp", None), ("managedFields", [{}]), ("managedFields", []),
+    ("ownerReferences", [{**_OWNER, "controller": True, "blockOwnerDeletion": True}]), ("ownerReferences", []), ("generation", 7), ("creationTimestamp", None), ("managedFields", [{}]), ("managedFields", []),
     ("namespace", "$place$"),
 ]  # fmt: skip
 _BAD_METADATA = [
-    ("creationTimestamp", "2020-01-01T00:00:00Z"),
+    ("creationTimestamp", "2020-01-01T00:00:00Z"), ("uid", "$uid:a$"), ("resourceVersion", "$revision:a$"),
     ("labels", {"-": "x"}), ("labels", {"a": "white space"}), ("labels", {"a": 1}), ("labels", {"a": None}), ("labels", [1]), ("labels", {"x/y/z": "a"}),
     ("labels", {"a": "x" * 64}), ("annotations", {"a b": "c"}), ("annotations", {"a": True}), ("annotations", {"a": "x" * 262144}), ("annotations", {"A.b/c": "d"}),
     ("finalizers", ["bad"]), ("finalizers", ["a b/c"]), ("finalizers", "x"), ("finalizers", [1]), ("finalizers", [""]), ("finalizers", ["example.com/x", "example.com/x"]),

@@ -22,8 +22,9 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _GENERATED = re.compile(r"\b([Gg]en\d+[-.])[bcdfghjklmnpqrstvwxz2456789]{5}\b")
 _IN_WORDS = re.compile(
-    r"((?:ResourceVersion in [a-z ]+|resource version|current): |ResourceVersion in (?:the precondition|record) \()(\d+)"
+    r"((?:ResourceVersion in [a-z ]+|resource version): |ResourceVersion in (?:the precondition|record) \()(\d+)"
 )
+_CURRENT = re.compile(r"current: \d+")
 _OLD = re.compile(r"too old resource version: \d+ \(\d+\)")
 _SEVERAL = re.compile(r", |\n|\[|\]")
 #: Of metadata and of managedFields.
@@ -131,6 +132,7 @@ def _of_text(text, mapping):
     text = _WHOLE.sub('Invalid value: "<object>":', text)
     text = _UUID.sub(lambda found: mapping.uid(found[0]), text)
     text = _GENERATED.sub(r"\1<5>", text)
+    text = _CURRENT.sub("current: <revision>", text)
     text = _OLD.sub("too old resource version: <revision> (<revision>)", text)
     return _IN_WORDS.sub(lambda found: found[1] + mapping.known_revision(found[2]), text)
 

@@ -101,7 +101,22 @@ def wait_until_listed(api):
 @pytest.fixture(scope="session")
 def checks(tmp_path_factory):
     """Yield the program of ci/tools/interop/resources."""
-    program = tmp_path_factory.mktemp("checks") / "resources"
-    folder = FAMILIES / "interop" / "resources"
-    go.build(".", program, directory=folder, link_flags="", title="building the checks of resources")
+    return _built("resources", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def storage_suite(tmp_path_factory):
+    """Yield the program of ci/tools/interop/storage-suite."""
+    return _built("storage-suite", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def informer_programs(tmp_path_factory):
+    """Yield the program of ci/tools/interop/informers."""
+    return _built("informers", tmp_path_factory)
+
+
+def _built(name, tmp_path_factory):
+    program = tmp_path_factory.mktemp("programs") / name
+    go.build(".", program, directory=FAMILIES / "interop" / name, link_flags="", title=f"building {name}")
     return program

@@ -24,13 +24,14 @@ class Twins:
         sides: the CRD first.
         asked: verb → how many operations.
         allowed: name of an allowed difference → how often it was seen.
+        parted: one has changed something that the other has not, which may be allowed.
     """
 
     def __init__(self, sides):
         self.sides = sides
         self.asked = collections.Counter()
         self.allowed = collections.Counter()
-        self.seconds = dict.fromkeys((side.name for side in sides), 0.0)
+        self.parted = False
         self._both = ThreadPoolExecutor(len(sides))
         self.mappings = [Mapping(side.keeper) for side in sides]
 
@@ -96,48 +97,61 @@ def difference(operation, theirs, ours):
     return "\n".join([repr(operation)[:2000], *(line[:600] for line in lines[:60])])
 
 
-def machine(twins, each, most=10**9):
+class Course:
+    """One run of the machine, which ends with the first difference: nothing can be compared after it."""
+
+    def __init__(self, twins, each, most):
+        self._twins, self._each, self._most = twins, each, most
+        self._over = False
+        self._generated = False
+        if not self._done:
+            twins.begin()
+
+    @property
+    def _done(self):
+        return self._over or sum(self._twins.asked.values()) >= self._most
+
+    def ask(self, operation, verb):
+        """Send an operation to both, unless it is over."""
+        if self._done or (verb == "create" and self._second_generated(operation)):
+            return
+        found = self._twins.ask(operation, verb)
+        self._over = bool(found) or self._twins.parted
+        if found:
+            self._each(found)
+        if verb == "cascade":
+            self._twins.settled()
+
+    def _second_generated(self, operation):
+        """Return whether a name is generated again: the two sides may sort two names with random ends otherwise."""
+        if "generateName" not in str(operation.body):
+            return False
+        again, self._generated = self._generated, True
+        return again
+
+
+def machine(twins, each, most=10**9, *, slow=False):
     """Return a state machine.
 
     Args:
         twins: both sides.
         each: is told of each difference: a function (text), which may raise.
         most: operations, after which nothing is done any more.
+        slow: deletions are among them for which the garbage collector has work.
     """
 
     class Machine(RuleBasedStateMachine):
         def __init__(self):
             super().__init__()
-            self.differs = False
-            self.generated = False
-            if sum(twins.asked.values()) < most:
-                twins.begin()
+            self.course = Course(twins, each, most)
 
-        def ask(self, operation, verb):
-            if self.differs or sum(twins.asked.values()) >= most:
-                return
-            found = twins.ask(operation, verb)
-            if found:
-                self.differs = True
-                each(found)
-            if twins.parted:
-                self.differs = True
-
-        @rule(verb=operations.verbs, data=st.data())
+        @rule(verb=operations.slow_verbs if slow else operations.verbs, data=st.data())
         def operation(self, verb, data):
-            operation = data.draw(operations.VERBS[verb][0])
-            if verb == "create" and isinstance(operation.body, dict) and "generateName" in str(operation.body):
-                if self.generated:
-                    return  # two names with random ends may be sorted otherwise at each side
-                self.generated = True
-            self.ask(operation, verb)
+            self.course.ask(data.draw(operations.SLOW[verb][0]), verb)
 
         def teardown(self):
-            self.ask(Operation("GET"), "list")
-            self.ask(
-                Operation("GET", "", (("watch", "true"), ("timeoutSeconds", "1"), ("resourceVersion", "$first$"))),
-                "watch",
-            )
+            for query in ((), (("watch", "true"), ("timeoutSeconds", "1"), ("resourceVersion", "$first$"))):
+                self.course.ask(Operation("GET", "", query), "watch" if query else "list")
 
     return Machine
 

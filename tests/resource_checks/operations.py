@@ -287,6 +287,19 @@ def deletes(draw):
 
 
 @st.composite
+def cascades(draw):
+    """Draw a deletion for which the garbage collector has work."""
+    policy = draw(
+        st.sampled_from(
+            [("propagationPolicy", "Foreground"), ("propagationPolicy", "Orphan"), ("orphanDependents", "true")]
+        )
+    )
+    in_body = draw(st.booleans())
+    value = True if policy[0] == "orphanDependents" else policy[1]
+    return Operation("DELETE", f"/{draw(names)}", () if in_body else (policy,), {policy[0]: value} if in_body else None)
+
+
+@st.composite
 def deletecollections(draw):
     """Draw a deletion of several."""
     odd = draw(oddities("body", "query"))
@@ -394,3 +407,6 @@ VERBS = {
     "deletecollection": (deletecollections(), 1), "list": (lists(), 3), "get": (gets(), 2), "watch": (watches(), 1), "unsound": (unsound(), 1),
 }  # fmt: skip
 verbs = st.sampled_from([verb for verb, (_, times) in VERBS.items() for _ in range(times)])
+#: With what takes seconds.
+SLOW = {**VERBS, "cascade": (cascades(), 1)}
+slow_verbs = st.sampled_from([verb for verb, (_, times) in SLOW.items() for _ in range(times)])

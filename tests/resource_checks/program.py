@@ -14,7 +14,7 @@ RESOURCE = Resource(
     store=True,
     status=True,
     scale=Scale(selector=".status.selector"),
-    selectable_fields=["spec.color"],
+    selectable_fields=twins.SELECTABLE,
 )
 
 if __name__ == "__main__":

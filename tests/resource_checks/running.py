@@ -6,7 +6,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from resource_checks import machine
 
 
-def run(apis, namespace, *, operations, seed=None):
+def run(apis, namespace, *, operations, seed=None, slow=False):
     """Send so many operations to both sides; return them, counted, and the differences that are allowed.
 
     Args:
@@ -14,6 +14,7 @@ def run(apis, namespace, *, operations, seed=None):
         namespace: one that is theirs alone.
         operations: how many at least.
         seed: None for the same ones each time.
+        slow: as for machine.machine.
 
     Raises:
         AssertionError: they differ; says in what.
@@ -23,7 +24,7 @@ def run(apis, namespace, *, operations, seed=None):
         for number in range(operations):
             if sum(twins.asked.values()) >= operations:
                 break
-            made = machine.machine(twins, _differ, operations)
+            made = machine.machine(twins, _differ, operations, slow=slow)
             run_state_machine_as_test(hypothesis.seed((seed or 0) * operations + number)(made), settings=_SETTINGS)
     finally:
         twins.close()

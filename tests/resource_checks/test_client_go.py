@@ -1,6 +1,7 @@
 """What controllers, GitOps tools and kubectl rely on, asked by client-go of a CustomResourceDefinition and of a resource of the library."""
 
 import subprocess
+import sys
 
 import pytest
 
@@ -19,6 +20,7 @@ def test_all_checks_pass(request, cluster, checks, subject, record_property):
         command = [checks, cluster.kubeconfig, api.group, api.version, twins.PLURAL, twins.KIND, namespace]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CHECKS_SECONDS)
     lines = done.stdout.splitlines()
+    sys.stdout.write(done.stdout + done.stderr)
     record_property("checks", len(lines))
     failed = [line for line in lines if line.startswith("FAIL")]
     assert not failed, "\n".join(failed)

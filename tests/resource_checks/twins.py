@@ -2,6 +2,7 @@
 
 GROUPS = {"crd": "twins.crd.example.com", "ours": "twins.own.example.com"}
 KIND, PLURAL, VERSION = "Twin", "twins", "v1"
+SELECTABLE = ["spec.color", "spec.nodeName"]
 SCHEMA = {
     "type": "object",
     "required": ["spec"],
@@ -12,6 +13,7 @@ SCHEMA = {
             "properties": {
                 "size": {"type": "integer", "minimum": 1, "maximum": 9},
                 "color": {"type": "string", "enum": ["red", "green"], "default": "red"},
+                "nodeName": {"type": "string"},
                 "note": {"type": "string", "maxLength": 100},
                 "replicas": {"type": "integer", "minimum": 0},
                 "tags": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
@@ -88,7 +90,7 @@ def definition():
         "additionalPrinterColumns": [
             {"name": "Size", "type": "integer", "jsonPath": ".spec.size", "description": "Size"}
         ],
-        "selectableFields": [{"jsonPath": ".spec.color"}],
+        "selectableFields": [{"jsonPath": f".{path}"} for path in SELECTABLE],
     }
     names = {"kind": KIND, "plural": PLURAL, "singular": "twin", "listKind": "TwinList"}
     spec = {"group": GROUPS["crd"], "scope": "Namespaced", "names": names, "versions": [version]}

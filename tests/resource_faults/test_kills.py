@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from extension_apiserver.store.opening import store_of
 from resource_faults.clients import Acknowledged, Log, Watcher, Writer
-from resource_faults.site import Client, Replica, until
+from resource_faults.site import COUNTS, Client, Replica, count, until
 from unit.running import Backend
 from unit.store.server import Server
 
@@ -59,13 +59,16 @@ async def under_load(
     store = store_of(url)
     log = Log(store)
     async with Client(backend, replicas) as client:
+        # A list of nothing has the resourceVersion "0", and who watches from there is told of what there is, not of what was.
+        code, made = await client.ask(0, "POST", COUNTS, count("first", 1))
+        assert code == 201, made
         writers = [Writer(client, number, acknowledged) for number in range(WRITERS)]
         watchers = [Watcher(client, number) for number in range(WATCHERS)]
         readers = [asyncio.create_task(one.run()) for one in (log, *watchers)]
         writing = [asyncio.create_task(one.run()) for one in writers]
 
-        async def more(count: int) -> None:
-            enough = len(acknowledged) + count
+        async def more(writes: int) -> None:
+            enough = len(acknowledged) + writes
 
             async def reached() -> bool:
                 for task in (*readers, *writing):
@@ -73,7 +76,7 @@ async def under_load(
                         task.result()
                 return len(acknowledged) >= enough
 
-            await until(f"{count} writes", reached)
+            await until(f"{writes} writes", reached)
 
         await more(CALM)
         calm = max(acknowledged)

@@ -66,6 +66,49 @@ def test_must_37_what_has_no_namespace_has_an_empty_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("a>1", [True, False, False]),
+        ("a<5", [True, False, False]),
+        ("a>3", [False] * 3),
+        ("a>1,a<2", [False] * 3),
+        ("!a", [False, False, True]),
+    ],
+)
+def test_labels_are_compared_as_numbers(text: str, labels: list[bool]) -> None:
+    """What is no number is neither more nor less."""
+    found = [all(one.selects(those) for one in label_requirements(text)) for those in ({"a": "3"}, {"a": "x"}, {})]
+    assert found == labels
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (",", "found ',', expected: !, identifier, or 'end of string'"),
+        ("a,", "found '', expected: identifier after ','"),
+        ("!a=b", "found '=', expected: ',' or 'end of string'"),
+        ("a=b c", "found 'c', expected: ',' or 'end of string'"),
+        ("a in b", "unable to parse requirement: found 'b' expected: '('"),
+        ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
+        ("a==", None),
+        ("a in ()", None),
+        (
+            "a>x",
+            "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer",
+        ),
+    ],
+)
+def test_a_selector_is_told_about_in_the_words_of_kubernetes(text: str, words: str | None) -> None:
+    """As https://github.com/kubernetes/apimachinery/blob/v0.37.2/pkg/labels/selector.go."""
+    try:
+        label_requirements(text)
+        said = None
+    except StatusError as error:
+        said = error.message
+    assert said == words
+
+
+@pytest.mark.parametrize(
     "selector",
     [
         "labelSelector=a=b=c",
@@ -108,7 +151,7 @@ def test_a_label_selector_is_read_as_upstream_reads_it(text: str, written: list[
         ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
         ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
         ("a in (b c)", "unable to parse requirement: found 'c', expected: ',' or ')'"),
-        ("a in (=)", "unable to parse requirement: found '=', expected: ',', or identifier"),
+        ("a in (=)", "unable to parse requirement: found '=', expected: ',', ')' or identifier"),
         ("!", "unable to parse requirement: found '', expected: identifier"),
         ("a=(", "unable to parse requirement: found '(', expected: identifier"),
         ("a>b", "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, the value must be an integer"),

@@ -14,7 +14,7 @@ from extension_apiserver.registry.computed.computed import Computed
 from extension_apiserver.registry.rest import Registry
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.status import StatusError, no_such_path
+from extension_apiserver.status import StatusError, no_such_path, not_found
 from extension_apiserver.trust.authentication import Caller
 from extension_apiserver.trust.delegation import Authorizer
 from extension_apiserver.wire.http_message import body_too_large
@@ -81,8 +81,8 @@ class TableGroup:
         """Answer a request, as `Group` says."""
         # What is below …/proxy/ is the application's, whatever resource its permission names.
         resource = self.api.resource(info.resource) if info.is_resource and info.verb != "proxy" else None
-        registry = self.registries.get(info.resource) if resource is not None else None
-        if registry is not None and info.subresource in registry.subresources:
+        registry = self._registry(info, resource)
+        if registry is not None:
             if request.length is not None and request.length > self.most_body_bytes:
                 raise body_too_large(self.most_body_bytes)
             if request.header(b"upgrade"):
@@ -105,6 +105,21 @@ class TableGroup:
             raise no_such_path()
         answer = self.app.connect if request.header(b"upgrade") else self.app.call
         return await answer(request, caller)
+
+    def _registry(self, info: RequestInfo, resource: Resource | None) -> Registry | None:
+        """Return who answers for a resource with a store, None for what its program answers.
+
+        Raises:
+            StatusError: 404, an object has no such subresource.
+
+        """
+        registry = self.registries.get(info.resource) if resource is not None else None
+        if registry is None or resource is None or info.subresource in registry.subresources:
+            return registry
+        if info.name and info.subresource not in resource.subresources and not self.below_objects:
+            # As upstream, which looks for no object there, and names one.
+            raise not_found(self.name, info.resource, info.name)
+        return None
 
     async def _call(self, request: Request, info: RequestInfo, caller: Caller, resource: Resource) -> Response:
         computed = self._computed.get(resource.plural) if info.verb in {"list", "watch"} else None

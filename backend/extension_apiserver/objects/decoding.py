@@ -101,6 +101,7 @@ def coerce(value: Object, kind: Kind, *, applied: bool = False) -> list[str]:
     shape_embedded(value, kind.schema, embedded)
     # Whatever the schema says about it, the metadata is there.
     value["metadata"] = metadata
+    kind.tidy(value)
     return unknown + sorted(embedded)
 
 

@@ -19,6 +19,7 @@ class Kind:
         namespaced: objects are in namespaces.
         has_status: there is the subresource `status`; the object's own path then ignores that field, and `/status` all others.
         also: returns what else is wrong with an object, given it and the subresource by which it is written, or "".
+        tidy: gives an object the shape that its type has upstream, in place, where its schema does not say it all.
         check: the author's own, called if nothing else is wrong: given the object, what it was, None for a new one, and the subresource.
 
     """
@@ -31,6 +32,7 @@ class Kind:
     namespaced: bool = True
     has_status: bool = False
     also: Callable[[Object, str], Iterable[Cause]] = lambda _item, _subresource: ()
+    tidy: Callable[[Object], None] = lambda _item: None
     check: Callable[[Object, Object | None, str], Iterable[Cause]] = lambda _new, _old, _subresource: ()
 
     @property

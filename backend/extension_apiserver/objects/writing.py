@@ -48,7 +48,8 @@ def create(text: bytes, request: Request, *, uid: str, suffix: str) -> Written:
     sent, warnings = decode(text, request.kind, request.directive)
     for name in OF_THE_SERVER:
         sent["metadata"].pop(name, None)
-    place(sent, request)
+    with _telling(warnings):
+        place(sent, request)
     warnings += drop_repeated_owners(sent["metadata"])
     return created(track_update(None, sent, request.writer, request.versions), request, uid, suffix, warnings)
 
@@ -95,7 +96,8 @@ def read(text: bytes, request: Request) -> Written:
 
     """
     sent, warnings = decode(text, request.kind, request.directive)
-    place(sent, request)
+    with _telling(warnings):
+        place(sent, request)
     return sent, warnings + drop_repeated_owners(sent["metadata"])
 
 

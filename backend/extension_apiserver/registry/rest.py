@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from extension_apiserver.request import Request, Response
 from extension_apiserver.request_info import RequestInfo
-from extension_apiserver.status import StatusError, no_such_path, not_found
+from extension_apiserver.status import StatusError, no_such_path
 from extension_apiserver.verbs import VERBS, Place
 
 from .failures import translated
@@ -74,9 +74,6 @@ class Registry:
         path_exists = in_namespace <= resource.namespaced and not (
             resource.namespaced and info.name and not in_namespace
         )
-        if path_exists and info.name and not verbs:
-            # As upstream, which looks for no object there, and names one.
-            raise not_found(info.group, info.resource, info.name)
         if not verbs or not path_exists:
             raise no_such_path()
         allowed = [

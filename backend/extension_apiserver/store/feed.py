@@ -14,6 +14,8 @@ from .watcher import Watcher
 _MOST_CHANGES, _MOST_BYTES = 4096, 16 * 2**20
 #: At once; watchers fetch theirs in between, or they would be cut off by a burst.
 _BATCH = 250
+#: Fewer bytes than any answer of a store has that ends before its limit: MOST_PAGE_BYTES without two of the largest values.
+_WHOLE_BYTES = 2**20
 #: So often the store is asked even if it says nothing.
 _POLL_SECONDS = 5.0
 _START_SECONDS = 5.0
@@ -120,7 +122,8 @@ class Feed:
                 if changes:
                     self._tell(changes)
                     await asyncio.sleep(0)
-                else:
+                if len(changes) < _BATCH and sum(change.size for change in changes) < _WHOLE_BYTES:
+                    # These were all: to ask once more after each write would cost a statement in vain.
                     await self._store.wait(self.revision, timeout_seconds=_POLL_SECONDS)
             except (Expired, TooNew) as error:
                 # Away for too long, or the database is another one than before, older than what we have told.

@@ -18,10 +18,19 @@ class Wake:
 
 
 async def waited(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, or for that long, and then it is set: who is woken looks whether there is anything."""
+    """Wait for the event, or for that long: who is woken looks whether there is anything."""
     # A thousand watchers wait anew after each event; `asyncio.timeout` would take a tenth of the time of all that is done for one.
-    timer = asyncio.get_running_loop().call_later(seconds, event.set)
+    late = False
+
+    def end() -> None:
+        nonlocal late
+        late = True
+        event.set()
+
+    timer = asyncio.get_running_loop().call_later(seconds, end)
     try:
         await event.wait()
     finally:
         timer.cancel()
+        if late:
+            event.clear()  # else who waits again would never wait, and leave nobody else a turn

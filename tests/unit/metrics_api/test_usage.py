@@ -94,7 +94,11 @@ def test_a_table_has_metrics_servers_columns(hpa: Aggregator, path: str, cells: 
         ("/namespaces/ns/nodes", 404, "the server could not find the requested resource"),
         ("/namespaces/ns/pods/web-1/log", 404, "the server could not find the requested resource"),
         ("/other", 404, "the server could not find the requested resource"),
-        ("/nodes?labelSelector=a+b", 400, "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
+        (
+            "/nodes?labelSelector=a+b",
+            400,
+            "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
+        ),
         ("/nodes?watch=true", 405, "the server does not allow this method on the requested resource: watch nodes"),
     ],
 )

@@ -17,7 +17,7 @@ from extension_apiserver.request_info import request_info
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.memory import MemoryStore
 from extension_apiserver.store.protocol import Page
-from extension_apiserver.store.token import token
+from extension_apiserver.store.token import Place, token
 from extension_apiserver.streams import Gone
 from unit.registry.asking import JSON_AS, Client, Reader, body
 from unit.registry.cats import cats
@@ -269,7 +269,7 @@ async def test_a_list_may_be_of_an_exact_revision(monkeypatch: pytest.MonkeyPatc
         ({"timeoutSeconds": "1s"}, 400, 'strconv.ParseInt: parsing "1s": invalid syntax'),
         ({"continue": "nonsense"}, 400, "invalid continue token: continue key is not valid: it must be the one that the last page ended with"),
         ({"continue": "x" * 2**20}, 400, "invalid continue token: continue key is not valid: it must be the one that the last page ended with"),
-        ({"continue": token(3, ("", "a")), "resourceVersion": "3"}, 400, "specifying resource version is not allowed when using continue"),
+        ({"continue": token(Place(3, ("", "a"))), "resourceVersion": "3"}, 400, "specifying resource version is not allowed when using continue"),
         ({"fieldSelector": "spec.color=red"}, 400, "field label not supported: spec.color"),
         ({"fieldSelector": "metadata.uid=5"}, 400, "field label not supported: metadata.uid"),
         ({"labelSelector": "a in b"}, 400, "unable to parse requirement: found 'b' expected: '('"),

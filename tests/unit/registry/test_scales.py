@@ -83,6 +83,15 @@ def test_a_scale_of_what_has_no_managers_gives_it_none_by_changing_nothing(cats)
     assert "managedFields" not in cats.get("tom")["metadata"]
 
 
+def test_nobody_owns_a_number_that_was_scaled_to_zero_as_upstream(cats):
+    cats.create("tom", spec={"replicas": 3})
+    for body in (scale(0), scale(0), scale()):
+        cats.send("PUT", "/tom/scale", body)
+        assert cats.get("tom")["spec"]["replicas"] == 0
+        assert owners(cats.get("tom")) == set()
+    assert cats.send("PUT", "/tom/scale", scale(False)).code == 400
+
+
 def test_a_scale_without_a_number_sets_zero_by_update_and_is_refused_as_patch(cats):
     cats.create("tom", spec={"color": "red"})
     refused = cats.send("PATCH", "/tom/scale", {"metadata": {"labels": {"a": "b"}}}, content_type=MERGE)
@@ -169,6 +178,15 @@ def test_an_apply_to_the_scale_conflicts_with_who_owns_the_number(cats):
     assert 'conflict with "main"' in answer.message
     cats.send("PATCH", "/tom/scale?fieldManager=auto&force=1", scale(5), content_type=APPLY)
     assert owners(cats.get("tom")) == {("auto", "Apply", "scale")}
+
+
+def test_conflicts_with_a_manager_are_told_in_upstreams_order_that_of_its_subresource_first(cats):
+    cats.create("tom", spec={"replicas": 3, "color": "red"})
+    cats.send("PUT", "/tom/scale", scale(4))
+    answer = cats.send(
+        "PATCH", "/tom?fieldManager=me", cat("tom", spec={"replicas": 5, "color": "black"}), content_type=APPLY
+    )
+    assert [one["field"] for one in answer.json["details"]["causes"]] == [".spec.replicas", ".spec.color"]
 
 
 def test_a_resource_without_a_scale_has_no_such_path():

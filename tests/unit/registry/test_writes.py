@@ -74,6 +74,15 @@ def test_a_generated_name_that_stays_taken_is_409_after_eight_tries(cats, monkey
     assert answer.headers["Retry-After"] == "1"
 
 
+def test_a_name_of_its_own_is_tried_once_beside_a_beginning(cats, monkeypatch):
+    cats.create("kit")
+    made = []
+    kept = type(cats.kept).value
+    monkeypatch.setattr(type(cats.kept), "value", lambda self, item: made.append(1) or kept(self, item))
+    answer = cats.send("POST", "", cat("kit", metadata={"generateName": "k"}))
+    assert (answer.code, answer.headers["Retry-After"], len(made)) == (409, "1", 1)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "content_type"),
     [
@@ -468,6 +477,51 @@ def test_whose_name_is_taken_is_told_what_was_unknown_too(cats):
     cats.create("tom")
     answer = cats.send("POST", "", cat("tom", spec={"colour": "red"}, metadata={"finalizers": ["plain"]}))
     assert (answer.code, answer.headers["Warning"].count("299 - ")) == (409, 2)
+
+
+def test_another_kind_is_422_with_the_name_that_it_has(cats):
+    answer = cats.send("POST", "", cat("tom") | {"kind": "Dog"})
+    assert (answer.code, answer.json["details"]["kind"], answer.json["details"]["causes"][0]["field"]) == (
+        422,
+        "Dog",
+        "kind",
+    )
+
+
+def test_another_version_is_400_and_both_are_told(cats):
+    answer = cats.send("POST", "", cat("tom") | {"apiVersion": "v1"})
+    words = f"the API version in the data (v1) does not match the expected API version ({GROUP}/v1)"
+    assert (answer.code, answer.json["message"]) == (400, words)
+
+
+@pytest.mark.parametrize(("revision", "code"), [("x", 201), ("0", 201), ("7", 500)])
+def test_only_a_number_is_a_revision_that_nothing_new_can_have(cats, revision, code):
+    assert cats.send("POST", "", cat("tom", metadata={"resourceVersion": revision})).code == code
+
+
+@pytest.mark.parametrize(("text", "code"), [(b"{", 400), (b"{}", 404)])
+def test_a_patch_that_is_no_json_is_400_whether_there_is_something_or_not(cats, text, code):
+    assert cats.send("PATCH", "/tom", text, content_type=MERGE).code == code
+
+
+@pytest.mark.parametrize("metadata", [None, [], "x", {}])
+def test_an_apply_with_odd_metadata_is_told_so(cats, metadata):
+    assert 400 <= apply(cats, "/tom?fieldManager=me", cat("tom") | {"metadata": metadata}).code <= 500
+
+
+def test_sentences_about_the_status_name_its_fields_as_seen_from_there(cats):
+    cats.create("tom")
+    answer = merge(cats, "/tom/status", {"status": {"mood": 1}})
+    cause = answer.json["details"]["causes"][0]
+    assert (cause["field"], cause["message"].partition(": ")[2]) == (
+        "status.mood",
+        '"integer": mood in body must be of type string: "integer"',
+    )
+
+
+def test_nobody_writes_a_self_link(cats):
+    there = cats.create("tom")
+    assert merge(cats, "/tom", {"metadata": {"selfLink": "/x"}}).json == there
 
 
 @pytest.mark.parametrize("content_type", ["application/json", MERGE])

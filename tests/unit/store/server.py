@@ -50,7 +50,7 @@ class Server:
         if os.geteuid() == 0:  # postgres refuses to run as root
             self._user = pwd.getpwnam("nobody").pw_uid
             os.chown(self.folder, self._user, -1)
-        command = [
+        command: list[str | Path] = [
             bin_folder / "initdb",
             "-D",
             self.folder / "data",

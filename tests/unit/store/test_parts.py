@@ -18,6 +18,7 @@ from extension_apiserver.store.memory import MemoryStore
 from extension_apiserver.store.opening import store_of
 from extension_apiserver.store.protocol import Conflict, Unavailable
 from extension_apiserver.store.token import BadToken, Place, parsed, token
+from extension_apiserver.store.wake import Wake, waited
 from unit.store.databases import asynchronous, key
 
 names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=100)
@@ -177,3 +178,19 @@ def test_the_newest_mark_that_is_old_enough_or_far_enough_is_forgotten() -> None
     assert forgotten(marks, 1000, now=350, keep_seconds=300, most_bytes=10_000) == 20
     assert forgotten(marks, 1000, now=0, keep_seconds=300, most_bytes=850) == 10
     assert forgotten([], 1000, now=350, keep_seconds=300, most_bytes=10_000) == 0
+
+
+@asynchronous
+async def test_who_waits_in_vain_waits_again() -> None:
+    wake, rounds = Wake(), 0
+
+    async def waiting() -> None:
+        nonlocal rounds
+        while rounds < 100:
+            await waited(wake.event, 0.01)
+            rounds += 1
+
+    task = asyncio.create_task(waiting())
+    await waited(asyncio.Event(), 0.05)
+    assert rounds < 50, "without a turn for others"
+    task.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -300,6 +301,19 @@ async def test_no_increment_of_many_at_once_is_lost(database: Database) -> None:
 
 
 @asynchronous
+async def test_who_waits_for_nothing_waits_each_time(database: Database) -> None:
+    """Else the feed would look again and again, and keep a core busy, after the first time that nothing came."""
+    store = database.store()
+    revision = (await store.state()).revision
+    begin = time.monotonic()
+    for _ in range(5):
+        await store.wait(revision, timeout_seconds=0.05)
+
+    assert time.monotonic() - begin > 0.1  # of 0.25: it may look earlier, for reasons of its own
+
+
+
+@asynchronous
 async def test_who_waits_is_woken_by_a_write_of_any_replica(database: Database) -> None:
     store, other = database.store(), database.store()
     for revision in range(3):
@@ -314,3 +328,16 @@ async def test_who_waits_is_woken_by_a_write_of_any_replica(database: Database) 
 async def _reached(store: object, revision: int) -> None:
     while (await store.state()).revision <= revision:  # type: ignore[attr-defined]
         await store.wait(revision, timeout_seconds=60)  # type: ignore[attr-defined]
+
+
+@asynchronous
+async def test_a_wait_whose_time_is_over_does_not_end_the_next(database: Database) -> None:
+    store = database.store()
+    await store.state()
+    for _ in range(2):  # the first may return because it begins to listen
+        await store.wait(0, timeout_seconds=0.01)
+    waiting = asyncio.create_task(store.wait(0, timeout_seconds=60))
+    done, _ = await asyncio.wait([waiting], timeout=0.1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert not done

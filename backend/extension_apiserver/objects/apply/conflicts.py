@@ -10,6 +10,7 @@ from itertools import islice
 
 from extension_apiserver.objects.causes import MOST_CAUSES
 from extension_apiserver.objects.go_words import quote, shortened
+from extension_apiserver.objects.values import canonical
 from extension_apiserver.status import StatusError
 
 from .elements import told
@@ -39,7 +40,7 @@ def refusal(conflicts: Mapping[Manager, FieldSet]) -> StatusError:
     """Return the 409, with a cause for each of the first MOST_CAUSES fields."""
     found = [
         (_words(manager), shortened("".join(map(told, path))))
-        for manager, fields in sorted(conflicts.items())
+        for manager, fields in sorted(conflicts.items(), key=lambda pair: _identifier(pair[0]))
         for path in islice(fields.paths(), MOST_CAUSES)
     ]
     count = sum(_size(fields) for fields in conflicts.values())
@@ -55,6 +56,13 @@ def refusal(conflicts: Mapping[Manager, FieldSet]) -> StatusError:
             lines.setdefault(f"conflicts with {manager}:", []).append(f"- {path}")
         text = f"{count} conflicts: " + "\n".join(line for head, rest in lines.items() for line in (head, *rest))
     return StatusError(409, f"Apply failed with {text}", details={"causes": causes})
+
+
+def _identifier(manager: Manager) -> str:
+    """Return a manager as upstream's maps have it, in whose order it tells of them: a subresource comes before none."""
+    fields = {"manager": manager.name, "operation": manager.operation, "apiVersion": manager.api_version}
+    said = (fields | {"subresource": manager.subresource}).items()
+    return f"{{{','.join(f'{canonical(name)}:{canonical(value)}' for name, value in said if value)}}}"
 
 
 def _words(manager: Manager) -> str:

@@ -49,6 +49,7 @@ def prepare_update(sent: Object, old: Object, *, has_status: bool) -> Object:
     metadata = dict(new["metadata"])
     metadata["generation"] = was.get("generation", 0) + (not same(_without_metadata(new), _without_metadata(old)))
     metadata["uid"] = metadata.get("uid") or was.get("uid", "")
+    metadata.pop("selfLink", None)
     for name in ("creationTimestamp", "deletionTimestamp"):
         if was.get(name):
             metadata[name] = was[name]

@@ -144,9 +144,17 @@ class Scaling:
 
 def scaling(kept: Kept, scale: Scale) -> Scaling:
     """Return what the scales of a resource are."""
-    kind = Kind("autoscaling", "v1", "Scale", kept.resource.plural, _SCHEMA, namespaced=kept.resource.namespaced)
+    namespaced = kept.resource.namespaced
+    kind = Kind("autoscaling", "v1", "Scale", kept.resource.plural, _SCHEMA, namespaced=namespaced, tidy=_without_zero)
     versions = Versions({SCALE_VERSION: atom_of_kind(_SCHEMA)}, lambda value, _version: value)
     return Scaling(kept, scale, kind, versions)
+
+
+def _without_zero(sent: Object) -> None:
+    """Leave out the number where it is 0, as upstream's type does: who owns it is told by what is there."""
+    spec = sent.get("spec")
+    if isinstance(spec, dict) and spec.get("replicas") == 0 and spec["replicas"] is not False:
+        del spec["replicas"]
 
 
 def _replicas(sent: Object) -> int:

@@ -117,7 +117,12 @@ class Scales:
             sent, warnings = change(self._scaling.before(there), of_scale)
             if request.method == "PUT":
                 writing.check_uid(sent, there, of_object.kind)
-            return writing.updated(self._scaling.after(sent, there), there, of_object, warnings)
+            try:
+                made = self._scaling.after(sent, there)
+            except StatusError as error:
+                error.warnings = warnings
+                raise
+            return writing.updated(made, there, of_object, warnings)
 
         key = self._kept.key(info.namespace, info.name)
         outcome: Outcome = await self._storing.change(key, info.version, size_bytes, compute, dry_run=options.dry_run)

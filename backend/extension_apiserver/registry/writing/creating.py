@@ -16,7 +16,7 @@ from extension_apiserver.registry.kept import Kept
 from extension_apiserver.registry.namespaces import Namespaces
 from extension_apiserver.registry.reading.forms.form import metadata_of
 from extension_apiserver.registry.work import Work
-from extension_apiserver.selectors.names import SUFFIX_LENGTH, SUFFIX_LETTERS
+from extension_apiserver.selectors.names import SUFFIX_LENGTH, SUFFIX_LETTERS, generated
 from extension_apiserver.status import StatusError
 from extension_apiserver.store.protocol import Conflict, Key, Stored
 
@@ -72,8 +72,8 @@ class Creating:
                 revision = await self._kept.store.put(key, value, expected=0)
             except Conflict as error:
                 beginning = metadata.get("generateName", "")
-                if not beginning or tried == MOST_NAMES or metadata["name"] == beginning:
-                    refusal = await self._exists(key, error.current, generated=bool(beginning))
+                if tried == MOST_NAMES or not beginning or metadata["name"] != generated(beginning, suffix):
+                    refusal = await self._exists(key, error.current, has_beginning=bool(beginning))
                     refusal.warnings = warnings
                     raise refusal from None
                 continue
@@ -91,12 +91,12 @@ class Creating:
         if stored is not None:
             raise Conflict(key, 0, stored)
 
-    async def _exists(self, key: Key, current: Stored | None, *, generated: bool) -> StatusError:
+    async def _exists(self, key: Key, current: Stored | None, *, has_beginning: bool) -> StatusError:
         plural, group = self._kept.resource.plural, self._kept.group
         details: dict[str, object] = {"name": key.name, "group": group, "kind": plural}
         words = f"{plural}.{group} {quote(key.name)} already exists"
         headers = []
-        if generated:
+        if has_beginning:
             words += ", the server was not able to generate a unique name for the object"
             details["retryAfterSeconds"] = 1
             headers = [("Retry-After", "1")]

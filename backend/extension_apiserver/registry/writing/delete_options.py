@@ -108,6 +108,8 @@ def _is_number(text: str) -> bool:
 
 def _of_body(text: bytes) -> Object:
     said, _ = parse(text)
+    if said is None:
+        return {}
     if not isinstance(said, dict):
         raise StatusError(400, "the body of a deletion must be DeleteOptions")
     for name, of in _FIELDS.items():
