@@ -86,9 +86,9 @@ def _revisions(operation, theirs, ours):
 
 
 def _applies(operation, theirs, ours):
-    if operation.content_type != APPLY or ours["code"] != 400:  # noqa: PLR2004
+    if operation.content_type != APPLY or ours["code"] != 400:
         return
-    fails = theirs["code"] == 500 and "failed to create typed patch object" in str(theirs["body"].get("message"))  # noqa: PLR2004
+    fails = theirs["code"] == 500 and "failed to create typed patch object" in str(theirs["body"].get("message"))
     if fails or "parsing time" in str(ours["body"].get("message")):
         _same(theirs, ours)
 

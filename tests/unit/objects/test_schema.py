@@ -239,7 +239,8 @@ def test_an_author_learns_what_is_wrong_with_the_schema(sentence):
 
 def test_a_long_key_above_many_fields_that_came_twice_costs_little():
     many = ",".join(f'"{index}":0' for index in range(2000))
-    text = '{"a":1,"a":2,"%s":{%s},"%s":[%s]}' % ("k" * 100_000, many, "l" * 100_000, ",".join(['{"b":1,"b":2}'] * 2000))
+    twice_each = ",".join(['{"b":1,"b":2}'] * 2000)
+    text = f'{{"a":1,"a":2,"{"k" * 100_000}":{{{many}}},"{"l" * 100_000}":[{twice_each}]}}'
     tracemalloc.start()
     try:
         _, twice = parse(text.encode())

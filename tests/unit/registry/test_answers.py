@@ -177,6 +177,8 @@ def test_a_hundred_thousand_warnings_are_looked_at_no_further_than_there_is_room
     texts = {f"{number} {'x' * 300}": None for number in range(100)}
 
     class Text(str):
+        __slots__ = ()
+
         def __len__(self):
             seen.append(self)
             return super().__len__()
