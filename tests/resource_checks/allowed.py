@@ -94,7 +94,11 @@ def _applies(operation, theirs, ours):
 
 
 def _later(operation, theirs, ours):
-    if ("watch", "true") in operation.query and theirs["body"] == [] and "Too large resource version" in str(ours["body"]):
+    if (
+        ("watch", "true") in operation.query
+        and theirs["body"] == []
+        and "Too large resource version" in str(ours["body"])
+    ):
         _same(theirs, ours)
 
 

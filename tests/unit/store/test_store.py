@@ -312,7 +312,6 @@ async def test_who_waits_for_nothing_waits_each_time(database: Database) -> None
     assert time.monotonic() - begin > 0.1  # of 0.25: it may look earlier, for reasons of its own
 
 
-
 @asynchronous
 async def test_who_waits_is_woken_by_a_write_of_any_replica(database: Database) -> None:
     store, other = database.store(), database.store()
