@@ -54,7 +54,7 @@ def uses() -> Iterator[tuple[str, re.Pattern[Any], str]]:
             if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
                 continue
             owner = node.value.id
-            assert owner != "re" or node.attr.isupper() or node.attr in {"compile", "Pattern"}, (
+            assert owner != "re" or node.attr.isupper() or node.attr in {"compile", "Match", "Pattern"}, (
                 f"{module.__name__}: re.{node.attr} hides an expression from this test; give it a name with re.compile"
             )
             if owner in patterns:
