@@ -115,7 +115,7 @@ def _requirement(reading: _Reading) -> Requirement:
         raise _unreadable(f"found '{key}', expected: identifier")
     if why := "; ".join(key_faults(key)):
         raise _unreadable(f"<nil>: Invalid value: {_quoted(key)}: {why}")
-    if reading.next in {"", ","}:
+    if absent or reading.next in {"", ","}:
         return Requirement(key, "DoesNotExist" if absent else "Exists")
     word = reading.take()
     operator = _OPERATORS.get(word)
@@ -148,7 +148,8 @@ def _values(reading: _Reading) -> set[str]:
     while True:
         value = "" if reading.next in {",", ")"} else reading.take()
         if value in _SYMBOLS or (not value and not reading.next):
-            raise _unreadable(f"found '{value}', expected: ',', or identifier")
+            wanted = "',', or identifier" if found else "',', ')' or identifier"
+            raise _unreadable(f"found '{value}', expected: {wanted}")
         found.add(value)
         if reading.next not in {",", ")"}:
             raise _unreadable(f"found '{reading.next}', expected: ',' or ')'")

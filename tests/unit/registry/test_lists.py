@@ -492,3 +492,21 @@ async def test_a_head_is_answered_as_a_get() -> None:
     client = await filled()
     for path in ("v1/cats", f"{HOME}/c0"):
         assert (await client.response(path, method="HEAD")).headers == (await client.response(path)).headers
+
+
+@asynchronous
+async def test_fields_of_ten_thousand_terms_select_as_few_do() -> None:
+    client = await filled(0)
+    for name, color in (("a", "red"), ("b", "blue"), ("c", "")):
+        await client.write(name, color=color)
+    many = [f"metadata.name!=x{number}" for number in range(5000)]
+    for terms, names in (
+        ([*many, "metadata.name!=b"], ["a", "c"]),
+        ([*many, "metadata.name=b"], ["b"]),
+        ([*many, "metadata.name=b", "metadata.name!=b"], []),
+        (["metadata.name=a", "metadata.name=b"], []),
+        (["metadata.name=a", "metadata.name==a"], ["a"]),
+        (["metadata.namespace=home", "metadata.namespace!=home"], []),
+        (["metadata.namespace=home", *many[:2]], ["a", "b", "c"]),
+    ):
+        assert await client.names("v1/cats", fieldSelector=",".join(terms)) == names, terms[-2:]

@@ -339,7 +339,9 @@ def test_what_a_small_patch_makes_large_is_computed_beside_the_event_loop(cats, 
     monkeypatch.setattr(
         type(cats.kept), "value", lambda self, item: threads.append(threading.current_thread()) or kept(self, item)
     )
-    patch = '[{"op":"%s","from":"/metadata/name","path":"/spec/color"},{"op":"replace","path":"/spec/color","value":"red"}]'
+    patch = (
+        '[{"op":"%s","from":"/metadata/name","path":"/spec/color"},{"op":"replace","path":"/spec/color","value":"red"}]'
+    )
     assert cats.send("PATCH", "/small", (patch % op).encode(), content_type="application/json-patch+json").code == 200
     assert [thread is threading.main_thread() for thread in threads] == [False]
 

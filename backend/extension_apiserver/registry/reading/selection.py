@@ -93,9 +93,7 @@ class Selection:
 
     def takes(self, key: Key) -> bool:
         """Return whether an object there may be selected."""
-        return all(
-            wanted.allow(key.name if field == _NAME else key.namespace) for field, wanted in self._keys.items()
-        )
+        return all(wanted.allow(key.name if field == _NAME else key.namespace) for field, wanted in self._keys.items())
 
     def selects(self, key: Key, seen: Seen) -> bool:
         """Return whether an object is selected.
