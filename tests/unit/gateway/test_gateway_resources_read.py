@@ -182,7 +182,7 @@ def test_a_refusal_of_the_upstream_is_a_status_with_its_words(
     code, reason, words = expected
 
     assert refusal(answer) == (code, f"GET /pets of the upstream answered {status}{words}")
-    assert answer.json()["reason"] == reason
+    assert answer.json().get("reason", "") == reason
     assert answer.header("Retry-After") == headers.get("Retry-After", "")
 
 

@@ -1,4 +1,4 @@
-"""How fast each store is here: `python -m bench.stores [URL ...]`.
+"""How fast each store is here: `python -m bench.resources.stores [URL ...]`.
 
 Without URLs: memory, and SQLite in a file of the working directory's disk. PostgreSQL is measured where a URL says; it gets a schema of
 its own, `extension_apiserver_bench`, which stays.
