@@ -115,7 +115,7 @@ def _requirement(reading: _Reading) -> Requirement:
         raise _unreadable(f"found '{key}', expected: identifier")
     if why := "; ".join(key_faults(key)):
         raise _unreadable(f"<nil>: Invalid value: {_quoted(key)}: {why}")
-    if reading.next in {"", ","}:
+    if absent or reading.next in {"", ","}:
         return Requirement(key, "DoesNotExist" if absent else "Exists")
     word = reading.take()
     operator = _OPERATORS.get(word)
@@ -144,6 +144,8 @@ def _values(reading: _Reading) -> set[str]:
     opening = reading.take()
     if opening != "(":
         raise _unreadable(f"found '{opening}' expected: '('")
+    if not reading.next or reading.next in _SYMBOLS - {",", ")"}:
+        raise _unreadable(f"found '{reading.next}', expected: ',', ')' or identifier")
     found: set[str] = set()
     while True:
         value = "" if reading.next in {",", ")"} else reading.take()
