@@ -144,6 +144,8 @@ def _values(reading: _Reading) -> set[str]:
     opening = reading.take()
     if opening != "(":
         raise _unreadable(f"found '{opening}' expected: '('")
+    if not reading.next or reading.next in _SYMBOLS - {",", ")"}:
+        raise _unreadable(f"found '{reading.next}', expected: ',', ')' or identifier")
     found: set[str] = set()
     while True:
         value = "" if reading.next in {",", ")"} else reading.take()
