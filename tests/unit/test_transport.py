@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import time
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from extension_apiserver.wire.stream import TlsStream
 from unit.fake_aggregator import Aggregator
 from unit.pki import DNS_NAME
 from unit.raw import exchange
@@ -58,6 +60,14 @@ def test_must_04_http_1_1_only(shared: Backend) -> None:
     client.request("GET", BASE)
 
     assert client._connection is kept
+
+
+def test_nothing_is_kept_back_until_the_client_has_acknowledged_what_was_sent(shared: Backend) -> None:
+    """Nagle's algorithm would delay the ends of large answers, and events that follow each other, by 40 ms."""
+    with shared.aggregator().connect():
+        transports = [one._transport for one in gc.get_objects() if isinstance(one, TlsStream) and one._transport]
+        sockets = [one.get_extra_info("socket") for one in transports]
+        assert [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in sockets] == [1] * len(sockets) != []
 
 
 def test_must_04_idle_connections_block_nobody(shared: Backend) -> None:
