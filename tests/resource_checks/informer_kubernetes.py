@@ -1,6 +1,5 @@
 """An informer by kubernetes, the Python client, as informers.py describes them."""
 
-import functools
 import sys
 import threading
 from types import SimpleNamespace
