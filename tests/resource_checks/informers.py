@@ -57,7 +57,14 @@ def fabric8():
     """Return the command of one by fabric8; Java compiles the one file itself."""
     java = needs("java", "install a JDK, 17 or newer")
     needs("javac", "install a JDK, 17 or newer: there is only a JRE")
-    return [java, "-cp", f"{jars('fabric8')}/*", PINS / "fabric8" / "Informer.java"]
+    # Of a key in PKCS #8 it takes for granted that it is RSA's.
+    return [
+        java,
+        "-Dkubernetes.certs.client.key.algo=EC",
+        "-cp",
+        f"{jars('fabric8')}/*",
+        PINS / "fabric8" / "Informer.java",
+    ]
 
 
 class Informer:

@@ -54,7 +54,7 @@ func manager(ctx context.Context, config *rest.Config, resource schema.GroupVers
 		return err
 	}
 	go func() {
-		if made.GetCache().WaitForCacheSync(ctx) {
+		if _, err := made.GetCache().GetInformer(ctx, empty()); err == nil { // it waits for the list
 			fmt.Println("synced")
 		}
 	}()
