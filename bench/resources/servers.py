@@ -81,7 +81,7 @@ def server(plane: ControlPlane, name: str, program: Path) -> Iterator[Measured]:
                 "EXTENSION_APISERVER_MAX_CONNECTIONS": f"{_MOST_CLIENTS}",
                 "EXTENSION_APISERVER_LOG_LEVEL": "warning",
             }
-            argv: list[str | Path] = [sys.executable, "-m", "bench.flunders", "serve"]
+            argv: list[str | Path] = [sys.executable, "-m", "bench.resources.flunders", "serve"]
             child = stack.enter_context(started(name, argv, directory=folder, env={**environment(), **own}))
             one = Measured(name, child, port, plane, processes)
         _until_it_answers(one, program)
