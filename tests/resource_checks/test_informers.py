@@ -67,9 +67,6 @@ def end_each_pod(api, namespace):
 @pytest.mark.parametrize("subject", ["crd", "in_postgresql"])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_an_informer_sees_all_changes(request, cluster, install, informer_programs, tmp_path, library, subject):
-    if (library, subject) == ("fabric8", "in_postgresql"):
-        why = "it watches by a WebSocket, which is answered 400, and goes on without one after 200 and 503 only"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=why))
     api = request.getfixturevalue(subject)
     command = LIBRARIES[library](informer_programs)
     with fresh_namespace(cluster, f"header-echo-{library}-{subject.replace('_', '-')}") as namespace:

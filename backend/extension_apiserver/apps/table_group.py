@@ -86,7 +86,10 @@ class TableGroup:
             if request.length is not None and request.length > self.most_body_bytes:
                 raise body_too_large(self.most_body_bytes)
             if request.header(b"upgrade"):
-                raise StatusError(400, "connections cannot be upgraded here")
+                # Who watches by a WebSocket first goes on without one after this code alone:
+                # https://github.com/kubernetes/kubernetes/issues/25126
+                code = 503 if info.verb == "watch" else 400
+                raise StatusError(code, "connections cannot be upgraded here: ask without the header Upgrade")
             return await registry.answer(request, info, lambda: self._demand_creation(info, caller))
         if resource is not None and self.below_objects and info.subresource not in {"", *resource.subresources}:
             resource = None

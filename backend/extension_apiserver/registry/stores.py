@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from extension_apiserver.api.resources import Api, Resource
 from extension_apiserver.store.feed import Feed
 from extension_apiserver.store.opening import store_of
-from extension_apiserver.store.protocol import Store
+from extension_apiserver.store.protocol import Conflict, Key, Store, Unavailable
 
 from .kept import Kept, kept
 
 #: What to do about a store that is not known.
 STORES = "set it to sqlite:///path/of/the/file, postgresql://user@host:port/database or, for what may be lost with the process, memory:"
+
+#: No resource has such a name.
+_FIRST = Key("-", "", "first")
+_RETRY_SECONDS = 1.0
 
 
 class ResourceError(Exception):
@@ -47,7 +51,8 @@ class Stores:
         """Read what changes, until it is cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
-                for _, feed in self._feeds.values():
+                for store, feed in self._feeds.values():
+                    group.create_task(_begin(store))
                     group.create_task(feed.run())
                 await asyncio.Event().wait()
         finally:
@@ -66,3 +71,17 @@ class Stores:
         if not self._url:
             raise ValueError(f"resource '{resource.plural}' has a store, and nothing says which: {STORES}")
         return store_of(self._url)
+
+
+async def _begin(store: Store) -> None:
+    """Write something before anybody does: a list of revision 0 would tell its watch to begin with whatever is there then."""
+    while True:
+        try:
+            if (await store.state()).revision == 0:
+                await store.put(_FIRST, b"{}", expected=0)
+        except Conflict:
+            pass  # another replica was first
+        except Unavailable:
+            await asyncio.sleep(_RETRY_SECONDS)
+            continue
+        return
