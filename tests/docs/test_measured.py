@@ -20,7 +20,7 @@ POD = {"metadata": {"name": "echo-1", "namespace": "cats"}, "spec": {"containers
 SUITE = """
 import os, signal, subprocess, sys
 
-CHILD = "from header_echo import header_lines; print(flush=True); import signal; signal.pause()"
+CHILD = "import header_echo.header_lines, extension_apiserver.variables; print(flush=True); import signal; signal.pause()"
 
 def test_it(tmp_path):
     own = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "COVERAGE_PROCESS_CONFIG")}
