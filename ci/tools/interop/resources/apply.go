@@ -92,7 +92,7 @@ var applyChecks = []check{
 		cause(refused(err, 409, metav1.StatusReasonConflict), ".spec.words")
 	}},
 	{"managedFields: an update is of the User-Agent", func(s *subject) {
-		equal("managers", managers(s.created(nil)), map[string]string{"resources Update": `{"f:spec":{".":{},"f:color":{},"f:size":{}}}`})
+		equal("managers", managers(s.created(nil)), map[string]string{"resources Update": `{"f:spec":{".":{},"f:color":{},"f:mode":{".":{},"f:level":{}},"f:size":{}}}`})
 	}},
 	{"managedFields: a status has an entry of its own", func(s *subject) {
 		found := must(s.objects().UpdateStatus(s.ctx, set(s.created(nil), "Ready", "status", "phase"), metav1.UpdateOptions{}))
