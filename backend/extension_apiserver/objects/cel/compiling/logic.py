@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterable
 
 from extension_apiserver.objects.cel import types
 from extension_apiserver.objects.cel.frames import Code, Frame, Scope
@@ -47,21 +48,22 @@ def logic(node: Node, scope: Scope, compiled: Compile) -> Code:
                 f"found no matching overload for '{sign}' applied to '({', '.join(str(one.type) for one in parts)})'",
             )
     runs = [one.run for one in parts]
+    return Code(BOOL, lambda frame: decided(runs, frame, decides), sum(one.cost for one in parts))
 
-    def run(frame: Frame) -> bool:
-        error: CelError | None = None
-        for one in runs:
-            try:
-                value = one(frame)
-            except CelError as caught:
-                error = error or caught
-                continue
-            if value is decides:
-                return bool(decides)
-            if not isinstance(value, bool):
-                error = error or CelError("no such overload")
-        if error:
-            raise error
-        return not decides
 
-    return Code(BOOL, run, sum(one.cost for one in parts))
+def decided(runs: Iterable[Callable[[Frame], Value]], frame: Frame, decides: bool) -> bool:
+    """Return `decides` as soon as one of them has that value, else the opposite; an error counts only where none decides."""
+    error: CelError | None = None
+    for run in runs:
+        try:
+            value = run(frame)
+        except CelError as caught:
+            error = error or caught
+            continue
+        if value is decides:
+            return bool(decides)
+        if not isinstance(value, bool):
+            error = error or CelError("no such overload")
+    if error:
+        raise error
+    return not decides

@@ -15,6 +15,7 @@ from extension_apiserver.objects.cel.words import CelError
 from extension_apiserver.objects.values import Value
 
 from .literals import Compile
+from .logic import decided
 from .optionals import compile_optional
 
 #: How many loops may be within each other: the work is the product of their lengths.
@@ -144,21 +145,9 @@ class _Loop:
             yield key
 
     def search(self, frame: Frame) -> bool:
-        """Look for the item that decides; an error counts only where none does."""
-        decides, error, run = self.name == "exists", None, self.parts[-1].run
-        for _ in self.each(frame):
-            try:
-                value = run(frame)
-            except CelError as caught:
-                error = error or caught
-                continue
-            if value is decides:
-                return bool(decides)
-            if not isinstance(value, bool):
-                error = error or CelError("no such overload")
-        if error:
-            raise error
-        return not decides
+        """Look for the item that decides."""
+        run = self.parts[-1].run
+        return decided((run for _ in self.each(frame)), frame, self.name == "exists")
 
     def only(self, frame: Frame) -> bool:
         return sum(_holds(self.parts[-1], frame) for _ in self.each(frame)) == 1
