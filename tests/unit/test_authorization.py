@@ -79,6 +79,11 @@ def info(method: str, target: str) -> RequestInfo:
             "list cats selected_name=tom",
             id="a limit of 5001 digits",
         ),
+        pytest.param(
+            f"GET /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom&labelSelector=a{',a' * 2**13}",
+            "list cats",
+            id="a selector that costs too much to read for somebody who is not known yet",
+        ),
         ("GET /apis/g.io/v1/watch/cats?fieldSelector=metadata.name%3Dtom", "watch cats"),
         ("DELETE /apis/g.io/v1/cats?fieldSelector=metadata.name%3Dtom", "deletecollection cats"),
         ("GET /apis/g.io/v1/cats/tom?watch=true", "get cats name=tom"),
