@@ -12,15 +12,14 @@ from typing import Any
 
 from .request import Request
 from .selectors.asked import required_name
+from .selectors.labels import whole_number
 from .verbs import VERBS, Place
 
 #: They may stand before the resource in a path, and then nothing else says the verb.
 _VERBS_IN_PATHS = frozenset({"proxy", "watch"})
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 _GROUP_PREFIX_PARTS = 3  # apis, group, version
-#: Leading zeros aside, more digits are no 64 bits; with the zeros there may be more than Python reads.
 _OPTIONS = re.compile("watch|fieldSelector|%")
-_INTEGER = re.compile(r"([-+]?)0*([0-9]{1,19})")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -126,9 +125,4 @@ def _is_watch(query: Mapping[str, Sequence[str]]) -> bool:
 
 def _numbers_are_numbers(query: Mapping[str, Sequence[str]]) -> bool:
     """Return whether upstream can read these options at all; if one is malformed, the field selector is lost there."""
-    return all(_is_int64(query.get(name, ["0"])[0]) for name in ("limit", "timeoutSeconds"))
-
-
-def _is_int64(text: str) -> bool:
-    match = _INTEGER.fullmatch(text)
-    return match is not None and -(2**63) <= int(match[1] + match[2]) < 2**63
+    return all(whole_number(query.get(name, ["0"])[0]) is not None for name in ("limit", "timeoutSeconds"))

@@ -14,6 +14,7 @@ _TOKEN = re.compile(r"==|!=|[=!()<>,]|[^=!()<>, \t\r\n]+")
 _SYMBOLS = frozenset(["==", "!=", "=", "!", "(", ")", "<", ">", ","])
 _OPERATORS = {"in": "In", "notin": "NotIn", "=": "In", "==": "In", "!=": "NotIn", ">": "Gt", "<": "Lt"}
 _OPERATOR_WORDS = "in, notin, =, ==, !=, gt, lt"
+#: Leading zeros aside, more digits are no 64 bits; with the zeros there may be more than Python reads.
 _INTEGER = re.compile(r"([-+]?)0*([0-9]{1,19})", re.ASCII)
 
 #: Of what a client sent, in a sentence about it.
@@ -62,7 +63,7 @@ class Requirement:
 
 
 def whole_number(text: str) -> int | None:
-    """Return the 64-bit number that a label says, None if it says none."""
+    """Return the 64-bit number that a text says, None if it says none."""
     found = _INTEGER.fullmatch(text)
     number = int(found[1] + found[2]) if found else 2**63
     return number if -(2**63) <= number < 2**63 else None
